@@ -17,11 +17,11 @@ Names marked [own] are this project's: AWS publishes no flow that has them. A to
 """
 KNOWN = {
     "infer_and_cast_type", "cast_single_data_type", "manage_columns", "handle_missing", "handle_outliers",
-    "process_numeric", "encode_categorical", "manage_rows", "balance_data", "split", "join_tables",
+    "process_numeric", "encode_categorical", "manage_rows", "balance_data", "sampling", "split", "join_tables",
     "join_multi_keys", "concatenate_datasets", "format_string", "search_and_edit", "featurize_text",
     "featurize_date_time", "time_series", "custom_code", "custom_pandas", "custom_pyspark", "custom_formula",
     "s3_source", "athena_source", "redshift_source", "s3_destination", "describe", "histogram", "scatterplot",
-    "quick_model", "feature_correlation", "bias_report", "data_insights_report",
+    "quick_model", "feature_correlation", "bias_report", "data_insights_report", "identity",
 }  # fmt: skip
 """Operators whose ids are in public flows or in programs that Data Wrangler exported."""
 

@@ -1,6 +1,7 @@
 """Time and memory of a flow over millions of rows, beside pandas and PySpark doing the same: `python bench/wrangler [ROWS]`.
 
-Runs in the environment of Data Wrangler's jobs. PySpark is measured where it is installed.
+Runs in the environment of Data Wrangler's jobs. PySpark is measured where it is installed, or by the Python that the variable
+SPARK_PYTHON names.
 """
 
 from __future__ import annotations
@@ -130,8 +131,9 @@ def main() -> None:
         environ = {"SAGEWRIGHT_ML_ROOT": str(root / "ml"), "PYTHONPATH": str(SRC)}
         measured("flow", [sys.executable, "-m", "sagewright.wrangler"], environ)
         measured("pandas", [sys.executable, "-c", PANDAS, str(orders), str(root / "pandas.csv")])
-        if importlib.util.find_spec("pyspark"):
-            measured("pyspark", [sys.executable, "-c", SPARK, str(orders), str(root / "spark")])
+        spark = os.environ.get("SPARK_PYTHON") or (sys.executable if importlib.util.find_spec("pyspark") else "")
+        if spark:
+            measured("pyspark", [spark, "-c", SPARK, str(orders), str(root / "spark")])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pytest
 from flowfiles import engine
 
 from sagewright.wrangler import flows, parameters
-from sagewright.wrangler.errors import FlowError
+from sagewright.wrangler.code import program
+from sagewright.wrangler.errors import FlowError, StepError
 
 
 def node(
@@ -132,6 +133,118 @@ def test_it_runs_with_the_state_that_can_be_used(tmp_path: Path) -> None:
     mapping = runner.fitted["e"]["one_hot_encode_parameters"][0]["encoder_mapping"]
     assert mapping == ["x", "y"]
     assert isinstance(found["at_0"].dtype, pl.Datetime)
+
+
+PREPARED = """
+import pandas as pd
+
+def custom_func(series: pd.Series) -> pd.Series:
+  return series.apply(lambda x: x[:3] + "<R>")
+"""
+
+
+def functions() -> dict[str, Any]:
+    """A drawn sample and functions of users, as the example of redacted texts has them."""
+    udf = {
+        "return_type": "string",
+        "udf_mode": "Pandas",
+        "input_col": "kind",
+        "output_col": "prepared",
+        "pandas_code": PREPARED,
+    }
+    plain = {
+        "return_type": "long",
+        "udf_mode": "Python",
+        "input_col": "zone",
+        "python_code": "def custom_func(x): return int(x) + 1",
+    }
+    called = {"operator": "Python (User-Defined Function)", "pyspark_parameters": {}, "name": "Prep"}
+    return {
+        "metadata": {"version": 1, "disable_limits": False, "disable_validation": True},
+        "parameters": [],
+        "nodes": [
+            source("s", "trips"),
+            node(
+                "r",
+                "sampling",
+                {"sampling_method": "Random", "random_parameters": {"sample_size": 2, "seed": 1}},
+                ("s",),
+            ),
+            node("u", "custom_code", {**called, "udf_parameters": udf}, ("r",)),
+            node("v", "custom_code", {**called, "udf_parameters": plain}, ("u",)),
+        ],
+    }
+
+
+def test_drawn_rows_and_functions_of_users(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    pl.DataFrame({"kind": ["alpha", "beta", "gamma"], "zone": [1, 2, 3]}).write_csv(tmp_path / "s" / "a.csv")
+    flow = flows.read(json.dumps(functions()))
+    assert json.loads(flow.text()) == functions()
+    found = engine(tmp_path).run(flow, "v")["default"].collect()
+    assert len(found) == 2
+    for kind, zone, prepared in found.rows():
+        assert prepared == f"{kind[:3]}<R>"
+        assert zone == {"alpha": 2, "beta": 3, "gamma": 4}[kind]
+
+
+def test_data_sets_of_a_split(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    pl.DataFrame({"kind": list("abcdefghij"), "zone": range(10)}).write_csv(tmp_path / "s" / "a.csv")
+    parts = [{"name": "Train", "percentage": 0.8}, {"name": "Test", "percentage": 0.2}]
+    split = node(
+        "p",
+        "split",
+        {"operator": "Randomized split", "randomized_split_parameters": {"splits": parts, "error": 0.0001}},
+        ("s",),
+    )
+    sets = [
+        {
+            "node_id": name,
+            "type": "DATASET",
+            "operator": "sagemaker.dataset.identity_0.1",
+            "parameters": {},
+            "inputs": [{"name": "df", "node_id": "p", "output_name": name}],
+            "outputs": [{"name": "default"}],
+        }
+        for name in ("Train", "Test")
+    ]
+    split["outputs"] = [{"name": "Train"}, {"name": "Test"}]
+    last = node(
+        "d",
+        "manage_columns",
+        {"operator": "Drop column", "drop_column_parameters": {"column_to_drop": "zone"}},
+        ("Test",),
+    )
+    document = {"metadata": {"version": 1}, "nodes": [source("s", "letters"), split, *sets, last]}
+    flow = flows.read(json.dumps(document))
+    assert json.loads(flow.text()) == document
+    runner = engine(tmp_path)
+    train, test = (runner.run(flow, name)["default"].collect() for name in ("Train", "Test"))
+    assert sorted([*train["kind"], *test["kind"]]) == list("abcdefghij")
+    assert runner.run(flow, "d")["default"].collect().equals(test.drop("zone"))
+    compile(program(flow), "flow.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"udf_mode": "Python"}, "Missing required parameter python_code"),
+        ({"pandas_code": "x = 1"}, "has to define a function custom_func"),
+        ({"input_col": "none"}, "There is no column 'none'"),
+        ({"pandas_code": "def custom_func(s): return s[:1]"}, "returned 1 values for 3"),
+    ],
+)
+def test_functions_that_cannot_run_say_why(tmp_path: Path, change: dict[str, str], text: str) -> None:
+    (tmp_path / "s").mkdir()
+    pl.DataFrame({"kind": ["alpha", "beta", "gamma"], "zone": [1, 2, 3]}).write_csv(tmp_path / "s" / "a.csv")
+    document = functions()
+    document["nodes"][1]["parameters"]["random_parameters"]["sample_size"] = 3
+    document["nodes"][2]["parameters"]["udf_parameters"].update(change)
+    flow = flows.read(json.dumps(document))
+    runner = engine(tmp_path)
+    with pytest.raises(StepError, match=text), runner.explaining(flow, "u"):
+        runner.run(flow, "u")["default"].collect()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ class NodeType(StrEnum):
     TRANSFORM = "TRANSFORM"
     VISUALIZATION = "VISUALIZATION"
     DESTINATION = "DESTINATION"
+    DATASET = "DATASET"
+    """A name for a step's result, which it passes on."""
+
+
+TABLES = (NodeType.SOURCE, NodeType.TRANSFORM, NodeType.DATASET)
+"""Types of nodes whose result is a table that others build on."""
 
 
 @dataclass(frozen=True)

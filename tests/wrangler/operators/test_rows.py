@@ -130,16 +130,14 @@ def test_faults_of_splits() -> None:
 
 def test_samples() -> None:
     frame = drawn(1000, seed=6).with_row_index("id")
-    assert applied(tool("sampling", "Limit", "limit_parameters", {"sample_size": 7}), frame)["id"].to_list() == list(
-        range(7)
-    )
-    found = applied(tool("sampling", "Randomized", "randomized_parameters", {"sample_size": 100}), frame)[
-        "id"
-    ].to_list()
+    limit = {"sampling_method": "Limit", "limit_parameters": {"sample_size": 7}}
+    assert applied(node("sampling", limit), frame)["id"].to_list() == list(range(7))
+    random = {"sampling_method": "Random", "random_parameters": {"sample_size": 100, "seed": 1}}
+    found = applied(node("sampling", random), frame)["id"].to_list()
     assert len(found) == 100 and found == sorted(found) and found != list(range(100))
-    found = applied(
-        tool("sampling", "Stratified", "stratified_parameters", {"sample_size": 100, "stratify_column": "kind"}), frame
-    )
+    assert found == applied(node("sampling", random), frame)["id"].to_list()
+    strata = {"sample_size": 100, "stratify_column": "kind"}
+    found = applied(node("sampling", {"sampling_method": "Stratified", "stratified_parameters": strata}), frame)
     assert 97 <= len(found) <= 103
     assert set(found["kind"]) == {"a", "b", "c"}
 

@@ -114,8 +114,7 @@ def _target(flow: Flow, node: str) -> str:
     places = [one for one in flow.nodes if one.type is NodeType.DESTINATION]
     if len(places) > 1:
         raise FlowError("The flow has several destinations: choose one by --node.")
-    kinds = (NodeType.TRANSFORM, NodeType.SOURCE)
-    last = places or [one for one in flow.ordered() if one.type in kinds and not flow.followers(one.node_id)]
+    last = places or [one for one in flow.ordered() if one.type in flows.TABLES and not flow.followers(one.node_id)]
     if not last:
         raise FlowError("The flow has nothing to write.")
     if len(last[-1].output_names) > 1:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType
 
-_FOLLOWS = (NodeType.TRANSFORM, NodeType.DESTINATION)
+_FOLLOWS = (NodeType.TRANSFORM, NodeType.DESTINATION, NodeType.DATASET)
 """Nodes that come after a step put before them; a picture stays with the step that it shows."""
 
 

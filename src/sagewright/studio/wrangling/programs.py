@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.wrangler.errors import FlowError
-from sagewright.wrangler.flows import Flow, NodeType
+from sagewright.wrangler.flows import TABLES, Flow
 from sagewright.wrangler.requests import FlowJob, FlowOutput, outputs_of, processing_request
 
 
@@ -24,7 +24,7 @@ class ExportPlace:
 
 def unused_outputs(flow: Flow) -> tuple[tuple[str, str], ...]:
     """Returns node id and port of the results on which no other step builds."""
-    steps = [one for one in flow.ordered() if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
+    steps = [one for one in flow.ordered() if one.type in TABLES]
     used = {(edge.node_id, edge.output_name) for one in steps for edge in one.inputs}
     return tuple((one.node_id, port) for one in steps for port in one.output_names if (one.node_id, port) not in used)
 

@@ -90,7 +90,7 @@ def jupyter(place: AppPlace) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "jupyterlab",
+        f"{__name__.rpartition('.')[0]}.lab",
         *(f"--{name}={value}" for name, value in options.items()),
     ]
 

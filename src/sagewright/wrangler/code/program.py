@@ -41,7 +41,7 @@ _HOISTED = (
 def program(flow: Flow) -> str:
     """Returns the program. Raises FlowError, StepError."""
     nodes = [node for node in flow.ordered() if node.type is not NodeType.VISUALIZATION]
-    modules = dict.fromkeys(_module(node) for node in nodes if node.type is NodeType.TRANSFORM)
+    modules = dict.fromkeys(_module(node) for node in nodes if node.type in (NodeType.TRANSFORM, NodeType.DATASET))
     imports, bodies = inlined([f"operators.{name}" for name in modules])
     packages = dict.fromkeys(one for name in modules for one in _PACKAGES.get(name, ()))
     outputs = {node.node_id: f"op_{number}_output" for number, node in enumerate(nodes, 1)}

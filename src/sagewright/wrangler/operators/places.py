@@ -14,6 +14,7 @@ _MODULES = {
     "rows.manage_rows": ("manage_rows",),
     "rows.sampling": ("sampling",),
     "rows.split": ("split",),
+    "rows.identity": ("identity",),
     "rows.join": ("join_tables", "join_multi_keys"),
     "rows.concatenate_datasets": ("concatenate_datasets",),
     "rows.balance_data": ("balance_data",),

@@ -11,6 +11,15 @@ _PYSPARK = "Needs SAGEWRIGHT_WRANGLER_PYSPARK=1 in the job's environment."
 _NEW = text("output_column", "New column", most=1000)
 _IMAGE = column(types=("image",))
 _TYPES = ("String", "Long", "Float", "Bool", "Date", "Datetime")
+UDF = "Python (User-Defined Function)"
+_UDF = (
+    column("input_col"),
+    text("output_col", "New column", most=1000),
+    choice("udf_mode", "Argument", ("Python", "Pandas")),
+    choice("return_type", "Type of the result", _TYPES),
+    code("python_code", "Code for values", "python", required=False, note="A function custom_func of a value."),
+    code("pandas_code", "Code for series", "python", required=False, note="A function custom_func of a Series."),
+)
 
 declare(
     [
@@ -35,6 +44,7 @@ declare(
                                     member="pyspark_parameters",
                                 ),
                                 option("SQL (PySpark SQL)", code("code", "Query", "sql"), member="sql_parameters"),
+                                option(UDF, *_UDF, member="udf_parameters"),
                             ),
                             required=True,
                         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagewright.wrangler.schema.catalogue import declare
 from sagewright.wrangler.schema.declaration import Operator, Tool
-from sagewright.wrangler.schema.fields import choice, column, columns, flag, integer, number, rows, text
+from sagewright.wrangler.schema.fields import choice, column, columns, flag, integer, number, option, rows, text
 
 GROUP = "Rows"
 SEED = 838257247
@@ -72,12 +72,20 @@ declare(
             "Sampling",
             GROUP,
             (
-                Tool("Limit", "Keeps the first rows.", (_SIZE,)),
-                Tool("Randomized", "Draws rows at random.", (_SIZE, _SEED)),
                 Tool(
-                    "Stratified",
-                    "Draws the same share of each group's rows.",
-                    (_SIZE, column("stratify_column", "Groups of"), _SEED),
+                    "",
+                    "Keeps the first rows, or draws some at random: of all, or the same share of each group.",
+                    (
+                        choice(
+                            "sampling_method",
+                            "How",
+                            (
+                                option("Random", _SIZE, _SEED),
+                                option("Limit", _SIZE),
+                                option("Stratified", _SIZE, column("stratify_column", "Groups of"), _SEED),
+                            ),
+                        ),
+                    ),
                 ),
             ),
         ),

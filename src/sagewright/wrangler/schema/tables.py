@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagewright.wrangler.flows import NodeType
 from sagewright.wrangler.schema.catalogue import declare
 from sagewright.wrangler.schema.declaration import Operator, Tool
 from sagewright.wrangler.schema.fields import choice, column, flag, output, rows, text
@@ -64,6 +65,13 @@ declare(
                 ),
             ),
             inputs=("df", "df"),
+        ),
+        Operator(
+            "sagemaker.dataset.identity_0.1",
+            "Data set",
+            GROUP,
+            (Tool("", "Names the result of a step, and passes it on."),),
+            NodeType.DATASET,
         ),
         Operator(
             "sagemaker.spark.handle_structured_column_0.1",

@@ -24,13 +24,14 @@ def test_a_step_that_lacks_a_parameter_is_named_when_the_flow_is_printed(
 
 
 def test_a_job_that_failed_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
-    def described(*_: Any, **__: Any) -> dict[str, Any]:
-        return {"ProcessingJobStatus": "Failed", "ExitMessage": "Customer Error: why"}
+    def answered(operation: str, **_: Any) -> dict[str, Any]:
+        known = {"DescribeProcessingJob": {"ProcessingJobStatus": "Failed", "ExitMessage": "Customer Error: why"}}
+        return known[operation]
 
-    def no_streams(*_: Any, **__: Any) -> dict[str, Any]:
-        return {"logStreams": []}
+    def no_pages(*_: str, **__: Any) -> list[dict[str, Any]]:
+        return []
 
-    sagemaker, logs = SimpleNamespace(call=described), SimpleNamespace(describe_log_streams=no_streams, call=no_streams)
+    sagemaker, logs = SimpleNamespace(call=answered), SimpleNamespace(pages=no_pages)
     with pytest.raises(typer.Exit) as caught:
         _follow(sagemaker, logs, "j")
     assert (caught.value.exit_code, "Customer Error: why" in capsys.readouterr().err) == (1, True)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from sagewright.studio.visit import Visit
 from sagewright.studio.wrangling.saved import SavedFlow
-from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType
+from sagewright.wrangler.flows import PORT, TABLES, Flow, FlowEdge, Node, NodeType
 
 PATH = "/studio/wrangler"
 
@@ -68,5 +68,5 @@ def _chosen(ordered: tuple[Node, ...], asked: str | None) -> Node | None:
     for one in ordered:
         if one.node_id == asked:
             return one
-    shown = [one for one in ordered if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
+    shown = [one for one in ordered if one.type in TABLES]
     return shown[-1] if shown else None

@@ -16,7 +16,7 @@ from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import saved, stepforms, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
-from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType
+from sagewright.wrangler.flows import PORT, TABLES, Flow, FlowEdge, Node, NodeType
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 
@@ -106,7 +106,7 @@ def _step(flow: Flow, kept: Node | None, asked: str) -> Node:
     """Returns the step that a kept picture shows, the one in the address, or the last one. Raises ValidationException for a flow
     without steps."""
     wanted = kept.inputs[0].node_id if kept and kept.inputs else asked
-    steps = [one for one in flow.ordered() if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
+    steps = [one for one in flow.ordered() if one.type in TABLES]
     if not steps:
         raise ValidationException("The flow has no step yet.")
     return next((one for one in steps if one.node_id == wanted), steps[-1])

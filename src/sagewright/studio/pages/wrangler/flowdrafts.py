@@ -10,7 +10,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.studio.pages.wrangler.flowaddress import FlowAddress
 from sagewright.studio.wrangling import stepforms, stepnames
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
-from sagewright.wrangler.flows import PORT, FlowEdge, Node, NodeType
+from sagewright.wrangler.flows import PORT, TABLES, FlowEdge, Node
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 
@@ -45,7 +45,7 @@ class StepDraft:
 
 @dataclass(frozen=True)
 class DraftRead:
-    """A draft as an address has it. `node`: None until it is complete; `faults`: by field."""
+    """A draft as an address says it. `node`: None until it is complete; `faults`: by field."""
 
     declared: Operator
     tool: Tool
@@ -118,7 +118,7 @@ def _others(address: FlowAddress) -> tuple[tuple[str, str], ...]:
     return tuple(
         (f"{one.node_id}:{port}", f"{stepnames.step_name(one)}{f', {port}' if len(one.output_names) > 1 else ''}")
         for one in address.ordered
-        if one.type in (NodeType.SOURCE, NodeType.TRANSFORM) and base and one.node_id not in {base.node_id, *after}
+        if one.type in TABLES and base and one.node_id not in {base.node_id, *after}
         for port in one.output_names
     )
 

@@ -19,7 +19,7 @@ from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import edits, saved, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of
-from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType, new_id
+from sagewright.wrangler.flows import PORT, TABLES, Flow, FlowEdge, Node, NodeType, new_id
 from sagewright.wrangler.schema import catalogue
 
 LOOKS = {"high_sev": "fail", "med_sev": "attn", "med_sev_feature": "attn"}
@@ -138,7 +138,7 @@ def flow_insights(visit: Visit) -> InsightsView:
 
 def _step(flow: Flow, asked: str) -> Node:
     """Returns the step in the address, or the last one. Raises ValidationException for a flow without steps."""
-    steps = [one for one in flow.ordered() if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
+    steps = [one for one in flow.ordered() if one.type in TABLES]
     if not steps:
         raise ValidationException("The flow has no step yet.")
     return next((one for one in steps if one.node_id == asked), steps[-1])

@@ -16,7 +16,7 @@ from sagewright.studio.wrangling import edits, saved, stepnames
 from sagewright.studio.wrangling.lastruns import LastRun, last_run
 from sagewright.studio.wrangling.previewtables import PreviewFault, PreviewTable, SampleColumn, fault_of, table_of
 from sagewright.studio.wrangling.stepforms import ColumnRef
-from sagewright.wrangler.flows import PORT, Node, NodeType
+from sagewright.wrangler.flows import PORT, TABLES, Node, NodeType
 from sagewright.wrangler.schema import catalogue
 
 LANGUAGES = (("polars", "polars"), ("pandas", "pandas"), ("pyspark", "PySpark"))
@@ -116,7 +116,7 @@ def _preview(visit: Visit, address: FlowAddress, draft: Node | None) -> dict[str
     if draft is not None:
         flow = edits.replaced(flow, draft) if draft.node_id != DRAFT else flow.with_node(draft)
         node_id, output = draft.node_id, next(iter(draft.output_names), PORT)
-    elif step.type in (NodeType.SOURCE, NodeType.TRANSFORM) and "edit" not in address.asked:
+    elif step.type in TABLES and "edit" not in address.asked:
         node_id, output = step.node_id, address.port
     return visit.client.wrangle("preview", {"flow": flow.written(), "node_id": node_id, "output": output})
 

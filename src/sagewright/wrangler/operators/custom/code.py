@@ -38,24 +38,42 @@ def custom_pyspark(step: OperatorStep) -> StepResult:
 
 @operator("custom_code", eager=True)
 def custom_code(step: OperatorStep) -> StepResult:
+    if "udf_mode" in step.values:
+        return _udf(step)
     return _LANGUAGES[step.values["operator"]](step, step.values["code"])
 
 
 @operator("custom_udf", rowwise=True)
 def custom_udf(step: OperatorStep) -> StepResult:
     """Applies a function `custom_func` to a column: to each value, or in pandas mode to a series of them, in batches."""
-    name, code = step.values["input_column"], step.values["code"]
+    given = step.values
+    return _applied(
+        step, given["code"], (given["input_column"], given["output_column"]), in_pandas=given["mode"] == "pandas"
+    )
+
+
+def _udf(step: OperatorStep) -> StepResult:
+    """Applies the function of a custom transform."""
+    given, in_pandas = step.values, step.values["udf_mode"] == "Pandas"
+    member = "pandas_code" if in_pandas else "python_code"
+    if not given[member]:
+        raise step.fault(f"Missing required parameter {member}")
+    return _applied(step, given[member], (given["input_col"], given["output_col"]), in_pandas=in_pandas)
+
+
+def _applied(step: OperatorStep, code: str, columns: tuple[str, str | None], *, in_pandas: bool) -> StepResult:
+    """Applies `custom_func` of the code. `columns`: the one that it gets and the new one, "" to replace it."""
+    name, output = columns
     step.dtype(name)
     kind = DTYPES[step.values["return_type"].lower()]
-    scope = _run(step, code, {})
-    function = scope.get("custom_func")
+    function = _run(step, code, {}).get("custom_func")
     if not callable(function):
         raise step.fault("The code has to define a function custom_func.")
-    batch = _over_series if step.values["mode"] == "pandas" else _over_values
+    batch = _over_series if in_pandas else _over_values
     result = pl.col(name).map_batches(
         lambda values: batch(function, values, kind), return_dtype=kind, is_elementwise=True
     )
-    return one(step.frame.with_columns(result.alias(step.values["output_column"] or name)))
+    return one(step.frame.with_columns(result.alias(output or name)))
 
 
 def _over_values(function: Callable[[Any], Any], values: pl.Series, kind: pl.DataType) -> pl.Series:

@@ -13,9 +13,9 @@ _RANK = "__sagewright_rank"
 @operator("sampling")
 def sampling(step: OperatorStep) -> StepResult:
     size, frame = step.values["sample_size"], step.frame
-    if step.title == "Limit":
+    if step.values["sampling_method"] == "Limit":
         return one(frame.head(size))
-    if step.title == "Randomized":
+    if step.values["sampling_method"] == "Random":
         return one(drawn(frame, size, step.values["seed"]))
     column = step.values["stratify_column"]
     step.dtype(column)
