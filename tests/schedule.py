@@ -44,6 +44,7 @@ SCATTERED = {
             "training_boto3",
         )
     ),
+    "tests/contract/docs/test_pages.py",
     "tests/contract/server/test_clients.py",
     *(f"tests/faults/jobs/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
     *(

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -210,17 +211,16 @@ class PythonProcess:
     def __init__(self, place: Path, folder: Path) -> None:
         self._place, self._folder, self._number = place, folder, 0
         self._listener = socket.socket(socket.AF_UNIX)
-        path = place / f"s{time.monotonic_ns() % 10**6}"
-        self._listener.bind(str(path))
+        self._address = f"sagewright-docs-{uuid.uuid4().hex}"  # without a file, whose path may be too long for a socket
+        self._listener.bind(f"\0{self._address}")
         self._listener.listen(1)
         self._listener.settimeout(120)
-        self._address = path
         self._connection: Any = None
         self._thread: threading.Thread | None = None
 
     def start(self, warm: WarmClient | None, python: Path, environ: dict[str, str]) -> None:
         """Starts the process: a fork of `warm`, or without it a Python of its own."""
-        arguments = [str(self._address), str(self._folder)]
+        arguments = [self._address, str(self._folder)]
         argv = [
             str(self._place / "bin" / "sagewright"),
             "exec",

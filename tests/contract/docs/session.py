@@ -1,6 +1,6 @@
 """The Python of a page: runs its blocks in one namespace, as they come over a Unix socket. Imports only the standard library.
 
-`python session.py SOCKET FOLDER`.
+`python session.py SOCKET FOLDER`; SOCKET: the name of an abstract one.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ def main() -> None:
     sys.argv = [""]
     names = {"__name__": "__main__"}
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(place)
+        connection.connect(f"\0{place}")
         for line in connection.makefile():
             asked = json.loads(line)
             failed = run(asked["code"], asked["name"], asked["output"], names)
