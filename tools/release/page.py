@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from accounts import Account
@@ -10,6 +11,9 @@ from session import Session, Step
 BEGIN, END = "<!-- sessions: written by make dist -->\n", "<!-- end of sessions -->\n"
 LINES, WIDTH = 12, 110
 """Maximum number of lines of an output that are shown, and of characters of a line."""
+
+_PLACE = re.compile(r"/[^\s']*sagewright-release-[^/]+/[^/]+/home")
+"""The home directory of a session."""
 
 
 def write_page(path: Path, sessions: list[Session], missing: list[str]) -> None:
@@ -42,7 +46,7 @@ def _transcript(session: Session) -> str:
 
 def _shown(step: Step) -> list[str]:
     took = f"  # {step.seconds:.1f} s" if step.seconds >= 0.05 else ""
-    lines = step.output.splitlines()
+    lines = _PLACE.sub("~", step.output).splitlines()
     if len(lines) > LINES:
         lines = [*lines[: LINES // 2], "...", *lines[-LINES // 2 :]]
     return [f"$ {step.line}{took}", *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines)]

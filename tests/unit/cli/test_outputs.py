@@ -17,7 +17,8 @@ WITHOUT = {
         "transform wait", "tuning stop", "tuning wait", "pipelines start", "pipelines stop", "pipelines retry",
         "endpoints delete", "models approve", "models reject", "models add", "models remove", "deploy-rule create",
         "deploy-rule delete", "cp", "sync", "objects gc", "weights add", "solutions run", "solutions remove", "wrangle",
-        "guide", "studio", "open", "notebook open", "notebook run", "processing history",
+        "guide", "studio", "open", "notebook open", "notebook run", "processing history", "users create",
+        "users delete", "users grant", "keys create", "keys rotate", "keys revoke", "restore",
     },
     "prints lines of logs, or files, as they are": {
         "jobs logs", "processing logs", "transform logs", "pipelines logs", "endpoints logs", "endpoints invoke",

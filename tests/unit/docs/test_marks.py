@@ -16,6 +16,7 @@ NOT_RUN = {
     "docs/how-to/bring-your-own-container.md": 3,
     "docs/how-to/choose-an-algorithm.md": 1,
     "docs/how-to/choose-versions.md": 1,
+    "docs/how-to/install.md": 2,
     "docs/how-to/isolate-jobs.md": 1,
     "docs/how-to/process-with-spark.md": 2,
     "docs/how-to/run-on-a-ray-cluster.md": 2,
