@@ -29,7 +29,7 @@ DEAR = {
 """Pages that cost more than ten seconds of CPU time, with the reason: two of them run each time, all of them by `make soak`."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def docs_server(server_class: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     running = server_class(tmp_path_factory.mktemp("docs"), by_command=True)
     running.start()

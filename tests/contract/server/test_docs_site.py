@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
-from tests.contract.studio.chromium import chromium  # noqa: F401 - a fixture
+from tests.contract.studio.chromium import WAIT_MS, chromium  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[3]
 HTML = {"Accept": "text/html"}
@@ -111,6 +111,7 @@ def test_a_browser_shows_pages_and_finds_words(
     """Nothing is refused by the policy or loaded from elsewhere, no page is wider than the screen, and the search answers."""
     assert ask("/docs/")[0] == 200
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     errors, hosts = [], set()
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -123,7 +124,8 @@ def test_a_browser_shows_pages_and_finds_words(
     )
     if width == 360:
         page.locator("label[for=__search]").first.click()
-    page.locator("input[name=query]").fill("warm pools")
+    page.wait_for_load_state("networkidle")  # keys that come before the script count for nothing
+    page.locator("input[name=query]").press_sequentially("warm pools")
     page.locator(".md-search-result__item").first.wait_for()
     context.close()
     assert errors == []
