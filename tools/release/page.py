@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from accounts import Account
@@ -29,8 +30,9 @@ def _table(sessions: list[Session], missing: list[str]) -> str:
         for one in sessions
     ]
     head = "| Python | user | installed by | first model, from nothing | second model |\n|---|---|---|---|---|\n"
+    load = f"\nMeasured on {os.cpu_count()} CPUs; load average at the end {os.getloadavg()[1]:.0f}.\n"
     note = f"\nNot tried: Python {', '.join(missing)}.\n" if missing else ""
-    return head + "\n".join(rows) + "\n" + note + "\n"
+    return head + "\n".join(rows) + "\n" + load + note + "\n"
 
 
 def _transcript(session: Session) -> str:
