@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 
 from accounts import Account
@@ -11,9 +11,6 @@ from session import Session, Step
 BEGIN, END = "<!-- sessions: written by make dist -->\n", "<!-- end of sessions -->\n"
 LINES, WIDTH = 12, 110
 """Maximum number of lines of an output that are shown, and of characters of a line."""
-
-_PLACE = re.compile(r"/[^\s']*sagewright-release-[^/]+/[^/]+/home")
-"""The home directory of a session."""
 
 
 def write_page(path: Path, sessions: list[Session], missing: list[str]) -> None:
@@ -33,8 +30,9 @@ def _table(sessions: list[Session], missing: list[str]) -> str:
         for one in sessions
     ]
     head = "| Python | user | installed by | first model, from nothing | second model |\n|---|---|---|---|---|\n"
+    load = f"\nMeasured on {os.cpu_count()} CPUs; load average at the end {os.getloadavg()[1]:.0f}.\n"
     note = f"\nNot tried: Python {', '.join(missing)}.\n" if missing else ""
-    return head + "\n".join(rows) + "\n" + note + "\n"
+    return head + "\n".join(rows) + "\n" + load + note + "\n"
 
 
 def _transcript(session: Session) -> str:
@@ -46,7 +44,7 @@ def _transcript(session: Session) -> str:
 
 def _shown(step: Step) -> list[str]:
     took = f"  # {step.seconds:.1f} s" if step.seconds >= 0.05 else ""
-    lines = _PLACE.sub("~", step.output).splitlines()
+    lines = step.output.splitlines()
     if len(lines) > LINES:
         lines = [*lines[: LINES // 2], "...", *lines[-LINES // 2 :]]
     return [f"$ {step.line}{took}", *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines)]
