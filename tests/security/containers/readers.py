@@ -162,6 +162,9 @@ class Front(Reader):
         """Stands for the checker of signatures."""
         return await incoming.whole(1 << 20, AssertionError)
 
+    async def permit(self, _incoming: Any, *_asked: str) -> None:
+        """Stands for the server's decision."""
+
     def region_of(self, _incoming: Any, _service: str) -> str:
         return self.dispatch.routes.region
 
