@@ -72,6 +72,7 @@ def on_ray(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) ->
         "backend": "ray",
         "ray_address": ray_cluster.address,
         "host": ray_cluster.host,
+        "insecure": "true",
         "node_directory": str(tmp_path_factory.mktemp("node")),
     }
     place = Place("ray", settings, ray_cluster)
