@@ -26,7 +26,8 @@ SESSION = Path(__file__).with_name("session.py")
 CHECKOUT = "checkout"
 """The folder of a page that runs in a clone of the repository: its examples, and the environment of its client."""
 
-COMMAND_S = 120
+COMMAND_S = 480
+"""Limit of one block: on a new machine the first job of a kind builds its environment."""
 _SERVER = re.compile(r"(?P<variables>(?:[A-Z_]+=\S+ )*)sagewright up\b(?P<options>(?! --demo)[^#\n]*)")
 
 

@@ -13,6 +13,7 @@ from tests.contract.docs.cleaning import clean
 from tests.contract.docs.pages import folder_of, read_page
 from tests.contract.docs.runner import ROOT, PageLies, PageRun
 
+pytestmark = pytest.mark.timeout(1500)
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in folder_of(ROOT)}
 DEAR = {
     "docs/how-to/choose-an-algorithm.md": "an environment with the SDK, beside those of jobs",
@@ -55,7 +56,6 @@ def test_a_page_does_what_it_says(name: str, docs_server: Any, tmp_path: Path) -
 
 
 @pytest.mark.sampled(2)
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(DEAR))
 def test_a_page_that_costs_more_does_what_it_says(name: str, docs_server: Any, tmp_path: Path) -> None:
     run(name, PAGES[name].read_text(), tmp_path, docs_server)
