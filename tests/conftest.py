@@ -179,12 +179,13 @@ class RunningServer:
         return [psutil.Process(one.pid) for one in titles.running(self.data) if one.kind == titles.FRONT]
 
     def kill_everything(self) -> None:
-        """The server and, since they outlive it, its front and its jobs."""
+        """The server and, since they outlive it, its front, its TLS door and its jobs."""
         if self.process and self.process.poll() is None:
             self.end(signal.SIGKILL)
-        for front in self.fronts():
+        doors = [psutil.Process(one.pid) for one in titles.running(self.data) if one.kind == titles.TLS_DOOR]
+        for process in (*self.fronts(), *doors):
             with contextlib.suppress(psutil.NoSuchProcess):
-                front.kill()
+                process.kill()
         if (self.data / "store.sqlite").exists():
             backend = LocalBackend(fork_server=False)
             for handle in self.handles():

@@ -1,7 +1,8 @@
 """The process at the public port: ends TLS, and passes the bytes of each connection to the server.
 
 `python -m sagewright.tls.door` reads its settings as JSON from its standard input. It accepts until it gets SIGTERM, and ends once
-its connections have; a server that is started again, or killed, does not end them. SIGHUP reads the certificate again.
+its connections have; a server that is started again, or killed, does not end them. It also ends when its data directory is gone,
+and when neither the server nor a front has answered for a minute. SIGHUP reads the certificate again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -28,6 +30,8 @@ CONNECT_S = 5.0
 RETRY_S = 0.05
 DRAIN_S = 600.0
 RENEW_S = 3600.0
+LOOK_S, ALONE_S = 2.0, 60.0
+"""Interval of looks for the server once it has died, and time without one, and without a front, after which the door ends."""
 HIGH = 256 * 1024
 """Bytes of a connection that may wait for one side before the other is not read."""
 log = logging.getLogger("sagewright.tls")
@@ -79,14 +83,32 @@ class TlsDoor:
             ssl_shutdown_timeout=HANDSHAKE_S,
         )
         print("ready", flush=True)  # noqa: T201 - the server waits for it
+        watching = loop.create_task(self._watch(os.getppid()))
         while not self._ending.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), RENEW_S)
             self._renew()
+        watching.cancel()
         listening.close()
         until = loop.time() + DRAIN_S
         while self._open and loop.time() < until:
             await asyncio.sleep(0.1)
+
+    async def _watch(self, server: int) -> None:
+        """Ends the door once it has nobody left to pass connections to. `server`: the process that started it."""
+        alone_s = 0.0
+        while alone_s < ALONE_S and Path(self.settings.data).exists():
+            await asyncio.sleep(LOOK_S)
+            alone_s = 0.0 if os.getppid() == server or await self._is_answered() else alone_s + LOOK_S
+        self._ending.set()
+
+    async def _is_answered(self) -> bool:
+        """Returns True if a next server, or a front, accepts connections."""
+        for connect in (self._connected, self._fallback):
+            with contextlib.suppress(OSError):
+                (await connect("")).close()
+                return True
+        return False
 
     def _renew(self) -> None:
         try:
@@ -119,7 +141,7 @@ class TlsDoor:
                 return await self._connected(address)
             except OSError:
                 with contextlib.suppress(OSError):
-                    return await self._fallback()
+                    return await self._fallback(address)
                 if loop.time() > until:
                     raise
             await asyncio.sleep(RETRY_S)
@@ -135,7 +157,7 @@ class TlsDoor:
             raise
         return made
 
-    async def _fallback(self) -> socket.socket:
+    async def _fallback(self, _address: str) -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         made.setblocking(False)
         try:

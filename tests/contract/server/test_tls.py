@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -24,7 +26,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError, SSLError
 from tests.teams import Team, allow, is_denied
 
 from sagewright.model import titles
+from sagewright.tls import door as tls_door
 from sagewright.tls.certificates import self_signed
+from sagewright.tls.door import DoorSettings, TlsDoor
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -200,6 +204,40 @@ def test_a_killed_door_opens_again_and_a_killed_server_comes_back(own_server: Ru
     assert len([one for one in titles.running(own_server.data) if one.kind == titles.TLS_DOOR]) == 1
     own_server.end()
     until(lambda: not [one for one in titles.running(own_server.data) if one.kind == titles.TLS_DOOR])
+
+
+def test_a_door_without_a_directory_ends(server_class: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("gone") / "data"
+    place.mkdir()
+    server = server_class(place, {"SAGEWRIGHT_TLS": "self-signed"})
+    server.start()
+    left = door(server)
+    server.end(signal.SIGKILL)
+    shutil.rmtree(place)
+    until(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_door_that_nobody_answers_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls_door, "LOOK_S", 0.02)
+    monkeypatch.setattr(tls_door, "ALONE_S", 0.1)
+    made = self_signed(tmp_path / "tls", ["localhost"])
+    with socket.create_server(("127.0.0.1", 0)) as front, socket.create_server(("127.0.0.1", 0)) as free:
+        numbers = front.getsockname()[1], free.getsockname()[1]
+        free.close()
+        settings = DoorSettings(
+            str(tmp_path), "127.0.0.1", numbers[1], str(made.certificate), str(made.key), numbers[0], 8, 8
+        )
+
+        async def runs(nobody: int) -> bool:
+            watching = asyncio.create_task(TlsDoor(settings)._watch(nobody))
+            _, left = await asyncio.wait([watching], timeout=0.6)
+            watching.cancel()
+            return bool(left)
+
+        assert asyncio.run(runs(os.getppid()))  # its server lives
+        assert asyncio.run(runs(0))  # a front answers
+        front.close()
+        assert not asyncio.run(runs(0))
 
 
 def answered(server: RunningServer) -> bool:
