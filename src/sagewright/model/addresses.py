@@ -50,6 +50,14 @@ def read(text: str) -> Address:
     return ipaddress.ip_address(text.partition("%")[0])
 
 
+def is_loopback(host: str) -> bool:
+    """Returns True for a host's name or address that only this machine reaches."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def embedded(address: Address) -> Iterator[IPv4Address]:
     """Yields the IPv4 addresses that packets to an IPv6 address may end at."""
     if isinstance(address, IPv4Address):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
 
 from sagewright.http.tlsnames import SOCKET_NAME
+from sagewright.model.addresses import is_loopback
 from sagewright.model.settings import BadSetting, Settings
 from sagewright.tls.certificates import BadCertificate
 from sagewright.tls.door import DoorSettings
@@ -29,7 +29,7 @@ def check_exposure(settings: Settings) -> None:
                 "--insecure on a network that nobody else can read."
             )
         return
-    if not settings.insecure and not _is_loopback(settings.host):
+    if not settings.insecure and not is_loopback(settings.host):
         raise BadSetting(
             f"host: {settings.host} is reached from other machines, and HTTP shows them keys and data. Use --tls self-signed, or "
             "--tls-cert and --tls-key; on a network that nobody else can read, or behind a proxy that ends TLS, --insecure."
@@ -108,10 +108,3 @@ def _port(settings: Settings) -> int:
         number = int(free.getsockname()[1])
     note.write_text(f"{number}\n")
     return number
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -136,7 +136,7 @@ def test_the_first_user_makes_policies_count(server_with: Callable[..., RunningS
 
 def test_open_servers_ask_no_policies(server_with: Callable[..., RunningServer]) -> None:
     person = Team(server_with(SAGEWRIGHT_ACCESS="open")).person()
-    person.boto("sagemaker").list_models()
+    assert person.boto("sagemaker").list_models()["Models"] == []
 
 
 def test_nobody_else_gets_the_owners_name(team: Team) -> None:

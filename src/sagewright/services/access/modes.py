@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from sagewright.http.messages import HttpRequest
+from sagewright.model.addresses import is_loopback
 from sagewright.model.settings import Settings
 from sagewright.services.access.kinds import USER, scope_of
 from sagewright.services.access.rights import recalled
@@ -17,15 +16,6 @@ def is_enforced(store: Database, settings: Settings) -> bool:
     if settings.access != "auto":
         return settings.access == "enforced"
     return not is_loopback(settings.host) or _has_users(store, settings.account)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_secure(request: HttpRequest) -> bool:

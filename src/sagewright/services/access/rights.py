@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
@@ -44,13 +45,15 @@ def recalled(store: Database, what: Hashable, read: Callable[[], T]) -> T:
         found = store.recall(IDENTITIES, what, read)
         return read() if found is None else found
     kept = _recent.setdefault(store, {})
-    at_s, now_s = kept.get(what, (-FRESH_S, None))[0], time.monotonic()
-    if now_s - at_s >= FRESH_S:
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[what] = now_s, read()
-    value: T = kept[what][1]
-    return value
+    now_s = time.monotonic()
+    at_s, value = kept.get(what, (-math.inf, None))
+    if now_s - at_s < FRESH_S:
+        return cast(T, value)
+    if len(kept) >= MOST:
+        kept.clear()
+    fresh = read()
+    kept[what] = now_s, fresh
+    return fresh
 
 
 def rights_of(store: Database, account: str, arn: str, *, stand_ins: bool = False) -> Rights:
@@ -80,26 +83,26 @@ def _of_user(store: Database, account: str, name: str) -> Rights:
         of_group = resources.find(store, scope_of(GROUP, account), group)
         if of_group is not None:
             granted += _own(store, account, GranteeDocument.read(of_group.document))
-    limits = _attached(store, account, [user.boundary]) if user.boundary else None
+    limits = read_attached(store, account, [user.boundary]) if user.boundary else None
     return Rights(Policies(tuple(granted), limits), tags.of(store, f"arn:aws:iam::{account}:user{user.path}{name}"))
 
 
 def _of_role(store: Database, account: str, name: str, stand_ins: bool) -> Rights:
     boundary = resources.find(store, scope_of(BOUNDARY, account), name)
-    limits = None if boundary is None else _attached(store, account, [boundary.document["Arn"]])
+    limits = None if boundary is None else read_attached(store, account, [boundary.document["Arn"]])
     role = identity.find_role(store, account, name)
     if role is None:
         if stand_ins:
             return Rights(Policies(ANYTHING.identity, limits))
         given = DEFAULT_ROLE_POLICIES if name == ROLE_NAME else ()
-        return Rights(Policies(_attached(store, account, given), limits))
+        return Rights(Policies(read_attached(store, account, given), limits))
     own = _read_all(role["inline"])
     pairs = tags.of(store, f"{role_arn(account, '')[:-1]}{role['path']}{name}")
-    return Rights(Policies((*own, *_attached(store, account, role["attached"])), limits), pairs)
+    return Rights(Policies((*own, *read_attached(store, account, role["attached"])), limits), pairs)
 
 
 def _own(store: Database, account: str, grantee: GranteeDocument) -> tuple[AccessPolicy, ...]:
-    return (*_read_all(grantee.inline), *_attached(store, account, grantee.attached))
+    return (*_read_all(grantee.inline), *read_attached(store, account, grantee.attached))
 
 
 def _read_all(inline: Mapping[str, str]) -> tuple[AccessPolicy, ...]:
@@ -107,11 +110,7 @@ def _read_all(inline: Mapping[str, str]) -> tuple[AccessPolicy, ...]:
 
 
 def read_attached(store: Database, account: str, arns: Sequence[str]) -> tuple[AccessPolicy, ...]:
-    """Returns managed policies by their ARNs, for a session's PolicyArns."""
-    return _attached(store, account, arns)
-
-
-def _attached(store: Database, account: str, arns: Sequence[str]) -> tuple[AccessPolicy, ...]:
+    """Returns managed policies by their ARNs; one that is not known grants nothing."""
     found = []
     for arn in arns:
         text = policy_text(store, account, arn)

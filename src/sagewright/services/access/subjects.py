@@ -59,7 +59,7 @@ _MEMBERS = {
     "HashOfArtifactSource": ("ArtifactArn",),
     "FunctionName": ("FunctionName",),
     "QueueName": ("QueueUrl", "QueueName"),
-    "TopicName": ("TopicArn", "Name"),
+    "TopicName": ("TopicArn", "TargetArn", "Name"),
     "KeyId": ("KeyId",),
     "Alias": ("AliasName",),
     "LogGroupName": ("logGroupName", "logGroupIdentifier"),
@@ -80,6 +80,8 @@ _MEMBERS = {
     "UserName": ("UserName",),
 }
 """Members that fill a variable of an ARN, where they have another name."""
+_MEMBERS_OF_KIND = {("schedule", "GroupName"): ("GroupName",), ("group", "GroupName"): ("Group", "GroupName", "Name")}
+"""Members that fill a variable of one type alone, in the order in which its operations read them."""
 _DEFAULTS = {"GroupName": "default", "Version": "*"}
 _SUFFIXES = {"log-group": ":log-stream:"}
 """Ends of ARNs as messages and policies of the service have them, beyond the reference."""
@@ -130,9 +132,9 @@ def _resources(action: Action, operation: str, request: Mapping[str, Any], scope
             value = request.get(name) or ()
             yield from [value] if isinstance(value, str) else map(str, value)
         return
+    on_default = _name_in("EventBusName", str(request.get("EventBusName") or "default")) == "default"
     for template in action.resources:
-        by_default = _BUSES.get(template.kind)
-        if by_default is None or by_default == (request.get("EventBusName") in (None, "default")):
+        if _BUSES.get(template.kind, on_default) == on_default:
             yield from _filled(template, request, scope)
 
 
@@ -145,18 +147,18 @@ def _filled(template: ArnTemplate, request: Mapping[str, Any], scope: Scope) -> 
     values = {"Partition": "aws", "Region": scope.region, "Account": scope.account}
     listed: list[str] | None = None
     for variable in template.variables:
-        found = _member(variable, request)
+        found = _member(template.kind, variable, request)
         if found is None:
             return
         if isinstance(found, list):
             listed = [str(one) for one in found]
             found = listed[0] if listed else ""
-        text = str(found)
+        text = _name_in(variable, str(found))
         if text.startswith("arn:"):
             if _of_kind(template, text):
                 yield text
             return
-        values[variable] = _name_in(variable, text)
+        values[variable] = text
     for name in listed or [""]:
         filled = template.filled(values | ({template.variables[-1]: name} if listed else {}))
         yield filled + _SUFFIXES.get(template.kind, "")
@@ -168,17 +170,26 @@ def _member_of_kind(kind: str) -> str:
     return "".join(part.capitalize() for part in re.split(r"[ -]", kind)) + "Arn"
 
 
-def _member(variable: str, request: Mapping[str, Any]) -> Any:
+def _member(kind: str, variable: str, request: Mapping[str, Any]) -> Any:
     stem = variable.removesuffix("Name").removesuffix("Id")
-    for name in (variable, *_MEMBERS.get(variable, ()), f"{stem}Name", f"{stem}Arn", f"{stem}Id"):
+    usual = (variable, *_MEMBERS.get(variable, ()), f"{stem}Name", f"{stem}Arn", f"{stem}Id")
+    for name in _MEMBERS_OF_KIND.get((kind, variable), usual):
         if (value := request.get(name)) not in (None, ""):
             return value
     return _DEFAULTS.get(variable)
 
 
 def _name_in(variable: str, text: str) -> str:
-    """Returns the part of a value that stands in an ARN: a queue's URL ends with its name."""
-    return text.rpartition("/")[2] if variable == "QueueName" else text
+    """Returns the part of a value that stands in an ARN, for members that take a name in several forms: a queue's URL and a bus's
+    ARN end with it; CloudWatch Logs and Lambda read it out of ARNs, and every function's version is $LATEST."""
+    if variable in ("QueueName", "EventBusName"):
+        return text.rpartition("/")[2]
+    if variable == "LogGroupName":
+        return text.rpartition(":log-group:")[2].removesuffix(":*")
+    if variable == "FunctionName":
+        name = text.removesuffix(":$LATEST")
+        return name if name.startswith("arn:") else name.rpartition("function:")[2]
+    return text
 
 
 def _of_kind(template: ArnTemplate, arn: str) -> bool:

@@ -5,11 +5,11 @@ Source: AWS's API reference, CreatePresignedDomainUrl and CreatePresignedNoteboo
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from sagewright.model.addresses import is_loopback
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.notebooks.grants import Grant, one_time_token
 from sagewright.model.notebooks.origins import OPEN, TOKEN, NotebookHosts
@@ -76,9 +76,4 @@ def notebook_url(context: Context, route: dict[str, Any], url: NotebookUrl) -> s
 def is_local(url: str) -> bool:
     """Returns True for a URL at which only clients of this machine reach the server."""
     name = urlsplit(url).hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return name.endswith(".localhost") or is_loopback(name)
