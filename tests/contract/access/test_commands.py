@@ -37,6 +37,10 @@ def test_a_person_gets_a_folder_and_works_with_it(team: Team, tmp_path: Path) ->
     assert shown["Groups"] == ["science"]
     assert [one["Status"] for one in shown["AccessKeys"]] == ["Active"]
     assert "already" in run(data, "keys", "create", "carla", "--to", str(own), status=2)
+    assert "already" in run(data, "keys", "rotate", "carla", "--to", str(own), status=2)
+    assert "already" in run(data, "users", "create", "dora", "--to", str(own), status=2)
+    assert "dora" not in run(data, "users", "list", "-o", "name").splitlines()
+    assert json.loads(run(own, "jobs", "list", "--json")) == []  # the key is still valid
     second = tmp_path / "second"
     run(data, "keys", "rotate", "carla", "--to", str(second))
     run(own, "jobs", "list", status=1)

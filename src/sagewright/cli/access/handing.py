@@ -31,6 +31,18 @@ def target_of(settings: Settings) -> ServerTarget:
         fail(str(error))
 
 
+def check_folder(to: Path | None) -> None:
+    """Ends the command, before anything is changed, if a folder holds a key already or can't be written."""
+    if to is None:
+        return
+    if (to / "credentials").exists():
+        fail(f"{to} holds a key already; name an empty folder.")
+    try:
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"The folder {to} can't be written: {error}")
+
+
 def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
     """Writes the folder, or without one prints the key as a profile."""
     target = target_of(settings)
@@ -39,10 +51,8 @@ def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
         url = _notes(settings)["endpoint"].decode().strip()
         typer.echo(f"The secret is shown only now. Endpoint for AWS_ENDPOINT_URL: {url}", err=True)
         return
-    if (to / "credentials").exists():
-        fail(f"{to} holds a key already; name an empty folder.")
+    check_folder(to)
     try:
-        to.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in _notes(settings).items():
             (to / name).write_bytes(content)
         with os.fdopen(os.open(to / "credentials", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sagewright.cli.access.calls import Iam
-from sagewright.cli.access.handing import PersonalKey, hand_over, target_of
+from sagewright.cli.access.handing import PersonalKey, check_folder, hand_over, target_of
 from sagewright.cli.options import FAILURE, DataOption, fail, settings_of
 from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
 from sagewright.model.aws.access_keys import AccessKey
@@ -42,6 +42,7 @@ def list_(
 @app.command()
 def create(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
     """Create a key for a user, who may have two."""
+    check_folder(to)
     settings = settings_of(data=data)
     hand_over(settings, _made(Iam(settings), user), to)
 
@@ -62,12 +63,12 @@ def rotate(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
         typer.echo(f"{settings.data / 'credentials'} holds the new key {made.id}.")
         typer.echo(f"Restart the server, then: sagewright keys revoke {' '.join(before)} --data {settings.data}")
         return
+    check_folder(to)
     if len(before) > 1:  # a user has at most two
         iam("delete_access_key", UserName=user, AccessKeyId=before.pop(0))
-    made = _made(iam, user)
+    hand_over(settings, _made(iam, user), to)
     for one in before:
         iam("delete_access_key", UserName=user, AccessKeyId=one)
-    hand_over(settings, made, to)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sagewright.cli.access.calls import Iam
-from sagewright.cli.access.handing import PersonalKey, hand_over
+from sagewright.cli.access.handing import PersonalKey, check_folder, hand_over
 from sagewright.cli.options import DataOption, fail, settings_of
 from sagewright.cli.output import (
     Format,
@@ -53,6 +53,7 @@ def create(
     settings = settings_of(data=data)
     iam = Iam(settings)
     documents = {one: _document(one) for one in policy or DEFAULT_POLICIES}
+    check_folder(to)
     iam("create_user", UserName=name)
     for one, document in documents.items():
         _grant(iam, name, one, document)
