@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from sagewright.backups.folders import copy_folder
 from sagewright.backups.repository import BackupFailed, BackupManifest, BackupRepository
 from sagewright.backups.stores import copy_store, digest_of, opened, revision_of
 from sagewright.model.settings import Settings
@@ -107,7 +108,7 @@ def _copy_files(data: Path, to: Path) -> None:
     for name in FILES:
         source = data / name
         if source.is_dir():
-            shutil.copytree(source, to / name, symlinks=True, ignore_dangling_symlinks=True)
+            copy_folder(source, to / name)
         elif source.exists():
             shutil.copy2(source, to / name)
 
