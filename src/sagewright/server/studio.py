@@ -145,6 +145,10 @@ class InProcess:
             return self._over_http(principal, service, operation, request)
         return self._call(OperationRequest(principal, service, operation, with_tokens(service, operation, request)))
 
+    def refusal(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> str:
+        action = self._call.foresee(OperationRequest(principal, service, operation, request))
+        return f"{principal.rpartition('/')[2]} may not do {action}" if action else ""
+
     def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
         return self._over_http.object_url(principal, base, bucket, key, shown)
 

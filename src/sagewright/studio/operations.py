@@ -24,6 +24,10 @@ class Operations(Protocol):
         """Returns the response as boto3 would. Raises AwsError."""
         ...
 
+    def refusal(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> str:
+        """Returns why policies would refuse a call, "" if they would not, or if it depends on values that are not known yet."""
+        ...
+
     def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
         """Returns a presigned URL that downloads an object, or with `shown` opens it in the browser."""
         ...
@@ -167,6 +171,10 @@ class Client:
         if one not in self.calls:
             self.calls.append(one)
         return self.operations.call(self.principal, service, operation, one.request)
+
+    def refusal(self, call: OperationCall) -> str:
+        """Returns why policies would refuse a call, "" if nothing is known to."""
+        return self.operations.refusal(self.principal, call.service, call.operation, call.request)
 
     def note(self, service: str, operation: str, /, **request: Any) -> None:
         """Adds a call to the code of a page that reads the same in another way."""

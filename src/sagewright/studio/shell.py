@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from sagewright.model.errors import AwsError
 from sagewright.model.studio_sessions import Session, sign
 from sagewright.studio import assets, code, rendering
+from sagewright.studio.buttons import Button
 from sagewright.studio.operations import Client
 from sagewright.studio.tables import EmptyState
 from sagewright.studio.visit import Page, Visit
@@ -61,7 +63,7 @@ class Shell:
             "shell": self, "here": page.nav, "kinds": " ".join(page.kinds), "visit": visit, "now": visit.now, "theme": theme,
             "asset": assets.address, "token": session.form_token if session else self.open_token(principal),
             "role": principal.rpartition("/")[0].rpartition("/")[2] or principal, "signed_in": session is not None,
-            "counts": self._counted(visit.client), "start": START,
+            "counts": self._counted(visit.client), "start": START, "refusal": functools.partial(refusal, visit.client),
         }  # fmt: skip
 
     def _counted(self, client: Client) -> dict[str, NavCount]:
@@ -73,6 +75,11 @@ class Shell:
                 client.principal: kept,
             }
         return kept[1]
+
+
+def refusal(client: Client, button: Button) -> str:
+    """Returns why a button would be refused, "" if nothing is known to: its fields and the chosen rows may decide."""
+    return "" if button.each else client.refusal(button.call)
 
 
 COUNTED = {

@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.engine.calls import OperationRequest
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import NotImplementedYet
-from sagewright.services.access.authorizer import authorize
+from sagewright.services.access.authorizer import authorize, foresee
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.registry import ServedOperation
 from sagewright.store.identity import find_key
@@ -37,6 +37,10 @@ class Calls:
         context = self._context(question)
         authorize(context, question.service, question.operation, request)
         return entry.call(context, request)
+
+    def foresee(self, question: OperationRequest) -> str:
+        """Returns the action that policies would refuse, "" if none is known to be; see services.access.authorizer."""
+        return foresee(self._context(question), question.service, question.operation, question.request)
 
     def _context(self, question: OperationRequest) -> Context:
         settings = self._platform.settings

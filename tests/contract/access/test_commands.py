@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
-from tests.teams import Team, allow, deny, document, is_denied, trust
+from tests.teams import DEFAULT_ROLE, Team, allow, deny, document, is_denied, trust
 
 COMMAND = str(Path(sys.executable).parent / "sagewright")
 
@@ -105,6 +106,24 @@ def test_studio_shows_a_user_what_it_may_see(team: Team) -> None:
     assert visitor.visit("/studio/jobs")[0] == 200
     status, page = visitor.visit("/studio/pipelines")
     assert (status, "not authorized to perform: sagemaker:ListPipelines" in page) == (403, True)
+
+
+def test_studio_disables_the_buttons_that_policies_refuse(team: Team) -> None:
+    made = {"Version": "2020-12-01", "Steps": [{"Name": "end", "Type": "Fail", "Arguments": {"ErrorMessage": "over"}}]}
+    team.server.boto("sagemaker").create_pipeline(
+        PipelineName="ours", PipelineDefinition=json.dumps(made), ClientRequestToken="p" * 32, RoleArn=DEFAULT_ROLE
+    )
+    own = "arn:aws:sagemaker:us-east-1:000000000000:pipeline/ours"
+    reads = allow(["sagemaker:List*", "sagemaker:Describe*", "sagemaker:Search"], "*")
+    person = team.person(reads, allow("sagemaker:DeletePipeline", own))
+    visitor = Visitor(team, person.key)
+    off = re.findall(r"\(off: (.*?)\)", visitor.visit("/studio/pipelines/ours")[1])
+    assert off == [f"{person.name} may not do sagemaker:StartPipelineExecution"]
+    person.may(reads, allow("sagemaker:*Pipeline*", f"{own}*"))
+    assert "(off: " not in visitor.visit("/studio/pipelines/ours")[1]
+    tagged = {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    person.may(reads, allow("sagemaker:*Pipeline*", Condition=tagged))
+    assert visitor.visit("/studio/pipelines/ours")[1].count("(off: ") == 2
 
 
 def test_a_limited_session_can_not_sign_in(team: Team) -> None:

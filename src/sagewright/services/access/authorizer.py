@@ -39,6 +39,8 @@ _SERVICES = {
     "cloudwatch": "monitoring.amazonaws.com",
 }
 _QUERY = frozenset({"iam", "sts", "cloudwatch", "sns"})
+_SETTLED = ("aws:resourcetag/", "aws:principaltag/")
+"""Condition keys that no further member of a request can set: a tag is there or it is not."""
 log = logging.getLogger("sagewright.services.access")
 
 
@@ -55,13 +57,48 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
     if service == "s3":
         return
     asked = read_request(service, operation, request, Scope(context.account, context.region))
+    for action, resource, values in _questions(context, asked, request):
+        _require(context, service, action, resource, values)
+    for role, to in _passed_roles(asked, request):
+        if not trusts_service(context, role, to):
+            raise ValidationException(
+                f"Could not assume role {role}. Please ensure that the role exists and allows principal '{to}' to assume the role."
+            )
+
+
+def foresee(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> str:
+    """Returns the action that would refuse a request, "" if none would, or if it depends on what the request does not say yet.
+
+    Shows a caller beforehand what is allowed; nothing is logged. Requests to S3, which bucket policies decide too, return "".
+    """
+    if service == "s3" or (service, operation) in _OPEN or not is_decided(context):
+        return ""
+    asked = read_request(service, operation, request, Scope(context.account, context.region))
+    for action, resource, values in () if asked.vague else _questions(context, asked, request):
+        made = decision(context, action, resource, values)
+        unknown = [key for key in made.missing if not key.lower().startswith(_SETTLED)]
+        if not made.allows and not unknown:
+            return action
+    return ""
+
+
+def _questions(context: Context, asked: Asked, request: Mapping[str, Any]) -> Iterator[tuple[str, str, Values]]:
+    """Yields each action, resource and values of condition keys that the caller's policies have to allow for a request."""
     for resource in asked.resources:
-        _require(context, service, asked.action, resource, values_of_request(context, request, resource))
+        yield asked.action, resource, values_of_request(context, request, resource)
     if ADD_TAGS in asked.needs and request_tags(request):
         for resource in asked.resources:
-            _require(context, service, ADD_TAGS, resource, values_of_request(context, request, resource))
+            yield ADD_TAGS, resource, values_of_request(context, request, resource)
+    for role, to in _passed_roles(asked, request):
+        passing = {"iam:passedtoservice": (to,), "iam:associatedresourcearn": asked.resources}
+        yield PASS_ROLE, role, values_of_request(context, {}, role, passing)
+
+
+def _passed_roles(asked: Asked, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the roles that a request hands to a service, with the service's principal."""
     if asked.changes and asked.service not in _OF_ROLES:
-        _check_roles(context, service, asked, request)
+        to = _SERVICES.get(asked.service, f"{asked.service}.amazonaws.com")
+        yield from ((role, to) for role in dict.fromkeys(roles_in(request)))
 
 
 def _check_followers(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> None:
@@ -131,18 +168,6 @@ def _require(context: Context, service: str, action: str, resource: str, values:
     made = decision(context, action, resource, values)
     if not made.allows:
         raise denied(context, service, action, resource, made)
-
-
-def _check_roles(context: Context, service: str, asked: Asked, request: Mapping[str, Any]) -> None:
-    """Raises AccessDenied for a role that the caller may not pass, ValidationException for one that does not trust the service."""
-    to = _SERVICES.get(asked.service, f"{asked.service}.amazonaws.com")
-    passing = {"iam:passedtoservice": (to,), "iam:associatedresourcearn": asked.resources}
-    for role in dict.fromkeys(roles_in(request)):
-        _require(context, service, PASS_ROLE, role, values_of_request(context, {}, role, passing))
-        if not trusts_service(context, role, to):
-            raise ValidationException(
-                f"Could not assume role {role}. Please ensure that the role exists and allows principal '{to}' to assume the role."
-            )
 
 
 def trusts_service(context: Context, role: str, service: str) -> bool:

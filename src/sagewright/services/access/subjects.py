@@ -99,12 +99,13 @@ class Scope:
 @dataclass(frozen=True)
 class Asked:
     """`action`: `prefix:Name`; `needs`: further actions of the table; `resources`: ARNs, or `*` alone; `changes`: it does more than
-    read."""
+    read; `vague`: its action is about resources, and it names none."""
 
     action: str
     resources: tuple[str, ...]
     needs: frozenset[str] = frozenset()
     changes: bool = True
+    vague: bool = False
 
     @property
     def service(self) -> str:
@@ -119,7 +120,8 @@ def read_request(service: str, operation: str, request: Mapping[str, Any], scope
     if action is None:
         return Asked(f"{prefix}:{name}", ("*",))
     found = tuple(dict.fromkeys(_resources(action, operation, request, scope)))
-    return Asked(f"{prefix}:{name}", found or ("*",), action.needs, action.level not in ("List", "Read"))
+    vague = not found and bool(action.resources)
+    return Asked(f"{prefix}:{name}", found or ("*",), action.needs, action.level not in ("List", "Read"), vague)
 
 
 def _resources(action: Action, operation: str, request: Mapping[str, Any], scope: Scope) -> Iterator[str]:
