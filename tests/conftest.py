@@ -106,7 +106,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @dataclass
 class RunningServer:
-    """A server process, `sagewright up --port 0`, on a directory of its own.
+    """A server process, `sagewright up --port 0` or another `port`, on a directory of its own.
 
     It is a fork of a process that has imported the server, and its store one that was migrated before, unless it is to be started
     `by_command`, as a user starts it.
@@ -118,6 +118,7 @@ class RunningServer:
     process: subprocess.Popen[bytes] | ForkedServer | None = None
     warm: dict[str, WarmClient] = field(default_factory=dict)
     clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    port: int = 0
 
     def start(self) -> None:
         (self.data / "endpoint").unlink(missing_ok=True)
@@ -128,7 +129,8 @@ class RunningServer:
             **self.environ,
         }
         log = self.data / "server.log"
-        command = [str(Path(sys.executable).parent / "sagewright"), "up", "--data", str(self.data), "--port", "0"]
+        program, port = str(Path(sys.executable).parent / "sagewright"), str(self.port)
+        command = [program, "up", "--data", str(self.data), "--port", port]
         if self.by_command or any(name.startswith("PYTHON") for name in self.environ):
             with log.open("ab") as output:
                 self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environ, cwd=self.data)
@@ -306,9 +308,14 @@ def server_class() -> type[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One server for all contract tests of a run."""
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all contract tests of a run; with --balanced, two behind a load balancer."""
     running = RunningServer(tmp_path_factory.mktemp("server"), by_command=True)
+    if request.config.getoption("--balanced"):
+        from tests.balancing import BalancedServers
+
+        store = request.getfixturevalue("postgres").new_database()
+        running = BalancedServers(tmp_path_factory.mktemp("servers"), store=store)
     running.start()
     yield running
     ended = running.end()

@@ -72,6 +72,7 @@ MARKS = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run what is marked `soak`")
+    parser.addoption("--balanced", action="store_true", help="two servers behind HAProxy take the place of the one")
 
 
 def pytest_configure(config: pytest.Config) -> None:

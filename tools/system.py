@@ -13,6 +13,7 @@ PACKAGES = {
     "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"),
     "dataset-fashion-mnist": lambda: Path("/usr/share/datasets/fashion-mnist").is_dir(),
     "openmpi-bin": lambda: shutil.which("mpirun"),
+    "haproxy": lambda: shutil.which("haproxy") or Path("/usr/sbin/haproxy").exists(),
     "fuse3": lambda: find_library("fuse3") or find_library("fuse"),
     **dict.fromkeys(("podman", "runc", "netavark", "aardvark-dns", "nftables"), lambda: shutil.which("podman")),
     "iproute2": lambda: shutil.which("ip"),

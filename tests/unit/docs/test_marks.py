@@ -21,6 +21,7 @@ NOT_RUN = {
     "docs/how-to/process-with-spark.md": 2,
     "docs/how-to/run-on-a-ray-cluster.md": 2,
     "docs/how-to/run-solutions.md": 1,
+    "docs/how-to/run-several-servers.md": 1,
     "docs/how-to/set-up-spaces.md": 1,
     "docs/how-to/share-a-server.md": 2,
     "docs/how-to/track-experiments.md": 1,
@@ -29,7 +30,7 @@ NOT_RUN = {
     "docs/how-to/train-on-several-hosts.md": 1,
     "docs/how-to/use-another-s3.md": 1,
     "docs/how-to/use-notebooks.md": 1,
-    "docs/how-to/use-postgresql.md": 2,
+    "docs/how-to/use-postgresql.md": 1,
     "docs/how-to/use-pretrained-models.md": 4,
     "docs/tutorial.md": 2,
 }  # fmt: skip
