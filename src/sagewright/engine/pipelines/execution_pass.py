@@ -317,7 +317,8 @@ class ExecutionPass:
         self._took(record)
 
     def _keep(self, record: StepRecord) -> None:
-        step_records.change(self._dependencies.store, self._execution, record)
+        known = self._progress.records[record.name]
+        step_records.change(self._dependencies.store, self._execution, record, known)
         self._took(record)
 
     def _took(self, record: StepRecord) -> None:

@@ -29,7 +29,7 @@ MOST_REASON = 1024
 
 
 class StepOvertaken(Exception):
-    """Another server has already begun the step."""
+    """Another server has already begun, observed or ended the step."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,14 @@ def write(store: Database, execution: Resource, record: StepRecord) -> None:
         raise StepOvertaken(record.name) from None
 
 
-def change(store: Database, execution: Resource, record: StepRecord) -> None:
-    """Updates the step's row; an answer that arrived in the meantime is kept."""
+def change(store: Database, execution: Resource, record: StepRecord, known: StepRecord) -> None:
+    """Updates the step's row; an answer that arrived in the meantime is kept. `known`: the record that the change is based on.
+    Raises StepOvertaken if the row has another status or attempt by now."""
     row = resources.find(store, _scope(execution), _row_name(execution, record.name))
 
     def how(current: Resource) -> Resource:
+        if (current.status, current.document["attempt"]) != (known.status, known.attempt):
+            raise StepOvertaken(record.name)
         document = _document(record)
         document["answer"] = document["answer"] or current.document["answer"]
         return replace(current, document=document, status=record.status)

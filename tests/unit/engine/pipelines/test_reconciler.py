@@ -15,7 +15,9 @@ from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
+from sagewright.store import events
 from sagewright.store.database import Database
+from sagewright.store.events import EventCursor
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
@@ -165,6 +167,27 @@ def test_two_servers_on_one_store(database: Database) -> None:
     assert world.now(execution).status == "Succeeded"
     assert len(world.jobs) == 4
     assert len(world.packages) == 1
+
+
+def test_a_server_that_comes_later_changes_no_step_that_another_has_ended(database: Database) -> None:
+    world = World(database)
+    execution = world.execution(job("a"), job("b", DependsOn=["a"]))
+    one, other = world.pipelines(), world.pipelines()
+    for _ in range(2):
+        one.reconcile(execution.id)
+        other.reconcile(execution.id)
+    (name,) = world.jobs
+    world.jobs[name] = "Completed"
+    one.reconcile(execution.id)
+    ended = step_records.of_execution(database, execution.id)["a"]
+    written = len(events.after(database, EventCursor(0, 0), 1000))
+    other.reconcile(execution.id)  # still sees the step run
+    assert step_records.of_execution(database, execution.id)["a"] == ended
+    assert len(events.after(database, EventCursor(0, 0), 1000)) == written
+    other.reconcile(execution.id)
+    world.jobs.update(dict.fromkeys(world.jobs, "Completed"))
+    other.reconcile(execution.id)
+    assert world.now(execution).status == "Succeeded"
 
 
 def test_a_long_chain_of_light_steps_is_quick(database: Database) -> None:
