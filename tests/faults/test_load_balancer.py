@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from tests.postgres import Postgres
 
 KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "2")) // 2
-"""Of each server."""
+"""Kills of each server."""
 CLIENTS = int(os.environ.get("SAGEWRIGHT_TEST_CLIENTS", "1"))
-"""Of each kind of request."""
+"""Clients for each kind of request."""
 MOST_GAP_S = 15
 """The goal is 5 s; the rest is for the load of other tests."""
 
