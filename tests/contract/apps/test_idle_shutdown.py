@@ -29,12 +29,12 @@ def test_what_is_idle_is_shut_down(server_with: Callable[..., RunningServer]) ->
     began = time.monotonic()
     while time.monotonic() - began < BUSY_S - 4:
         assert studio.client.describe_app(**studio.named("busy"))["Status"] == "InService"
-        time.sleep(0.5)
+        time.sleep(1)
     while (found := studio.client.describe_app(**studio.named("busy")))["Status"] != "Deleted":
         assert time.monotonic() - began < 120, found
         if found["Status"] == "InService":
             polls(lab)  # as an open tab does, which is no use
-        time.sleep(0.2)
+        time.sleep(1)
     assert time.monotonic() - began > BUSY_S
     assert "without activity" in found["FailureReason"]
     assert studio.client.describe_app(**studio.named("kept"))["Status"] == "InService"

@@ -153,6 +153,7 @@ def test_models_that_are_not_here_are_added_and_answer(server: RunningServer, ch
         pass
 
 
+@pytest.mark.sampled(1, of="added models that cost much")
 def test_an_encoder_embeds_and_a_classifier_is_fine_tuned(server: RunningServer, checkpoints: Path) -> None:
     assert models(server, "add", ENCODER, str(checkpoints / "encoder")).returncode == 0
     with Deployed(server, ENCODER) as endpoint:
@@ -211,6 +212,7 @@ def own(server: RunningServer, folder: Path, image: str, **environment: str) -> 
     return {"Image": uri, "ModelDataSource": {"S3DataSource": source}, "Environment": environment}
 
 
+@pytest.mark.sampled(1, of="added models that cost much")
 def test_the_image_of_tgi_answers_and_streams(server: RunningServer, checkpoints: Path) -> None:
     container = own(server, checkpoints / "llama", TGI, HF_MODEL_ID="/opt/ml/model", SM_NUM_GPUS="1")
     with Endpoint(server, "own-tgi", container) as endpoint:

@@ -56,6 +56,7 @@ def addresses(world: World) -> list[str]:
     ]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_violation_of_axe(page: Page, world: World, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
