@@ -11,7 +11,7 @@ from sagewright.agent.errors import JobError, JobGone, JobStopped, Overdue
 from sagewright.model.jobs.brief import Desired
 
 LEAVE_S = 60.0
-"""Time for which an agent that a signal asked to end waits for an unreachable server: a replaced one is back by then."""
+"""Time that an agent ended by a signal waits for an unreachable server: a replaced server is back by then."""
 
 
 AGAIN_S = 3.0

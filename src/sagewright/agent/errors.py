@@ -35,7 +35,7 @@ class JobGone(Exception):
 
 
 class JobStopped(Exception):
-    """The job was asked to stop, and its process does not run (yet or any more)."""
+    """The job was asked to stop, and its process is not running."""
 
     cause = EndCause.STOP
 
@@ -52,7 +52,7 @@ class TooLate(Exception):
 
 @contextmanager
 def blamed_on_client() -> Iterator[None]:
-    """Raises ClientError for a launch that the sandbox rejects: the request asked for it."""
+    """Raises ClientError for a launch that the sandbox rejects because of the request."""
     try:
         yield
     except CannotLaunch as error:

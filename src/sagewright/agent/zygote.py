@@ -222,8 +222,8 @@ def _say(connection: socket.socket, word: bytes) -> None:
 
 
 def _lower_priority() -> int:
-    """Lowers the priority, since a job that has just begun needs the processors more than preparations for the next one. Returns
-    the previous priority, which is kept if it could not be restored later."""
+    """Lowers the priority: a job that has just started needs the processors more than preparations for the next one
+    do. Returns the previous priority, or keeps it if it could not be restored later."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     if _can_raise_priority():
         os.setpriority(os.PRIO_PROCESS, 0, min(before + _LOWER, 19))

@@ -24,8 +24,8 @@ log = logging.getLogger("sagewright.backups")
 
 
 def copy_folder(source: Path, to: Path) -> list[str]:
-    """Copies a folder to a new one. Returns the first paths of what was left out: what changed or could not be read, special files,
-    and what is too deep. Raises OSError."""
+    """Copies a folder to a new one. Returns the first paths that were left out: files that changed or could not be
+    read, special files, and levels that are too deep. Raises OSError."""
     to.mkdir(mode=0o700)
     left: list[str] = []
 

@@ -65,7 +65,7 @@ def _present(root: Path) -> Iterable[Path]:
 
 
 def _obtained(settings: Settings, repository: BackupRepository, name: str) -> bool:
-    """Copies a blob unless it was; returns False if it is gone."""
+    """Copies a blob that has not been copied yet; returns False if it no longer exists."""
     return _copy(settings.data / "objects" / "blobs" / name[:2] / name, repository.blob(name))
 
 

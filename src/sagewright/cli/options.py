@@ -23,7 +23,7 @@ DataOption = Annotated[
 UNBOUNDED = 10_000
 _CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 FAILURE, USAGE = 1, 2
-"""Exit statuses: of a command that could not do its work, and of one that was asked wrongly."""
+"""Exit statuses: the command could not do its work, or was used wrongly."""
 
 
 def __getattr__(name: str) -> Console:

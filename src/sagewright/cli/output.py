@@ -84,7 +84,7 @@ def table_lines(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterato
 
 
 def print_facts(title: str, status: str, facts: Iterable[tuple[str, str]]) -> None:
-    """Prints one thing: its name and status, then names and values."""
+    """Prints the details of one resource: its name and status, then names and values."""
     write(f"{styled(_plain(title), 1)}  {_coloured(_plain(status))}", clean=False)
     rows = [(name, _plain(value)) for name, value in facts]
     width = max((len(name) for name, _ in rows), default=0)

@@ -15,11 +15,11 @@ from sagewright.model.settings import Settings
 
 @dataclass(frozen=True)
 class Site:
-    """A backend, the machines behind it under one name, and the way back from there.
+    """A backend, its machines under one name, and the address by which they reach the server.
 
-    `endpoint(url)`: the address at which its hosts reach a server that this machine reaches at `url`; `warm()` speeds up the first
-    launch; `close()` ends helpers of this process, while hosts go on. `environments`: directory of the environments of this
-    machine's hosts; None if hosts are on other machines.
+    `endpoint(url)`: the address at which its hosts reach a server that this machine reaches at `url`; `warm()` speeds
+    up the first launch; `close()` ends helpers of this process, while hosts go on. `environments`: directory of the
+    environments of this machine's hosts; None if hosts are on other machines.
     """
 
     backend: Backend

@@ -92,7 +92,8 @@ class Incoming:
         return await self._read(size)
 
     def rest(self, begun: bytes = b"") -> Pulled:
-        """Returns the body for a thread to read, beginning with `begun`, the bytes already read. To be passed to `answered`."""
+        """Returns the body for a thread to read, beginning with `begun`, the bytes already read. Pass it to
+        `answered`."""
         protocol, pace = self.protocol, self.limits.pace
         body: Pulled | None = None
         if self.length is not None and protocol is not None:

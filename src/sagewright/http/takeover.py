@@ -134,7 +134,7 @@ class Loan:
     head: bytes
 
     def returned(self) -> None:
-        """Reports that all was sent; the response still has to be ended with an empty body."""
+        """Reports that the whole body was sent; the response must still be ended with an empty body."""
         self.cycle.expected_content_length = 0
 
     def broken(self) -> None:

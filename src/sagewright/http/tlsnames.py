@@ -1,7 +1,7 @@
-"""The client behind a connection of the TLS door.
+"""The address of the client behind a connection of the TLS door.
 
-The door's connections come from Unix sockets with names in Linux's abstract namespace; the name holds the client's address. So it
-stays with the connection when that moves to another process, and costs no bytes in it.
+The door connects from Unix sockets with names in Linux's abstract namespace, and the name holds the client's address.
+It stays with the connection when that moves to another process, and adds no bytes to the stream.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def _go_down(frames: list[_Frame], name: str, lost: Callable[[OSError], None], *
 
 
 def _go_up(frames: list[_Frame]) -> None:
-    """Goes back to the parent; if `..` is not where we came from, to the deepest level that is still open."""
+    """Goes back to the parent directory; if `..` is another directory, to the deepest level that is still open."""
     left = frames.pop()
     try:
         if frames and frames[-1].descriptor < 0:

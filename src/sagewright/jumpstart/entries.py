@@ -101,7 +101,7 @@ class CatalogueEntry:
     gated: bool = False
     """True if its publisher's licence has to be accepted first."""
     here: bool = True
-    """False for a model of AWS's whose weights someone has to add."""
+    """Returns False for a model of AWS's whose weights the user has to add."""
 
     @property
     def framework(self) -> str:

@@ -87,7 +87,7 @@ _PATTERNS = {
 
 
 def parse_key(key: str) -> ModelKey | None:
-    """Returns the model's object that has the key, or None for a manifest and for what is not of the catalogue."""
+    """Returns the model's object with this key, or None for a manifest and for keys outside the catalogue."""
     for kind, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(key):
             parts = found.groupdict()

@@ -115,7 +115,7 @@ def _tracking(request: dict[str, Any]) -> dict[str, str]:
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:
-    """Returns the instance type (the largest group's) and the number of hosts that a request asks for."""
+    """Returns the instance type (the largest group's) and the number of hosts in a request."""
     resources = request["ResourceConfig"]
     groups = resources.get("InstanceGroups") or []
     if groups:

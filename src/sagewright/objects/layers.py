@@ -22,7 +22,7 @@ _UPLOAD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class NoSuchUpload(KeyError):
-    """The upload was never begun, or is finished."""
+    """The upload does not exist: it was never started, or it is finished."""
 
 
 class WrongDigest(ValueError):

@@ -174,7 +174,8 @@ def _outermost(prefixes: list[str]) -> list[str]:
 
 
 def _unchanged(there: Version, seen: Version) -> bool:
-    """Returns True if a version is still what was found due: same bytes, time and tags, and as before the newest or not."""
+    """Returns True if a version has not changed since it was found due: same bytes, time and tags, and still the
+    newest or still not."""
     return (there.blob, there.modified_ms, there.tags, there.latest) == (
         seen.blob,
         seen.modified_ms,

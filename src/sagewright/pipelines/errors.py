@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BadDefinition(ValueError):
-    """The definition is invalid; the text says what is wrong, and where."""
+    """The definition is invalid; the text says why, and where."""
 
 
 class BadReference(ValueError):

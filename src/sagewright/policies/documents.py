@@ -70,7 +70,7 @@ class AccessStatement:
 
     @cached_property
     def _covered(self) -> dict[str, bool]:
-        """Keeps which actions were found to be covered: a statement is asked about few, and again and again."""
+        """Caches which actions are covered: a statement is asked about the same few again and again."""
         return {}
 
     @cached_property

@@ -31,7 +31,7 @@ class Calling:
 
 @dataclass(frozen=True)
 class Arriving:
-    """How a request arrived. `secure`: nobody on the way could read it."""
+    """How a request arrived. `secure`: it could not be read on the way."""
 
     address: str = ""
     secure: bool = True

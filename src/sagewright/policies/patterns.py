@@ -27,7 +27,8 @@ _QUIET.log_errors = False
 
 @lru_cache(_KEPT)
 def glob(pattern: str) -> Matcher:
-    """Returns a function that tells whether a text matches a pattern, in which `*` stands for any characters and `?` for one."""
+    """Returns a function that matches texts against a pattern, in which `*` stands for any characters and `?` for
+    one."""
     if not _SPECIAL.intersection(pattern):
         return pattern.__eq__
     if pattern == "*":

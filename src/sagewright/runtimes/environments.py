@@ -40,7 +40,7 @@ _TURN_S = 0.05
 _MOST_LINES = 1000
 """Maximum number of the installer's last lines of which an error is made."""
 _SILENCE_S = "20"
-"""Seconds for which an index may say nothing; uv asks four times."""
+"""Seconds for which an index may stay silent; uv tries four times."""
 _DOWNLOADS = re.compile(r" *Download(ing|ed) ")
 
 # Dependencies that are useful only on a GPU, and take hundreds of MB; they are omitted elsewhere.

@@ -14,7 +14,7 @@ _LONGEST = 80
 
 
 class InstallProgress:
-    """Takes uv's lines in one thread and says in another, in a few words, what is being done."""
+    """Reads uv's lines in one thread, and reports the progress in a few words from another."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()

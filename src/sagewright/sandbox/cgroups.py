@@ -168,7 +168,7 @@ class ControlGroup:
             pause = min(2 * pause, _PAUSE_S[1])
 
     def remove(self) -> None:
-        """Kills what is in it, and removes it. Does nothing if it does not exist."""
+        """Kills its processes, and removes it. Does nothing if it does not exist."""
         directories = [directory for directory in self._each() if directory.exists()]
         if not directories:
             return

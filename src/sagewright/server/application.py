@@ -67,7 +67,7 @@ def is_for_health(scope: Any) -> bool:
 
 
 def is_browsing(scope: Any) -> bool:
-    """Tells a browser from a client of AWS: it wants HTML, or has a session of Studio."""
+    """Returns True for a browser, which accepts HTML or has a session of Studio, and False for a client of AWS."""
     return any(
         (name == b"accept" and b"text/html" in value) or (name == b"cookie" and b"sagewright-studio" in value)
         for name, value in scope["headers"]

@@ -130,8 +130,8 @@ class Fronting:
             await asyncio.sleep(LOOK_S)
 
     async def leave(self) -> None:
-        """Announces that the server will accept no more. A front with something to serve goes on; any other ends, and is
-        awaited."""
+        """Announces that the server is about to stop accepting. A front that serves endpoints goes on; any other
+        ends, and is awaited."""
         link, process = self._link, self._process
         if link is not None:
             link.send({"leaving": True})

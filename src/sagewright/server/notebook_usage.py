@@ -36,7 +36,7 @@ GIB = 1 << 30
 FRESH_S, HOME_FRESH_S = 2.0, 60.0
 ASK_S, MOST_BYTES = 1.0, 1 << 20
 MOST_FILES = 20_000
-"""Files of a home that are counted; larger homes are shown as at least so much."""
+"""Number of files up to which a home is counted; larger homes are shown as "at least"."""
 READERS, MOST_ASKED = 4, 32
 KERNELS = "/api/kernels?no_track_activity=1"
 

@@ -35,7 +35,8 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def make_private(data: Path) -> None:
-    """Restricts the data directory to its owner, whatever umask it was created under. Jobs see environments."""
+    """Restricts the data directory to its owner, whatever umask it was created under. Jobs can still read
+    environments."""
     for directory in PRIVATE:
         with contextlib.suppress(OSError):  # later uses report the error
             (data / directory).mkdir(mode=0o700, exist_ok=True)

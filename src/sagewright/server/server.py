@@ -49,7 +49,7 @@ from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
 
 LOOK_S = 2.0
-"""Interval at which a server looks for its data directory."""
+"""Interval at which a server checks that its data directory exists."""
 log = logging.getLogger("sagewright.server")
 
 
@@ -132,7 +132,8 @@ class Server:
             endpoint.unlink(missing_ok=True)
 
     async def _notice_loss(self, server: MainServer) -> None:
-        """Ends the server when its data directory is gone: it would go on in deleted files, and lose everything at its end."""
+        """Ends the server when its data directory is gone: it would otherwise go on in deleted files, and lose
+        everything at its end."""
         lock = self.settings.data / "lock"
         while lock.exists():
             await asyncio.sleep(LOOK_S)

@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 
 def start_fault(error: BaseException, settings: Settings) -> str | None:
-    """Returns a sentence, None for a fault that nobody expected."""
+    """Returns a sentence that explains the fault, None for an unexpected one."""
     if isinstance(error, (BadSetting, NoBackend)):
         return str(error)
     if isinstance(error, AlreadyRunning):

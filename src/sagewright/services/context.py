@@ -1,4 +1,4 @@
-"""The context of an operation besides its request."""
+"""The context of an operation: everything but its request."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ANONYMOUS = Principal("", "")
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """The origin of a request: its client's address, its Referer and User-Agent headers, whether it was a form, and whether nobody
-    on the way could read it."""
+    """The origin of a request: its client's address, its Referer and User-Agent headers, whether it was a form, and
+    whether it could be read on the way."""
 
     address: str = ""
     referer: str | None = None

@@ -26,7 +26,7 @@ def encode(position: list[Any]) -> str:
 
 
 def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None:
-    """Returns the position a token stands for, None without a token. Raises `error`, by default ValidationException."""
+    """Returns the position in a token, None without a token. Raises `error`, by default ValidationException."""
     if not token:
         return None
     try:

@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def _can_be_used(self) -> bool:
-        """Returns True if the transport can be used: on a closed one, uvloop raises in whichever code reads."""
+        """Returns True if the transport is usable: on a closed one, uvloop raises in whatever code reads."""
         return self._transport is not None and not self.is_closed and not self._transport.is_closing()
 
     # Callbacks of the parser.

@@ -41,7 +41,7 @@ class Work:
         return self._waiting > 0
 
     def abandoned(self) -> list[ServedRequest]:
-        """Returns the requests that were not begun, and never will be."""
+        """Returns the requests that were never started, and will not be."""
         waiting: list[ServedRequest] = []
         with contextlib.suppress(queue.Empty):
             while True:

@@ -211,7 +211,7 @@ def _roll_back(connection: Connection) -> None:
 
 @contextmanager
 def _described_trouble() -> Iterator[None]:
-    """Raises AwsError if the disk is full, or if others hold what is needed; the transaction is rolled back."""
+    """Raises AwsError if the disk is full, or if a lock is held by others; the transaction is rolled back."""
     try:
         yield
     except PoolTimeout as error:

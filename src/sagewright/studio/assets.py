@@ -1,6 +1,8 @@
-"""Files that pages load: read once, sent compressed, cached for good under an address that changes with their content.
+"""Files that pages load: read once, sent compressed, and cached indefinitely under an address that changes with their
+content.
 
-The frame of a user's chart is a document without an origin, so what it loads is for every origin; all else is for Studio alone.
+The frame of a user's chart is a document without an origin, so its files may be loaded by every origin; all others
+are for Studio alone.
 """
 
 from __future__ import annotations

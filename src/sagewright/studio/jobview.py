@@ -114,7 +114,7 @@ class JobView:
     hardware: tuple[Figure, ...] = ()
     """Use of each host's share: CPU and memory, in per cent."""
     related: tuple[tuple[str, str, str], ...] = ()
-    """The makers of the job and what was made of it: kind, name, address."""
+    """The sources and results of the job: kind, name, address."""
     sdk_code: tuple[tuple[str, str], ...] = ()
     styles: tuple[StyleChoice, ...] = field(repr=False, default=())
     graphs: tuple[RunGraph, ...] = ()
@@ -215,9 +215,10 @@ def figure(name: str, points: MetricPoints, style: CurveStyle) -> Figure:
 
 
 def log(visit: Visit, group: str, name: str, *, live: bool, most: int = LINES) -> JobLog:
-    """Reads the lines of a job's log that the address asks for: the last ones, those after a position, or those from a time on.
+    """Reads the lines of a job's log that the address selects: the last ones, those after a position, or those from a
+    time on.
 
-    They are of the stream in the address, or of the first host's.
+    They belong to the stream in the address, or to the first host's.
     """
     listed, failed = visit.client.attempt(
         "logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/"

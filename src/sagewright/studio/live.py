@@ -1,4 +1,4 @@
-"""The event stream: tells each open tab which kinds of things changed, at most once a second."""
+"""The event stream: sends each open tab the kinds of resources that changed, at most once a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 BEAT_S = 15.0
-"""Time after which a comment shows that the stream lives."""
+"""Interval of comments that show that the stream is alive."""
 PACE_S = 1.0
 MOST_STREAMS = 256
 

@@ -41,8 +41,8 @@ class Operations(Protocol):
         ...
 
     def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Asks the session of Data Wrangler, and starts it where there is none: then `starting` says what it waits for. Raises
-        AwsError."""
+        """Sends a request to the session of Data Wrangler, and starts a session if there is none: then `starting`
+        says what is still missing. Raises AwsError."""
         ...
 
 

@@ -49,12 +49,12 @@ class Shell:
         return rendering.render(page.template, **values).encode()
 
     def error(self, page: Page, visit: Visit, error: AwsError, session: Session | None, theme: str) -> bytes:
-        """Renders what is shown in place of a page that an operation refused."""
+        """Renders the page that explains an operation's refusal."""
         values = {**self._frame(page, visit, session, theme), "error": error, "done": "", "snippets": []}
         return rendering.render("error.html", **values).encode()
 
     def open_token(self, principal: str) -> str:
-        """The token of forms where no one has to sign in."""
+        """The token of forms on a server without sign-in."""
         return sign(self._secret, principal)
 
     def _frame(self, page: Page, visit: Visit, session: Session | None, theme: str) -> dict[str, Any]:

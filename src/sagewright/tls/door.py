@@ -1,8 +1,8 @@
 """The process at the public port: ends TLS, and passes the bytes of each connection to the server.
 
-`python -m sagewright.tls.door` reads its settings as JSON from its standard input. It accepts until it gets SIGTERM, and ends once
-its connections have; a server that is started again, or killed, does not end them. It also ends when its data directory is gone,
-and when neither the server nor a front has answered for a minute. SIGHUP reads the certificate again.
+`python -m sagewright.tls.door` reads its settings as JSON from its standard input. It accepts until SIGTERM, and ends
+once its connections have ended; a server that is restarted or killed does not end them. It also ends when its data
+directory is gone, and when neither the server nor a front has answered for a minute. SIGHUP reloads the certificate.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ RETRY_S = 0.05
 DRAIN_S = 600.0
 RENEW_S = 3600.0
 LOOK_S, ALONE_S = 2.0, 60.0
-"""Interval of looks for the server once it has died, and time without one, and without a front, after which the door ends."""
+"""Interval of checks for the server once it has died, and the time without a server and a front after which the door
+ends."""
 HIGH = 256 * 1024
 """Bytes of a connection that may wait for one side before the other is not read."""
 log = logging.getLogger("sagewright.tls")
@@ -70,7 +71,7 @@ class TlsDoor:
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
-        """Accepts until told to end, then waits for the connections that are left."""
+        """Accepts until SIGTERM, then waits for the remaining connections."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         loop.add_signal_handler(signal.SIGHUP, self._renew)
@@ -95,7 +96,7 @@ class TlsDoor:
             await asyncio.sleep(0.1)
 
     async def _watch(self, server: int) -> None:
-        """Ends the door once it has nobody left to pass connections to. `server`: the process that started it."""
+        """Ends the door once no process is left to pass connections to. `server`: the process that started it."""
         alone_s = 0.0
         while alone_s < ALONE_S and Path(self.settings.data).exists():
             await asyncio.sleep(LOOK_S)

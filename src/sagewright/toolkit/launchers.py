@@ -122,7 +122,7 @@ def _mpi_variables(config: JobConfig) -> list[str]:
 
 
 def mpi_environ(config: JobConfig) -> dict[str, str]:
-    """Returns variables with which Open MPI 4 and 5 reach the other hosts, and torch's processes find each other."""
+    """Returns variables by which Open MPI 4 and 5 reach the other hosts, and torch's processes find each other."""
     agent = f"{sys.executable} -m sagewright.toolkit.remote"
     return {
         "OMPI_MCA_plm_rsh_agent": agent,

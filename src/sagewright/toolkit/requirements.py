@@ -17,7 +17,7 @@ _FILE = "requirements.txt"
 
 
 class RequirementsRequested(Exception):
-    """The agent is asked to install requirements."""
+    """The agent was asked to install requirements."""
 
 
 def ask_for_requirements(root: Path, code: Path) -> None:

@@ -16,7 +16,7 @@ def is_compressed(request: HttpRequest) -> bool:
 
 
 def beginning(body: bytes, size: int) -> bytes:
-    """Returns the first `size` bytes of the unpacked body, as far as it can be unpacked. Unpacks no more than these."""
+    """Returns the first `size` bytes of the unpacked body, or as many as can be unpacked. Unpacks no more than these."""
     try:
         return zlib.decompressobj(_GZIP).decompress(body, size)
     except zlib.error:

@@ -1,4 +1,4 @@
-"""Where a request comes from, and what one for another S3 asks for: the parts that decide who may make it."""
+"""The origin of a request, and the request that another S3 would see: the inputs of an access decision."""
 
 from __future__ import annotations
 

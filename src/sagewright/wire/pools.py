@@ -42,7 +42,7 @@ class Pools:
 
 
 def busy(protocol: WireProtocol, request_id: str) -> HttpResponse:
-    """Returns the response to a request that has to be repeated later."""
+    """Returns the response that asks a client to retry later."""
     if isinstance(protocol, RestXmlProtocol):
         error = AwsError("SlowDown", "Please reduce your request rate.", 503)
     else:

@@ -26,7 +26,7 @@ _FILE, _LINE = f"{HIDDEN}file", f"{HIDDEN}line"
 
 @dataclass(frozen=True)
 class _Reading:
-    """A source while it is read. `trace`: the rows' lines are wanted."""
+    """A source while it is read. `trace`: record each row's line."""
 
     sources: FileSources
     node: Node
@@ -109,7 +109,7 @@ class FileSources:
 
 
 def context_of(node: Node) -> Mapping[str, Any]:
-    """Returns the part of the data set's definition that says what is read."""
+    """Returns the part of the data set's definition that says what to read."""
     definition = node.parameters.get("dataset_definition")
     definition = definition if isinstance(definition, dict) else {}
     context = definition.get("s3ExecutionContext")

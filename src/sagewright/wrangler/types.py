@@ -8,7 +8,7 @@ BOOL, DATE, DATETIME, FLOAT, LONG, STRING = "bool", "date", "datetime", "float",
 ARRAY, STRUCT, OBJECT, IMAGE, VECTOR = "array", "struct", "object", "image", "vector"
 PLAIN = (BOOL, DATE, DATETIME, FLOAT, LONG, STRING)
 HIDDEN = "__sagewright_"
-"""Prefix of columns that say where a row came from; no step sees them."""
+"""Prefix of columns that record a row's origin; no step sees them."""
 NULL_LIKE = ("null", "none", "nil", "na", "nan", "")
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 DTYPES: dict[str, pl.DataType] = {

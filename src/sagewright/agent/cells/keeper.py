@@ -104,8 +104,9 @@ class Keeper:
         return None
 
     def _give_unready(self, kind: CellKind, host: HostFile) -> SpareCell | None:
-        """Assigns a cell that is being made, unless it was only just begun: its agent serves the host as soon as the cell is ready,
-        and without the cell if it cannot be made. Making another sandbox beside it would take longer."""
+        """Assigns a cell that is still being made: its agent serves the host once the cell is ready, or without the
+        cell if it cannot be made. Making another sandbox would take longer. A cell that was only just started is not
+        assigned."""
         begun = time.monotonic() - _BEGUN_S
         spare = next((one for one in self._spares.get(kind, ()) if one.made_at < begun), None)
         if spare is None:

@@ -34,7 +34,7 @@ from sagewright.sandbox import view
 from sagewright.sandbox.base import Launch
 
 _STARTS_OTHERWISE = ("PYTHON", "LD_", "LC_", "LANG", "GLIBC_", "MALLOC_")
-"""Prefixes of variables that a process reads at its start: a waiting toolkit has not seen them."""
+"""Prefixes of variables that a process reads when it starts: a waiting toolkit has missed them."""
 Identity = tuple[str, int, int, int]
 
 

@@ -47,7 +47,7 @@ class ModelRefused(Exception):
 
 
 class ModelCache:
-    """The models of one host. `prefix`: of the models in S3; `root`: the container's path of what is in `ml`."""
+    """The models of one host. `prefix`: the prefix of the models in S3; `root`: path of `ml` inside the container."""
 
     def __init__(self, prefix: str, directory: Path, archives: Archives, log: Callable[[str], None]) -> None:
         self._prefix = prefix.rstrip("/") + "/"

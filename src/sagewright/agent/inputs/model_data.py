@@ -71,8 +71,8 @@ class Archives:
         self._numbers = itertools.count()
 
     def place(self, uri: str, path: str, environment: Path) -> None:
-        """Unpacks an archive at `path` below the `ml` of a running job, readable for everyone. Call it from a thread that lives on.
-        Raises ClientError, OSError."""
+        """Unpacks an archive at `path` below the `ml` of a running job, readable for everyone. Call it from a
+        long-lived thread. Raises ClientError, OSError."""
         one = InputBrief(title="Model data", place="", data=DataSet(uri), unpacked=True)
         scratch = self._host.directory / "unpacked" / f"later-{next(self._numbers)}"
         try:

@@ -1,7 +1,8 @@
-"""Disk usage of one host: what it has written, and whether it must end when the disk runs short.
+"""Disk usage of one host: the bytes it has written, and whether it must end when the disk runs short.
 
-Each agent judges its own host from its measurements, so the disk's state orders them: first only fast writers end, with less space
-slower ones, at last all hosts that hold much written data. A host that writes nothing never ends.
+Each agent judges its own host by its own measurements. The state of the disk sets the order: fast writers end first,
+slower ones when less space is left, and finally every host that holds much written data. A host that writes nothing
+is never ended.
 """
 
 from __future__ import annotations

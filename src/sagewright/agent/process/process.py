@@ -173,7 +173,7 @@ class _Running:
             self._refusals.close()
 
     def _react(self) -> None:
-        """Does what is due: first SIGTERM, then SIGKILL after the grace period."""
+        """Sends the signal that is due: SIGTERM first, SIGKILL after the grace period."""
         now = time.monotonic()
         if self._control.gone:
             self._cause = GONE
@@ -238,8 +238,8 @@ class _Running:
         return True
 
     def _read_rest(self, *, alone: bool) -> None:
-        """Reads what is left in the pipe. `alone`: no process is left that could write more, though a sandbox that is being taken
-        down may still hold its end; otherwise reads until the end, for a bounded time."""
+        """Reads the rest of the pipe. `alone`: no process can write to it any more, though a sandbox that is being
+        torn down may still hold its end; otherwise reads until the end, for a bounded time."""
         for other in (self._pid_fd, self._control.wake_fd):
             self._selector.unregister(other)
         self._listen(True)

@@ -18,11 +18,11 @@ _CLOSE_S = 5.0  # the same at the end
 
 
 class LogBook:
-    """Lines go to the reporter until there are `limit_mb` MiB of them (0: no limit); after that only the last lines are kept, and
-    written at the end. Lines are also dropped if the server is away and much waits for it.
+    """Sends lines to the reporter until `limit_mb` MiB were sent (0: no limit); after that it keeps only the last
+    lines and writes them at the end. Lines are also dropped while the server is away and too many are waiting for it.
 
-    The log states what was dropped. Metrics are extracted from every line. For one thread; each call takes a bounded time: lines
-    whose metrics take longer wait, and the process with them (`ready`). `last` are the last few lines.
+    The log says what was dropped. Metrics are extracted from every line. For one thread; each call takes a bounded
+    time: lines whose metrics take longer wait, and so does the process (`ready`). `last`: the last few lines.
     """
 
     def __init__(

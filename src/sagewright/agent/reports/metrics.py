@@ -88,7 +88,7 @@ class MetricScanner:
             self._notes.append("The last lines were not searched for metrics: the regexes take too long.")
 
     def _search(self, definition: _Definition, line: str, data: bytes) -> tuple[str | None, float]:
-        """Returns the match, and the CPU time beyond what is allowed."""
+        """Returns the match, and the CPU time used beyond the limit."""
         began = time.thread_time()
         try:
             caught = definition.search(line, data)

@@ -145,7 +145,7 @@ class Reporter:
         self._spool.close()
 
     def _spool_batch(self, members: dict[str, Any]) -> None:
-        """Numbers and queues what has gathered; called under the lock."""
+        """Numbers and queues the collected reports; called under the lock."""
         self._seq += 1
         report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
         if self._logs:

@@ -110,7 +110,7 @@ class ReportSpool:
         self._read, self._write = 0, len(rest)
 
     def close(self) -> None:
-        """Closes the spool; waiting reports stay in the file, as far as the disk accepts them."""
+        """Closes the spool; pending reports stay in the file if the disk accepts them."""
         with suppress(OSError):
             for data in self._memory:
                 self._put(self._write, LENGTH.pack(len(data)) + data)

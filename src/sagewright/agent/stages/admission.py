@@ -26,7 +26,7 @@ class AdmittedHost:
 
 
 class HostAdmission:
-    """The first stage of one host. `close` closes what it has opened, even if it was interrupted."""
+    """The first stage of one host. `close` closes everything it has opened, even after an interruption."""
 
     def __init__(self, context: HostContext) -> None:
         self._context, self._host = context, context.host

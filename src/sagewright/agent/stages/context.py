@@ -58,5 +58,6 @@ class HostContext:
         )
 
     def say_status(self, message: str) -> None:
-        """Reports a message in the job's status: the first line of its log is reserved for what it runs on."""
+        """Reports a message in the job's status. The first line of its log is reserved for the environment that it
+        runs on."""
         self.reporter.send(phase=Phase.DOWNLOADING, message=message)

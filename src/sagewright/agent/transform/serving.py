@@ -38,7 +38,8 @@ _STEADY_S = 60.0
 
 
 def ping(directory: Path, path: str = "/ping") -> bool:
-    """True if the server of the host in HOST_DIRECTORY reports that it is healthy. Takes at most PING_S, whatever it answers."""
+    """Returns True if the server of the host in HOST_DIRECTORY reports that it is healthy. Takes at most PING_S,
+    whatever the answer."""
     upstream = BlockingUpstream(ContainerAddress(directory, PING_S))
     try:
         request = UpstreamRequest("GET", path, {"Connection": "close"})

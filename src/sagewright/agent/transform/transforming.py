@@ -43,7 +43,7 @@ _MOST_TOLD = 200
 
 @dataclass(frozen=True)
 class TransformPlan:
-    """Parameters of sending objects, after the server was asked: `limit` in bytes, 0 for any."""
+    """Parameters for sending objects, as answered by the server: `limit` in bytes, 0 for any."""
 
     several: bool
     limit: int

@@ -1,8 +1,8 @@
 """Calibrates forecasts on held-out windows: the last steps of some series, which only the last epochs learn from.
 
-A network that has seen all of its series is too sure of itself. The gaps between the median and the samples above and below it are
-widened, or narrowed, until a tenth of the held-out values lie beyond the quantiles at 0.1 and 0.9. Where the medians are worse than
-the last season's values, they are drawn towards these.
+A network that has seen all of its series is overconfident. The gaps between the median and the samples above and
+below it are widened or narrowed until a tenth of the held-out values lie beyond each of the quantiles at 0.1 and 0.9.
+Where the medians are worse than the last season's values, they are moved towards them.
 """
 
 from __future__ import annotations

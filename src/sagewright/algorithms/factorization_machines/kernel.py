@@ -69,7 +69,7 @@ def sweep(columns: Columns, state: State, prior: np.ndarray, alpha: float) -> No
 
 
 def kept() -> bool:
-    """True if there is machine code, so that nothing has to be compiled."""
+    """Returns True if machine code is cached, so that nothing has to be compiled."""
     return _sweep.kept
 
 

@@ -1,4 +1,4 @@
-"""Compares a model with one that looks at no feature, on held-out rows."""
+"""Compares a model with a constant one, which uses no feature, on held-out rows."""
 
 from __future__ import annotations
 

@@ -51,7 +51,8 @@ def quality(part: str, name: str, direction: Direction, kind: Kind, *, shown: st
 
 
 BASELINE = replace(quality("train", "baseline_ratio", "Minimize", "loss"), objective=False)
-"""The model's loss on held-out rows, divided by that of a model that looks at no feature. A model above 1 is worse than that."""
+"""The model's loss on held-out rows, divided by that of a constant model. Above 1 the model is worse than the
+constant."""
 CLASSIFIER: tuple[tuple[str, Direction, Kind], ...] = (
     ("binary_classification_accuracy", "Maximize", "score"),
     ("binary_classification_cross_entropy", "Minimize", "loss"),

@@ -155,9 +155,10 @@ class Exact:
 
 
 class _Finer:
-    """Further coordinates of points, which raise the lower bounds given by the first ones.
+    """Further coordinates of points, which tighten the lower bounds given by the first ones.
 
-    For each row, (m,) float32: its coordinates, the length of what they leave out, and the length of what the first ones left out.
+    For each row, (m,) float32: its coordinates, the length of the remainder, and the length of the remainder after
+    the first ones.
     """
 
     def __init__(self, points: np.ndarray, centre: np.ndarray, basis: np.ndarray, left: np.ndarray) -> None:

@@ -35,9 +35,8 @@ ENOUGH = 1000
 
 
 def solves(run: Session, rows: Source, loss: Loss) -> bool:
-    """True if the models are solved for; otherwise they learn by stochastic gradients. Raises UserError if `_solver` asks for an
-    impossible choice.
-    """
+    """Returns True if the models are solved for exactly; otherwise they are trained by stochastic gradients. Raises
+    UserError if `_solver` asks for an impossible choice."""
     solver, values = run.values["_solver"], run.values
     small = rows.columns * loss.classes * (2 if has_l1(values) else 1) <= MOST_WEIGHTS
     possible = int(run.group.total(np.array([int(rows.in_memory and small)]))[0]) == run.group.size

@@ -106,7 +106,7 @@ def grown(points: np.ndarray, order: np.ndarray, sizes: np.ndarray, draws: np.nd
 
 
 def kept() -> bool:
-    """True if machine code exists already, so that nothing has to be compiled."""
+    """Returns True if machine code is cached, so that nothing has to be compiled."""
     return _grow.kept
 
 

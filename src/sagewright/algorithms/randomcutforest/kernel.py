@@ -125,7 +125,7 @@ def _totals(
 
 
 def kept() -> bool:
-    """True if machine code exists already, so that nothing has to be compiled."""
+    """Returns True if machine code is cached, so that nothing has to be compiled."""
     return _totals.kept
 
 

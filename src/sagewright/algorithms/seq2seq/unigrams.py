@@ -1,4 +1,4 @@
-"""Compares a network with the frequencies of words, which look at no sentence, and begins and limits it by them."""
+"""A baseline of word frequencies, which ignores the sentence: initialises the network, and limits its loss."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def begin(found: Seq2SeqNetwork, logarithms: np.ndarray) -> None:
 
 
 def loss(logarithms: np.ndarray, known: Sentences) -> float:
-    """The cross entropy, per word, of pairs by the frequencies alone."""
+    """Returns the cross entropy, per word, of pairs under the frequencies alone."""
     total = float(logarithms[known.target.tokens].sum(dtype=np.float64)) + len(known) * float(logarithms[END])
     return -total / (len(known.target.tokens) + len(known))
 

@@ -55,7 +55,7 @@ class Host:
 
 @contextlib.contextmanager
 def joined(here: Host, has_data: bool, nobody: str) -> Iterator[Member | None]:
-    """As `membership`; `nobody` is the message for the case that no host has data."""
+    """Joins the hosts' memberships, as `membership` does; `nobody` is the message for the case that no host has data."""
     trackers: list[Any] = []
 
     def start(told: Mapping[str, Any]) -> dict[str, Any]:

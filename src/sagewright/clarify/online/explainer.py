@@ -31,7 +31,7 @@ MOST_BASELINE_BYTES = 16 << 20
 LIMIT_S = 60.0
 """Time for one explanation: the client's request has ended then."""
 ROWS = 64
-"""Records that are explained between two looks at the time."""
+"""Number of records that are explained between two checks of the time."""
 BATCH = 20_000
 """Records of one question, if MaxRecordCount doesn't say fewer."""
 

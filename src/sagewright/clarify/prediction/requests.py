@@ -122,7 +122,8 @@ def _templated(template: str) -> Encode:
 
 
 def _filled(template: str, names: Sequence[str], row: Sequence[Any], shown: str) -> str:
-    """Returns the template with its placeholders replaced in one pass: what looks like one in a value stays."""
+    """Returns the template with its placeholders replaced in one pass: a value that looks like a placeholder is left
+    alone."""
 
     def replaced(match: re.Match[str]) -> str:
         if match[1] is not None:

@@ -83,7 +83,7 @@ def _cell(value: Any) -> Cell:
 
 
 def _overview(facets: dict[str, list[Section]]) -> Chart | None:
-    """The metrics whose range is [−1, 1], of all groups in one picture, if they are few enough to be told apart."""
+    """The metrics whose range is [−1, 1], of all groups in one picture, if there are few enough to be readable."""
     groups = [
         (f"{clean(facet, 40)}: {clean(group['value_or_threshold'], 40)}", group)
         for facet, listed in facets.items()

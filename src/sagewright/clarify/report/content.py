@@ -1,4 +1,4 @@
-"""The parts of a report, whatever the format that shows them."""
+"""The parts of a report, independent of the format."""
 
 from __future__ import annotations
 

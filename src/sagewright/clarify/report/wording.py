@@ -1,4 +1,4 @@
-"""Texts from data made safe to show, and numbers as a reader wants them."""
+"""Texts from data made safe to display, and numbers in a readable form."""
 
 from __future__ import annotations
 

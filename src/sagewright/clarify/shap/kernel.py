@@ -130,7 +130,8 @@ class KernelExplainer:
         return max(1, synthetic // len(group.rows))
 
     def _complete(self, group: _Group, gains: Array) -> tuple[Array, Array | None]:
-        """Returns values (rows, players, outputs), and if asked for the interactions (rows, players, players, outputs)."""
+        """Returns values (rows, players, outputs) and, on request, the interactions (rows, players, players,
+        outputs)."""
         players = group.places.shape[1]
         values = np.repeat(gains[:, None] / players, players, axis=1)
         between = None

@@ -50,7 +50,7 @@ def interaction_operator(masks: Masks) -> Array:
 def symmetric(between: Array, values: Array) -> Array:
     """Returns the interactions (rows, players, players, outputs) that add up to `values` (rows, players, outputs).
 
-    Each of a pair gets half of its index; the diagonal is what is left of the player's value.
+    Each of a pair gets half of its index; the diagonal is the rest of the player's value.
     """
     rows, players, outputs = values.shape
     result = between.reshape(rows, players, players, outputs) / 2

@@ -137,7 +137,7 @@ class _Sparse:
         return chosen
 
     def _posterior(self, prior: _Prior, left: float, share: float) -> tuple[Array, Array, Array, float] | None:
-        """Returns values, their standard errors, single effects, and the variance of what they leave."""
+        """Returns values, their standard errors, single effects, and the residual variance."""
         singles = self.signs * (prior.singles / left)
         factor = _factor(singles @ self.signs.T, prior.threes(self.signs), share, self.noise)
         if factor is None:

@@ -82,7 +82,8 @@ class TextRow:
         return pd.DataFrame(columns)
 
     def _written(self, name: str, inside: Masks) -> list[str]:
-        """The texts of coalitions: absent units give way to the baseline's text, or go with the space behind them."""
+        """The texts of coalitions: absent units are replaced by the baseline's text, or removed with the space after
+        them."""
         units, text = self._units[name], self._whole[name]
         if not units:
             return [text] * (len(inside) * len(self._baseline))

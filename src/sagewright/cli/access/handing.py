@@ -1,4 +1,5 @@
-"""A folder with which a person uses the server: its URL, and a key of their own. `--data` and SAGEWRIGHT_DATA accept it."""
+"""A folder that gives a person access to the server: its URL, and a key of their own. `--data` and SAGEWRIGHT_DATA
+accept it."""
 
 from __future__ import annotations
 

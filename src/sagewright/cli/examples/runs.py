@@ -118,7 +118,7 @@ def run(example: Example, python: Path, environ: Mapping[str, str], log: Path, t
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the program's process group: nothing of an interrupted example goes on."""
+    """Ends the program's process group, so that nothing of an interrupted example keeps running."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)

@@ -84,7 +84,7 @@ def image_of(framework: Framework, instance_type: str, region: str) -> str:
 
 @dataclass(frozen=True)
 class ScriptRun:
-    """One run of a script, as it was asked for. `channels`: S3 URIs by the channel's name."""
+    """One run of a script, as requested. `channels`: S3 URIs by channel name."""
 
     framework: Framework
     script: str

@@ -28,7 +28,7 @@ def resolve_names(sagemaker: ServiceClient, kind: JobKind, given: list[str], las
 
 
 def resolve_name(sagemaker: ServiceClient, kind: JobKind, given: str, last: bool) -> str:
-    """Returns a job's full name; a job of exactly that name comes before those that begin with it."""
+    """Returns a job's full name; an exact match wins over jobs that merely begin with it."""
     if last and given:
         fail("Name the job or write --last, not both.")
     if not last and not given:

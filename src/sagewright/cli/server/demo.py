@@ -1,6 +1,7 @@
-"""`sagewright up --demo`: things to look at in Studio, made as any client makes them.
+"""`sagewright up --demo`: example resources for Studio, created as any client creates them.
 
-A small churn table is drawn by a fixed seed; jobs, a tuning job, versions, a pipeline and an endpoint are made of it with boto3.
+A small churn table is drawn from a fixed seed; jobs, a tuning job, model versions, a pipeline and an endpoint are
+created from it with boto3.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ WAIT_S = 900
 
 
 class Demo:
-    """Makes the things; what exists already is left as it is."""
+    """Creates the examples; whatever exists already is left as it is."""
 
     def __init__(self, settings: Settings) -> None:
         self._sagemaker, self._s3 = client(settings, "sagemaker"), client(settings, "s3")

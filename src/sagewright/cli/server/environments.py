@@ -130,7 +130,7 @@ def _uri(given: str, settings: Settings) -> str:
 
 @contextmanager
 def _shown(progress: InstallProgress) -> Iterator[None]:
-    """Shows every two seconds what is being done, if a person looks on."""
+    """Shows the progress every two seconds if the output is a terminal."""
     if not sys.stderr.isatty():
         yield
         return

@@ -76,7 +76,7 @@ def _sandbox(settings: Settings) -> list[Finding]:
 
 
 def _trial(settings: Settings) -> Finding:
-    """Runs a program as jobs run, since what is declared possible may still fail."""
+    """Runs a program as jobs run: a capability that looks available may still fail."""
     good, detail = run_trial(settings, _existing(settings.data))
     return Finding(TRIAL, good, detail)
 

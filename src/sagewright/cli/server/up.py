@@ -123,7 +123,7 @@ def _is_given(value: object) -> bool:
 
 
 def _show_something(settings: Settings) -> None:
-    """Makes the demo's things beside the server, and says how it went."""
+    """Creates the demo's resources beside the server, and reports the outcome."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from sagewright.cli.server.demo import Demo

@@ -15,11 +15,11 @@ _MISSING = {"ValidationException", "ResourceNotFound", "ResourceNotFoundExceptio
 
 
 class NotRemoved(RuntimeError):
-    """Something of the solution could not be deleted; the message names it."""
+    """A resource of the solution could not be deleted; the message names it."""
 
 
 class SolutionRemoval:
-    """Deletes what a solution made. Each method yields the words for what it has deleted or left."""
+    """Deletes the resources of a solution. Each method yields a sentence on each one that it has deleted or left."""
 
     def __init__(self, template: SolutionTemplate, sagemaker: Any, s3: Any, bucket: str) -> None:
         self._template, self._sagemaker, self._s3, self._bucket = template, sagemaker, s3, bucket

@@ -96,7 +96,7 @@ class AppReconciler:
         return jobs.find(self._store, _scope(app), _job_name(app, start))
 
     def _ended(self, job: Job | None) -> bool:
-        """True if nothing is left of the job; a running one is asked to end."""
+        """Returns True if no process of the job is left; a running job is asked to end."""
         if job is None:
             return True
         if job.ended:

@@ -19,7 +19,7 @@ from sagewright.store.resources.resources import Resource
 REASON_CHARACTERS = 700
 """Characters of an instance's reason, so that the endpoint's FailureReason has room for the rest."""
 SOON_MS = 2_000
-"""Horizon of timers: a sweep finds what is due later."""
+"""Horizon of timers: anything due later is found by the sweep."""
 Alarmed = Callable[[Resource, list[str]], str]
 """Returns the first of an account's alarms, by name, that is in ALARM, or ""."""
 

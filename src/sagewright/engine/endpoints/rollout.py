@@ -71,7 +71,7 @@ class RolloutState:
 
     @property
     def finished(self) -> bool:
-        """True if it is to be deleted, and nothing is left of it."""
+        """Returns True if the endpoint is to be deleted and all of its instances are gone."""
         return self.status == EndpointStatus.DELETING and not any(True for _ in fleets.instances(self.fleets))
 
 

@@ -21,7 +21,7 @@ from sagewright.store.resources import resources, tagged_resources
 
 OWNER_TAG = "sagewright:temporary-for"
 SWEEP, SWEEP_S = "sweep", 60.0
-"""Subject and period of the look at all of them: another server may have ended a job and died."""
+"""Subject and period of the check of all temporary endpoints: another server may have ended a job and died."""
 RETRY_S = 1.0
 _DELETIONS = {
     "endpoint": ("DeleteEndpoint", "EndpointName"),

@@ -76,7 +76,7 @@ class TrackingServerReconciler:
         return jobs.find(self._dependencies.store, _place(tracker), _job_name(tracker, start))
 
     def _ended(self, job: Job | None) -> bool:
-        """True if nothing is left of the job; a running one is asked to end."""
+        """Returns True if no process of the job is left; a running job is asked to end."""
         if job is None:
             return True
         if job.ended:

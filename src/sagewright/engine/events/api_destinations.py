@@ -30,7 +30,7 @@ CONNECTION, DESTINATION = "event-connection", "api-destination"
 CONNECT_S = 3.0
 TOTAL_S = 10.0
 RETRIED = frozenset({401, 407, 408, 409, 429})
-"""Statuses that AWS retries, besides all from 500 on."""
+"""Client-error statuses that AWS retries, in addition to all from 500 on."""
 SIGNATURE = "X-Sagewright-Signature"
 PUBLIC, ANY = "public", "any"
 

@@ -65,7 +65,7 @@ class EventRouter:
             self._route(entries)
 
     def _route(self, entries: list[Logged]) -> None:
-        """Routes entries; those behind the entry whose events fill a batch are read again."""
+        """Routes entries. Those after the entry whose events fill a batch are read again."""
         rules = self._rules()
         requested: list[Wanted] = []
         size, last = 0, entries[-1].cursor

@@ -83,7 +83,7 @@ class Scheduler:
             self._wake(TARGET, target)
 
     def _complete(self, one: Resource) -> None:
-        """Completes a schedule once its last time was delivered, and deletes it if it asks for that."""
+        """Completes a schedule once its last time was delivered, and deletes it if ActionAfterCompletion says so."""
         target = f"{one.id}/{ONLY_TARGET}"
         schedule = ScheduleDocument.read(one.document)
         if schedule.afterwards != "DELETE" or deliveries.waiting(self._store, target):

@@ -24,7 +24,7 @@ class Taken(Enum):
 
 
 class Reservations:
-    """Reservations on the machines behind one backend, which form one pool named `machine`. Safe to use from many threads."""
+    """Reservations on the machines of one backend, which form one pool named `machine`. Thread-safe."""
 
     def __init__(self, store: Database, machines: Machines, machine: str) -> None:
         self._store, self.machines, self.machine = store, machines, machine

@@ -20,7 +20,7 @@ _MESSAGE = "CompletedWithViolations"
 
 
 class UnreadableViolations(Exception):
-    """The analysis has left a report, and nobody can say whether it names violations."""
+    """The analysis left a report that does not show whether there are violations."""
 
 
 def has_violations(objects: ObjectStore, output_uri: str, job: Job) -> bool:

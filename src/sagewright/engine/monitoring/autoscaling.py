@@ -229,8 +229,8 @@ def _scalable(target: Resource) -> Scalable:
 def by_minute(values: Mapping[int, float], minute: int, since: int) -> list[float]:
     """Returns the values of `minute` and of the minutes before it, the latest first, as far as they are known.
 
-    A minute without data counts as 0 from the minute `since` on, when the policy was created. Earlier minutes are unknown and
-    nothing is substituted, as AWS's alarms do not fire before they have data.
+    A minute without data counts as 0 from `since` on, the minute in which the policy was created. Earlier minutes
+    stay unknown: AWS's alarms do not fire before they have data.
     """
     found: list[float] = []
     for each in range(minute, minute - LOW_MINUTES - 1, -1):

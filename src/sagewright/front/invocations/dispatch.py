@@ -111,8 +111,8 @@ class Dispatch:
         return Where(plain, self.routes.account, region, component)
 
     async def endpoint(self, name: str, component: str = "") -> Endpoint:
-        """Returns the current endpoint. If it isn't known to serve, or to host the component, asks the server once. Raises
-        ValidationError."""
+        """Returns the current endpoint. If it isn't known to be in service, or to host the component, asks the server
+        once. Raises ValidationError."""
         endpoint = self.routes.endpoints.get(name)
         if endpoint is None or not endpoint.fleets or not _answers(endpoint, component):
             await self._refresh()

@@ -36,7 +36,7 @@ class Link:
         return not self._writer.is_closing()
 
     def send(self, document: dict[str, Any]) -> bool:
-        """Sends without waiting. Returns False if the other side is gone and the document is lost."""
+        """Sends without waiting. Returns False if the peer is gone and the document is lost."""
         if self._writer.is_closing():
             return False
         self._writer.write(orjson.dumps(document) + b"\n")

@@ -36,7 +36,8 @@ class ServerLink:
         """Address of the server's own port."""
 
     async def run(self, linked: Linked, alone: Callable[[], Awaitable[None]]) -> None:
-        """Runs until cancelled. Calls `linked` with a server's hello and its sockets, and `alone` when the server is gone."""
+        """Runs until cancelled. Calls `linked` with a server's hello and its sockets, and `alone` when the server has
+        died."""
         loop = asyncio.get_running_loop()
         while True:
             connection, _ = await loop.sock_accept(self._control)

@@ -78,7 +78,7 @@ class Survival:
             self._retiring = asyncio.get_running_loop().create_task(self._serving.retire(IDLE_S))
 
     async def watch(self, serves: Callable[[], bool]) -> None:
-        """Runs until cancelled, or until the front has to end."""
+        """Runs until cancelled, or until the front should end."""
         while self._retiring is None:
             await asyncio.sleep(LOOK_S)
             now = _identity(self._control)

@@ -74,7 +74,7 @@ class NotebookSessions:
         return None
 
     async def holds(self, session: NotebookSession) -> bool:
-        """Returns True if the session goes on: its keys exist, and its time is not over. Raises NotebookRefused."""
+        """Returns True if the session is still valid: its keys exist, and it has not expired. Raises NotebookRefused."""
         if session.until_ms <= now_ms():
             return False
         key = await self._held(session.key)

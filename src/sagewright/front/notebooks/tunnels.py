@@ -84,7 +84,7 @@ class Tunnel:
     closed_s: float | None = None
 
     def close(self) -> None:
-        """Closes both ends after what was already written to them."""
+        """Closes both ends once everything written to them has been sent."""
         if self.closed_s is None:
             self.closed_s = self.loop.time()
             for end in self.ends:

@@ -1,4 +1,4 @@
-"""Whether the holder of a key may do something: asked by processes without the store, answered by the server."""
+"""Questions about a key's permissions: asked by processes without the store, answered by the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The solution templates: whole pipelines on packaged data. `sagewright solutions` runs them, Studio shows what they left."""
+"""The solution templates: whole pipelines on packaged data. `sagewright solutions` runs them; Studio shows the
+results."""
 
 from __future__ import annotations
 

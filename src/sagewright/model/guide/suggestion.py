@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 
 READ_BYTES = 1 << 16
-"""Length of the beginning of an object, which a caller has to read."""
+"""Number of bytes that a caller has to read from the beginning of an object."""
 KEYS = 200
-"""Number of keys of a prefix, which a caller has to list."""
+"""Number of keys that a caller has to list below a prefix."""
 ROWS, COLUMNS, LABELS = 200, 500, 20
 WORDS_OF_TEXT = 4
 PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")

@@ -1,4 +1,5 @@
-"""The file in which an agent's reports wait (`agent.reports.spool`), as a server reads it once the agent has ended.
+"""The file that holds pending reports of an agent (`agent.reports.spool`), as a server reads it once the agent has
+ended.
 
 An agent that was asked to end while no server answered leaves its last reports there.
 """

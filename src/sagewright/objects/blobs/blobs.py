@@ -29,7 +29,7 @@ CHUNK = 256 * 1024
 """Fits a core's cache: each chunk is hashed and written from there."""
 
 WRITE_BACK = 8 * 1024 * 1024
-"""Number of bytes after which the kernel is asked to write them back, so that the disk works while the rest arrives."""
+"""Number of bytes after which the kernel starts to write them back, so that the disk works while the rest arrives."""
 
 TRASH_S = 10.0
 """Time that a blob without rows is kept for readers that looked up its row before."""

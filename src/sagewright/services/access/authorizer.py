@@ -45,7 +45,8 @@ log = logging.getLogger("sagewright.services.access")
 
 
 def authorize(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Decides a request; of S3's only what they make the service send, since bucket policies decide them too.
+    """Decides a request. Of S3's requests it decides only the targets that they make the service reach, since bucket
+    policies apply to the rest.
 
     Raises AccessDenied in the service's form, and ValidationException for a role that does not trust the service.
     """

@@ -1,6 +1,6 @@
-"""AWS's own managed policies, as far as a name tells what they grant: full access to a service, reading it, or everything.
+"""AWS's managed policies, by what their names promise: full access to a service, read access, or everything.
 
-The documents are Sagewright's: AWS's change from month to month. A policy that is not here grants nothing.
+The documents are Sagewright's: AWS's change from month to month. A policy that is not listed grants nothing.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def is_enforced(store: Database, settings: Settings) -> bool:
 
 
 def is_secure(request: HttpRequest) -> bool:
-    """Returns True if nobody on the way could read the request: it came by TLS, or from this machine."""
+    """Returns True if the request could not be read on the way: it came by TLS, or from this machine."""
     return request.scheme == "https" or is_loopback(request.address)
 
 

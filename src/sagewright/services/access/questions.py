@@ -1,4 +1,4 @@
-"""Decisions of what is no operation: invocations, tracking servers and images, by the authorizer of all operations."""
+"""Decisions on requests that are no operations: invocations, tracking servers and images, by the same authorizer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def may(platform: Platform, principal: str, action: str, resource: str) -> bool:
 
 
 def require(platform: Platform, key: AccessKey, wanted: WantedAccess, origin: RequestOrigin) -> None:
-    """Decides what is no operation. Raises AccessDenied."""
+    """Decides a request that is no operation. Raises AccessDenied."""
     context = Context(
         request_id="",
         account=platform.settings.account,

@@ -1,7 +1,7 @@
-"""The action that a request asks for, and the ARNs of the resources that it names.
+"""The action and the ARNs of the resources of a request.
 
-The actions and the types of their resources come from `policies.reference`; the variables of a type's ARN are the request's
-members, by their names. A request that names none of its action's resources is about `*`.
+Actions and the types of their resources come from `policies.reference`; the variables of a type's ARN are filled from
+the request's members, by their names. A request that names none of its action's resources is about `*`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Asked:
 
 
 def read_request(service: str, operation: str, request: Mapping[str, Any], scope: Scope) -> Asked:
-    """Returns what a request asks for."""
+    """Returns the action and the resources of a request."""
     prefix = PREFIXES.get(service, service)
     name = _ACTIONS.get((service, operation), operation)
     action = actions_of(prefix).get(name)
@@ -195,7 +195,7 @@ def _name_in(variable: str, text: str) -> str:
 
 
 def _of_kind(template: ArnTemplate, arn: str) -> bool:
-    """Returns True if an ARN is of the type, as its service and the words before the first variable tell."""
+    """Returns True if an ARN is of the type: its service and the words before the first variable match."""
     return _pattern(template.template).match(arn) is not None
 
 

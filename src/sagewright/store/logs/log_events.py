@@ -51,7 +51,8 @@ _EVENT = [log_events.c[name] for name in LogEvent.__dataclass_fields__]
 
 
 def read(store: Database, stream: LogStream, window: Window) -> list[LogEvent]:
-    """Returns the events of a window in the stream's order, whichever end it was cut from; at least one, if there are any."""
+    """Returns the events of a window in the stream's order, from whichever end it was limited; at least one, if there
+    are any."""
     found: list[LogEvent] = []
     size = 0
     for event in _in_order(store, stream, window):

@@ -15,7 +15,8 @@ from sagewright.store.schema.metrics import metric_data
 Position = tuple[str, str, str]
 """Namespace, name and dimensions of a series."""
 MOST_LOOKUPS = 10_000
-"""Series that one page of a list looks at: a page may be shorter than asked, even empty, and still have a following one."""
+"""Maximum number of series that one page of a list examines: a page may be shorter than requested, or even empty, and
+still have a successor."""
 MOST_VALUE = 2.0**360
 """CloudWatch accepts no value beyond it, in either direction; sums of many such values are still finite."""
 

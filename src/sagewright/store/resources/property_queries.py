@@ -345,7 +345,7 @@ def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
 
 
 def _count(connection: Connection, sources: Sequence[Select[Any]], most: int) -> int:
-    """Returns how many subjects the sources have, counted as far as it matters."""
+    """Returns how many subjects the sources have, counted only up to the number that matters."""
     return reduce(
         lambda total, source: total if total > most else total + _rows(connection, source, most + 1 - total), sources, 0
     )

@@ -97,6 +97,6 @@ def remove_in(connection: Connection, arn: str, keys: list[str] | None = None) -
 
 
 def _declare(connection: Connection, arn: str) -> None:
-    """Declares a change of a principal's tags, which decide what it may do."""
+    """Declares a change of a principal's tags, which affect its rights."""
     if ":iam::" in arn:
         changes(connection, IDENTITIES)

@@ -62,7 +62,8 @@ def dissociate_in(connection: Connection, trial: str, component: str) -> bool:
 
 
 def changed_in(connection: Connection, *ids: str) -> None:
-    """Queues these resources for the index: what they are found by has changed, though their rows have not."""
+    """Queues these resources for the index: the values by which they are found have changed, though their rows have
+    not."""
     connection.execute(insert(index_queue), [{"source": "resources", "ref": one} for one in ids])
 
 

@@ -151,7 +151,7 @@ def _output(output: dict[str, Any], budget: list[int]) -> CellOutput | None:
 
 
 def _image(media: str, begins: bytes, value: Any, budget: list[int]) -> str:
-    """Returns a data URL of an image, "" for what is none or too large."""
+    """Returns a data URL of an image, "" if it is missing or too large."""
     text = "".join(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
     if not isinstance(text, str) or len(text) > 2 * MOST_IMAGE:
         return ""

@@ -21,7 +21,7 @@ FULL = 0.9
 
 @dataclass(frozen=True)
 class Todo:
-    """Something that waits for a person. `look`: fail or attn; `why`: the sentence of the error, or the numbers."""
+    """An item that needs a person's decision. `look`: fail or attn; `why`: the sentence of the error, or the numbers."""
 
     look: str
     what: str

@@ -1,4 +1,5 @@
-"""A model of JumpStart: what it needs, forms that deploy and fine-tune it, and the command that adds weights which are not here."""
+"""A model of JumpStart: its requirements, forms that deploy and fine-tune it, and the command that adds missing
+weights."""
 
 from __future__ import annotations
 

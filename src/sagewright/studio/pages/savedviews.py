@@ -26,7 +26,7 @@ def of_list(visit: Visit) -> tuple[SavedView, ...]:
 
 
 def saved(visit: Visit) -> tuple[SavedView, ...]:
-    """Reads the cookie, which other servers of this host name can write: what is no address of Studio is left out."""
+    """Reads the cookie, which other servers of this host name can write: addresses outside of Studio are ignored."""
     text = visit.cookies.get(COOKIE, "")[:MOST_COOKIE]
     try:
         pairs = parse_qsl(text, max_num_fields=MOST_VIEWS)

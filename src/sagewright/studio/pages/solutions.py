@@ -93,7 +93,7 @@ def _exists(visit: Visit, bucket: str, key: str) -> bool:
 
 
 def _described(visit: Visit, service: str, operation: str, **request: Any) -> dict[str, Any]:
-    """Returns the response, {} if there is no such thing. Raises AwsError on other errors."""
+    """Returns the response, {} if the resource does not exist. Raises AwsError on other errors."""
     try:
         return visit.client.aside(service, operation, **request)
     except AwsError as error:

@@ -1,4 +1,4 @@
-"""Curves as the address asks for them: smoothed by `smooth`, on a log axis by `log`."""
+"""Curves in the style that the address selects: smoothed by `smooth`, on a log axis by `log`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StyleChoice:
 
 @dataclass(frozen=True)
 class CurveStyle:
-    """`smooth`: the weight of what came before each point, 0 for the values themselves. `log`: the values stand on a log axis."""
+    """`smooth`: the weight of all earlier points, 0 for the values themselves. `log`: the values have a log axis."""
 
     smooth: float = 0.0
     log: bool = False
@@ -32,7 +32,7 @@ class CurveStyle:
         return "log" if self.log else ""
 
     def drawn(self, curve: Curve) -> list[Curve]:
-        """Returns the curve; smoothed, with its values faint behind it."""
+        """Returns the curve; if smoothed, with its values faint in the background."""
         if not self.smooth:
             return [curve]
         colour = curve.look.split()[0]
@@ -43,7 +43,7 @@ class CurveStyle:
 
 
 def style_of(visit: Visit) -> CurveStyle:
-    """Reads the style in the address; what is not a weight from 0 to `MOST` smooths nothing."""
+    """Reads the style in the address; a value that is not a weight from 0 to `MOST` smooths nothing."""
     try:
         smooth = float(visit.query.get("smooth", "0"))
     except ValueError:

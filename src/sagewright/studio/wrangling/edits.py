@@ -33,7 +33,7 @@ def insert(flow: Flow, node: Node) -> Flow:
 
 
 def replaced(flow: Flow, node: Node) -> Flow:
-    """Replaces a node by its id; what was fitted after it is fitted again."""
+    """Replaces a node by its id; everything fitted after it is fitted again."""
     stale = {one.node_id for one in flow.downstream(node.node_id)}
     changed = flow.with_node(node)
     return _with_nodes(

@@ -130,7 +130,7 @@ def _option(
 
 
 def _columns(one: Parameter, value: Any, columns: Sequence[ColumnRef]) -> tuple[FieldOption, ...]:
-    """Returns the columns that suit, those chosen that are gone included, so that they can be taken off."""
+    """Returns the columns that suit. Chosen columns that no longer exist are included, so that they can be removed."""
     chosen = _names(value)
     suits = [ref for ref in columns if not one.types or ref.type in one.types or ref.name in chosen]
     known = {ref.name for ref in suits}

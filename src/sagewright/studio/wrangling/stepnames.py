@@ -1,4 +1,4 @@
-"""Words for steps: a name, and what it is about."""
+"""Words for steps: a name, and its subject."""
 
 from __future__ import annotations
 

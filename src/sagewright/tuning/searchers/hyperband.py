@@ -41,7 +41,7 @@ class HyperbandStopper:
         return bool(reached) and not self._leads(trial, own, reached[-1])
 
     def _leads(self, trial: Trial, own: Sequence[Trial], rung: int) -> bool:
-        """True if the trial is in the best third of the trials seen at the rung."""
+        """Returns True if the trial is in the best third of the trials at the rung."""
         cost = self.study.cost
         seen = [cost(other.curve[rung - 1]) for other in own if len(other.curve) >= rung]
         better = sum(other < cost(trial.curve[rung - 1]) for other in seen)

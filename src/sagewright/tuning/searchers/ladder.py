@@ -43,7 +43,7 @@ class LadderConfiguration:
 
 
 def configurations(study: Study, trials: Sequence[Trial]) -> list[LadderConfiguration]:
-    """Configurations in the order in which they were begun."""
+    """Configurations in the order in which they were started."""
     curves, roots = whole_curves(trials), dict[int, int]()
     found: dict[int, LadderConfiguration] = {}
     for trial in sorted((trial for trial in trials if trial.own), key=lambda trial: trial.number):

@@ -1,4 +1,4 @@
-"""Counts the rows of each step while they stream by, once: evaluations that only look are not counted."""
+"""Counts the rows of each step while they stream by, once: evaluations that only inspect them are not counted."""
 
 from __future__ import annotations
 

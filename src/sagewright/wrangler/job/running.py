@@ -1,4 +1,5 @@
-"""Runs a flow: each output from its sources, in streams; what is evaluated once is kept in files, and outputs appear together."""
+"""Runs a flow: each output from its sources, in streams; shared results are kept in files, and outputs appear
+together."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ class FlowRun:
         raise StepError(node.node_id, node.operator, f"The job has no input {name!r}, with the source's name.")
 
     def _origin(self, node: Node, path: Path) -> str:
-        """Returns the S3 URI of a file, as far as the job knows it."""
+        """Returns the S3 URI of a file, if the job knows it."""
         name = self._input(node)
         folder = self.settings.input_folder(name)
         uri = self.settings.uris.get(name) or str(context_of(node).get("s3Uri") or "")

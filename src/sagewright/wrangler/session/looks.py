@@ -12,7 +12,7 @@ from sagewright.wrangler.session.previews import Previews
 
 
 def insights_answer(previews: Previews, flow: Flow, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns what stands out in the sample after a step. `target`: the column to predict, "" for none. Raises StepError."""
+    """Returns findings about the sample after a step. `target`: the column to predict, "" for none. Raises StepError."""
     node = flow.node(request["node_id"])
     frame = previews.frame(flow, node.node_id, request.get("output", PORT))
     try:

@@ -1,4 +1,4 @@
-"""Previews: the sample after each step, every step's result kept until its parameters or what it works on change."""
+"""Previews: the sample after each step. Every step's result is kept until its parameters or its input change."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Samples of sources: the first objects of S3 as far as they are needed, kept on disk, and read by the engine's own reader.
+"""Samples of sources: as many of S3's first objects as needed, kept on disk, and read by the engine's own reader.
 
-A sample of the first rows reads no more of CSV and JSON Lines than it needs; any other way reads whole objects, up to MOST_BYTES.
+A sample of the first rows reads no more of CSV and JSON Lines than it needs; any other method reads whole objects, up
+to MOST_BYTES.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ class Course:
 
 
 def run_epochs(course: Course, trainer: Trainer) -> int:
-    """Trains and returns the number of epochs that were begun. Afterwards `trainer.state.module` has the weights to keep. Raises
-    UserError."""
+    """Trains and returns the number of epochs that were started. Afterwards `trainer.state.module` has the weights to
+    keep. Raises UserError."""
     first = _resume(course, trainer.state)
     if course.termination is not None:
         course.termination.graceful = True

@@ -46,7 +46,8 @@ class Run:
 
     @cached_property
     def chosen(self) -> frozenset[str]:
-        """The names of hyperparameters that the job set to something other than the default. The only way to ask what was given."""
+        """Returns the names of hyperparameters that the job set to something other than the default. This is the only
+        way to ask what was given."""
         return self.declaration.chosen(self.job.hyperparameters)
 
     def course(self, epochs: int, patience: Patience | None = None) -> Course:

@@ -12,7 +12,7 @@ from sagewright.pipelines.step_types import step_type
 
 @cache
 def kind_of(type_: str) -> StepKind:
-    """Returns the kind that the type's declaration names, or one whose steps fail with what is missing."""
+    """Returns the kind that the type's declaration names, or one whose steps fail and name the missing feature."""
     declared = step_type(type_)
     if not declared.runs:
         return light.unavailable(type_, declared.lacking)

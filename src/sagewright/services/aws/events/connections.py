@@ -137,7 +137,7 @@ def _new(found: Resource) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Raises ValidationException for parameters with which no destination could be called."""
+    """Raises ValidationException for parameters that would make every call to a destination fail."""
     kind, parameters = request["AuthorizationType"], request["AuthParameters"]
     if kind not in MEMBERS:
         raise ValidationException(f"Sagewright serves connections of the types API_KEY and BASIC, not {kind}.")

@@ -167,7 +167,7 @@ def list_entities_for_policy(context: Context, request: dict[str, Any]) -> dict[
 
 
 def _entities(context: Context, policy: Resource, request: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Returns the entities of a kind to which the policy is attached, as far as a request asks for them."""
+    """Returns the entities of a kind to which the policy is attached, filtered as the request asks."""
     if request.get("EntityFilter", kind) != kind or request.get("PolicyUsageFilter") == "PermissionsBoundary":
         return []
     if kind == "Role":

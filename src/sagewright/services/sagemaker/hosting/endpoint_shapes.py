@@ -41,7 +41,7 @@ def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str,
 
 
 def _target(state: RolloutState) -> Fleet | None:
-    """Returns the fleet that an update leads to, as far as the update has got."""
+    """Returns the fleet that an update has reached so far."""
     if state.update is None or state.update["Phase"] == RESIZE:
         return None
     requested = fleet_of(state.update["Fleet"])

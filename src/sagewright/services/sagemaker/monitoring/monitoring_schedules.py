@@ -205,7 +205,7 @@ def _wake(context: Context, request: dict[str, Any]) -> None:
 
 
 def _stop_executions(context: Context, schedule: Resource) -> bool:
-    """Stops what is under way; returns True if anything is."""
+    """Stops the executions that are in progress; returns True if there are any."""
 
     def how(current: Resource) -> Resource | None:
         stoppable = current.status in {MonitoringExecutionStatus.PENDING, MonitoringExecutionStatus.IN_PROGRESS}

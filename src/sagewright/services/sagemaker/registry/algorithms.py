@@ -92,7 +92,7 @@ def resolved(context: Context, request: Document) -> Document:
 
 
 def described(specification: Document) -> Document:
-    """Returns an AlgorithmSpecification as clients see it: with the algorithm's name, without the image behind it."""
+    """Returns an AlgorithmSpecification as clients see it: with the algorithm's name, without its image."""
     return {key: value for key, value in specification.items() if NAME not in specification or key != "TrainingImage"}
 
 

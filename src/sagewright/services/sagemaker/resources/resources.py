@@ -78,7 +78,7 @@ class ResourceType:
         )
 
     def alter(self, context: Context, name: str, how: Callable[[Resource], Resource]) -> Resource:
-        """Replaces a resource by the result of `how`, atomically. Raises `missing`, and whatever `how` raises."""
+        """Replaces a resource by the result of `how`, atomically. Raises `missing`, and anything that `how` raises."""
         changed = resources.alter(context.store, self.require(context, name).id, how)
         if changed is None:
             raise self.missing(self.arn(context, name))

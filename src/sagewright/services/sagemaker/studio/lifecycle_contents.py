@@ -9,7 +9,7 @@ from sagewright.model.errors import ValidationException
 
 
 def check_script(content: str, member: str) -> None:
-    """Raises ValidationException for what is not base64, or stands for nothing."""
+    """Raises ValidationException for content that is not base64, or is empty."""
     try:
         script = base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):

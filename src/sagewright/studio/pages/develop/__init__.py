@@ -1,1 +1,1 @@
-"""Pages of what is built: jobs, tuning, experiments, pipelines. Imports no page of `ship`."""
+"""Pages for building: jobs, tuning, experiments, pipelines. Imports no page of `ship`."""

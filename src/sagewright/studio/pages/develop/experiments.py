@@ -181,7 +181,7 @@ class RunView:
 
 @page("/components/{name}", "run.html", "experiments", KINDS)
 def component(visit: Visit) -> RunView:
-    """A run: what went in, what came out, its metrics by step."""
+    """A run: inputs, outputs, and metrics by step."""
     name = visit.path["name"]
     found = visit.client.sagemaker("DescribeTrialComponent", TrialComponentName=name)
     metrics = tuple(_metric(visit, found["TrialComponentArn"], one) for one in found.get("Metrics", []))

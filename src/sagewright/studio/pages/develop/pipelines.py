@@ -249,7 +249,7 @@ class ExecutionView:
 
 @page("/pipelines/{name}/{id}", "execution.html", "pipelines", ("execution", "training", "processing", "transform"))
 def execution(visit: Visit) -> ExecutionView:
-    """Which step runs, failed or was kept, and what it made."""
+    """An execution: which step runs, failed or was reused, and what each made."""
     name, own = visit.path["name"], visit.path["id"]
     arn = f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:pipeline/{name.lower()}/execution/{own}"
     found = visit.client.sagemaker("DescribePipelineExecution", PipelineExecutionArn=arn)
@@ -304,7 +304,7 @@ def _miss(visit: Visit, execution: str, lines: Mapping[str, StepLine]) -> CacheM
 def _again(
     arn: str, pipeline: str, first: str, steps: Sequence[Step], given: Sequence[Mapping[str, str]]
 ) -> Button | None:
-    """Starts an execution of a step and all behind it, which takes the results of the others from this one."""
+    """Starts an execution of a step and all those after it; the other steps' results are taken from this one."""
     chosen = following(steps, first)
     if len(chosen) > MOST_SELECTED:
         return None

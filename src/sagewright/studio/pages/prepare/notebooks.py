@@ -136,7 +136,7 @@ def set_idle(visit: Visit, fields: dict[str, str]) -> Done:
 
 @form("/notebooks/new")
 def new_space(visit: Visit, fields: dict[str, str]) -> Done:
-    """Creates a space, and starts it if that is asked for."""
+    """Creates a space, and starts it if requested."""
     name, domain, owner = fields.get("name", "").strip(), fields.get("domain", ""), fields.get("owner", "")
     app_type = fields.get("app", APP_TYPES[0])
     shared = fields.get("sharing") == "Shared"

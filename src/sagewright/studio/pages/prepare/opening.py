@@ -62,7 +62,8 @@ def _app(asked: dict[str, str]) -> dict[str, str]:
 
 
 def _state(visit: Visit, asked: dict[str, str]) -> tuple[str, str]:
-    """Returns the status of what is to be opened, "Stopped" for an app that does not exist, and why it failed. Raises AwsError."""
+    """Returns the status of the app to open, "Stopped" if it does not exist, and the reason of a failure. Raises
+    AwsError."""
     client = visit.client
     if "instance" in asked:
         found = client.sagemaker("DescribeNotebookInstance", NotebookInstanceName=asked["instance"])

@@ -1,1 +1,1 @@
-"""Pages of what is shipped and watched: models, endpoints, functions, alarms, logs. Imports no page of `develop`."""
+"""Pages for releasing and watching: models, endpoints, functions, alarms, logs. Imports no page of `develop`."""

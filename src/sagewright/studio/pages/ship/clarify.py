@@ -146,7 +146,8 @@ class RowView:
 
 @dataclass(frozen=True)
 class TokenView:
-    """A piece of text with its share of the score: `look` is hot1 … hot4 towards a higher score, cold1 … cold4 towards a lower."""
+    """A piece of text with its share of the score: `look` is hot1 … hot4 for a higher score, cold1 … cold4 for a
+    lower one."""
 
     text: str
     look: str

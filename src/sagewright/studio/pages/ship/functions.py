@@ -94,7 +94,7 @@ def function(visit: Visit) -> FunctionView:
 
 @form("/functions/{name}/invoke", "function.html", "functions")
 def invoke(visit: Visit, fields: dict[str, str]) -> FunctionView:
-    """Invokes the function with the payload, and shows what it returned."""
+    """Invokes the function with the payload, and shows its result."""
     name, payload = visit.path["name"], fields.get("payload", "")
     visit.address = f"{PATH}/{name}"
     try:

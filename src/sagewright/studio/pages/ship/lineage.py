@@ -1,4 +1,4 @@
-"""Lineage: where a thing comes from and where it goes, as a graph and as a table."""
+"""Lineage: the sources and results of a resource, as a graph and as a table."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def entities(visit: Visit, arn: str) -> list[str]:
 
 
 def _described(visit: Visit, arn: str, kind: str) -> tuple[str, str]:
-    """Returns a thing's name and its page: an artifact is named by its source."""
+    """Returns a resource's name and page: an artifact is named by its source."""
     if kind == "Artifact":
         found: dict[str, Any]
         found, _ = visit.client.attempt("sagemaker", "DescribeArtifact", ArtifactArn=arn)

@@ -117,7 +117,7 @@ class MonitorView:
 
 @page("/monitors/{name}", "monitor.html", "clarify", KINDS)
 def monitor(visit: Visit) -> MonitorView:
-    """Does what the endpoint receives still look like the baseline, and if not, where."""
+    """A monitor: whether the endpoint's input still looks like the baseline and, if not, where it differs."""
     name = visit.path["name"]
     found = visit.client.sagemaker("DescribeMonitoringSchedule", MonitoringScheduleName=name)
     listed = visit.client.sagemaker(

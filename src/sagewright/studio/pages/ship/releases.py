@@ -1,4 +1,4 @@
-"""Releases of endpoints: shadow tests, and rules that deploy what is approved."""
+"""Releases of endpoints: shadow tests, and rules that deploy approved versions."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _verdicts(name: str, found: Mapping[str, Any]) -> tuple[Button, ...]:
 
 @page("/rules", "list.html", "endpoints", ("rule", "deployment"))
 def rules(visit: Visit) -> Listing:
-    """Rules of EventBridge, with the state of what they deploy."""
+    """Rules of EventBridge, with the state of their deployments."""
     found = visit.client.call(
         "events", "ListRules", Limit=100, NextToken=visit.query.get("after"), NamePrefix=visit.query.get("q") or None
     )

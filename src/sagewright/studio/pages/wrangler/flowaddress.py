@@ -1,4 +1,4 @@
-"""The address of a flow's page: which step it looks at, and which other pages it leads to."""
+"""The address of a flow's page: the selected step, and the pages that it links to."""
 
 from __future__ import annotations
 

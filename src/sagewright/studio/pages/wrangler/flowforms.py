@@ -77,7 +77,7 @@ def change_flow(visit: Visit, fields: dict[str, str]) -> Done:
 
 @form("/wrangler/{name}/source")
 def add_source(visit: Visit, fields: dict[str, str]) -> Done:
-    """Adds a source, to be joined with what is there."""
+    """Adds a source, to be joined with the existing data."""
     uri = fields.get("uri", "").strip()
     node = source_node(uri, fields.get("format") or format_of(uri), "header" in fields, fields.get("delimiter", ","))
     saved.change(visit, visit.path["name"], fields.get("tag", ""), lambda flow: flow.with_node(node))

@@ -1,4 +1,5 @@
-"""Insights of the sample after a step: what stands out, each with steps that mend it, columns by their power, a quick model."""
+"""Insights of the sample after a step: findings, each with steps that fix it, columns by their predictive power, a
+quick model."""
 
 from __future__ import annotations
 
