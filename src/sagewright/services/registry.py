@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,28 @@ def operation(service: str, name: str, quick: bool = False) -> Callable[[Operati
         return function
 
     return register
+
+
+Rights = Sequence[tuple[str, str]]
+RightsOf = Callable[["Context", str, Mapping[str, Any]], "Rights | None"]
+_rights: dict[str, RightsOf] = {}
+
+
+def rights_of(service: str) -> Callable[[RightsOf], RightsOf]:
+    """Registers a function that returns the rights which a request needs, pairs of an action and an ARN, where the members of the
+    request don't name the resources that it uses; None where they do. It changes nothing, and raises nothing."""
+
+    def register(function: RightsOf) -> RightsOf:
+        _rights[service] = function
+        return function
+
+    return register
+
+
+def needed_rights(context: Context, service: str, name: str, request: Mapping[str, Any]) -> Rights | None:
+    """Returns the rights that the service itself names for a request, None to read them from its members."""
+    found = _rights.get(service)
+    return None if found is None else found(context, name, request)
 
 
 _absent: dict[tuple[str, str], ServedOperation] = {}

@@ -26,6 +26,7 @@ from sagewright.services.access.rights import Rights, read_attached, rights_of
 from sagewright.services.access.subjects import Asked, Scope, read_request, roles_in
 from sagewright.services.access.targets import targets_of
 from sagewright.services.context import Context
+from sagewright.services.registry import needed_rights
 from sagewright.store import identity
 from sagewright.store.resources import tags
 
@@ -57,7 +58,7 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
         _require(context, service, action, target, values_of_request(context, request, target))
     if service == "s3":
         return
-    asked = read_request(service, operation, request, Scope(context.account, context.region))
+    asked = _asked(context, service, operation, request)
     for action, resource, values in _questions(context, asked, request):
         _require(context, service, action, resource, values)
     for role, to in _passed_roles(asked, request):
@@ -74,7 +75,7 @@ def foresee(context: Context, service: str, operation: str, request: Mapping[str
     """
     if service == "s3" or (service, operation) in _OPEN or not is_decided(context):
         return ""
-    asked = read_request(service, operation, request, Scope(context.account, context.region))
+    asked = _asked(context, service, operation, request)
     for action, resource, values in () if asked.vague else _questions(context, asked, request):
         made = decision(context, action, resource, values)
         unknown = [key for key in made.missing if not key.lower().startswith(_SETTLED)]
@@ -83,10 +84,17 @@ def foresee(context: Context, service: str, operation: str, request: Mapping[str
     return ""
 
 
+def _asked(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> Asked:
+    """Returns what a request asks for; its service may name other resources than its members do."""
+    asked = read_request(service, operation, request, Scope(context.account, context.region))
+    rights = needed_rights(context, service, operation, request)
+    return asked if rights is None else replace(asked, rights=tuple(rights), vague=False)
+
+
 def _questions(context: Context, asked: Asked, request: Mapping[str, Any]) -> Iterator[tuple[str, str, Values]]:
     """Yields each action, resource and values of condition keys that the caller's policies have to allow for a request."""
-    for resource in asked.resources:
-        yield asked.action, resource, values_of_request(context, request, resource)
+    for action, resource in asked.rights or [(asked.action, one) for one in asked.resources]:
+        yield action, resource, values_of_request(context, request, resource)
     if ADD_TAGS in asked.needs and request_tags(request):
         for resource in asked.resources:
             yield ADD_TAGS, resource, values_of_request(context, request, resource)

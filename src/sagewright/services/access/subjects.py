@@ -99,13 +99,14 @@ class Scope:
 @dataclass(frozen=True)
 class Asked:
     """`action`: `prefix:Name`; `needs`: further actions of the table; `resources`: ARNs, or `*` alone; `changes`: it does more than
-    read; `vague`: its action is about resources, and it names none."""
+    read; `vague`: its action is about resources, and it names none; `rights`: actions and ARNs to ask about instead of these."""
 
     action: str
     resources: tuple[str, ...]
     needs: frozenset[str] = frozenset()
     changes: bool = True
     vague: bool = False
+    rights: tuple[tuple[str, str], ...] = ()
 
     @property
     def service(self) -> str:

@@ -97,7 +97,7 @@ def is_over(key: Resource) -> bool:
 
 def require_key(context: Context, requested: str, *, by_alias: bool = False) -> Resource:
     """Raises NotFoundException, InvalidArnException, AccessDeniedException. `by_alias`: True if the operation accepts aliases."""
-    name = _local_name(context, requested)
+    name = local_name(context, requested)
     if name.startswith("alias/"):
         if not by_alias:
             raise (_bad_arn(requested) if requested.startswith("arn:") else not_found(f"Invalid keyId '{requested}'"))
@@ -124,8 +124,8 @@ def refuse_pending(context: Context, key: Resource) -> None:
         raise AwsError("KMSInvalidStateException", f"{arn_of(context, key.name)} is pending deletion.")
 
 
-def _local_name(context: Context, requested: str) -> str:
-    """Returns `alias/…` or a key's id."""
+def local_name(context: Context, requested: str) -> str:
+    """Returns `alias/…` or a key's id. Raises AwsError."""
     if not requested.startswith("arn:"):
         return requested
     parts = requested.split(":", 5)
