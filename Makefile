@@ -44,7 +44,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray dist image lint format bench bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray dist image lint format bench bench-guard bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -190,6 +190,9 @@ conformance: setup clients .cache/clients/seaweedfs/.ready .cache/clients/moto/.
 
 bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 	$(BIN)/python bench/run.py
+
+bench-guard: setup ## What this checkout costs beside the last release, or RELEASE: ten minutes; fails where a row lost more than 15 %
+	$(BIN)/python bench/guard.py $(if $(RELEASE),--release $(RELEASE))
 
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
