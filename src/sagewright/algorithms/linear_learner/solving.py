@@ -13,8 +13,18 @@ from sagewright.algorithms.firstparty.rows import source
 from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import conjugate, held_out, losses, newton, path, quasi_newton, scaling
+from sagewright.algorithms.linear_learner import (
+    conjugate,
+    held_out,
+    left_out,
+    losses,
+    newton,
+    path,
+    quasi_newton,
+    scaling,
+)
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
+from sagewright.algorithms.linear_learner.few import training as few
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -41,22 +51,39 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
+    if few.suits(run, data, loss, total):
+        run.solver("second_order", "leave-one-out")
+        trained = few.solve(run, data, loss, total)
+        reached = run.group.from_first(
+            compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples)
+        )
+        _log(run, loss, reached, trained.criterion, data.validated)
+        run.lines.throughput(own, time.monotonic() - began)
+        return trained
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
     run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
-    ratio = None
-    if not data.validated:
-        models, ratio = _checked(run, data, models, search)
-    examples = examples_of(run, models, data.counts)
-    weights, reached = search(data, models, total, examples)
+    ratio, chosen = None, models
+    if not data.validated and not search.curves(models, total):
+        chosen, ratio = _checked(run, data, models, search)
+    weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    if not data.validated and ratio is None and search.curves(models, total):
+        ratio = search.left_out(data, weights, models, total)
+        if ratio > 1 and total >= held_out.FEWEST:
+            chosen, ratio = _checked(run, data, models, search)
+            weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    examples = examples_of(run, chosen, data.counts)
     criterion = reached
     if data.validated or not examples.comparable:
-        judged = source.prepared(data.judged, data.scaler.prepare)
-        criterion = run.group.from_first(compared(loss, weights, judged, examples))
+        criterion = run.group.from_first(compared(loss, weights, _prepared(data, data.judged), examples))
     criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
-    return Trained(loss, models, weights, criterion, examples, by_loss=True, ratio=ratio)
+    return Trained(loss, chosen, weights, criterion, examples, by_loss=True, ratio=ratio)
+
+
+def _prepared(data: Data, table: Table) -> source.Prepared:
+    return source.prepared(table, data.scaler.prepare)
 
 
 def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
@@ -150,6 +177,9 @@ class Search:
             and not path.has_l1(run.values)
         ):
             self._rotation = scaling.decorrelation(data.scaler.features(data.sample.features), run.group)
+        self._columns = data.train.columns
+        self._second: np.ndarray | None = None
+        self._left: left_out.Left | None = None
         self._last: Weights | None = None
         self._begun: Weights | None = None
 
@@ -159,7 +189,7 @@ class Search:
 
     def __call__(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         if self._linear:
-            found = newton.least_squares(_rows(self.run, data, total), models, _bias_decay(self.run), self.run.group)
+            found = self._by_sums(data, models, total)
         elif self._newton:
             found = self._by_newton(data, models, total, examples)
         elif self.loss.name == "squared_loss" and not path.has_l1(self.run.values):
@@ -169,6 +199,36 @@ class Search:
         self._last = found[0]
         return found
 
+    def curves(self, models: Mix, total: int) -> bool:
+        """True if the second derivatives of a single model say what it loses at rows left out, and its penalty isn't chosen so."""
+        run, columns = self.run, self._columns
+        alone = models.models == 1 and not models.l1.any() and total > columns
+        return alone and (self._linear or self._newton) and not path.chooses(run.values, columns, total)
+
+    def left_out(self, data: Data, weights: Weights, models: Mix, total: int) -> float:
+        """Returns the loss of the single model that was solved for last at rows left out, as a multiple of a constant's."""
+        run = self.run
+        assert self._second is not None
+        corner = newton.corner(self._second, float(models.wd[0]), _bias_decay(run))
+        if self._left is None:
+            table = data.train.table
+            random = np.random.default_rng([run.seed, 7, run.group.rank])
+            few = table.rows > left_out.ROWS
+            some = table.take(np.sort(random.choice(table.rows, left_out.ROWS, replace=False))) if few else table
+            self._left = left_out.Left(data.scaler.prepare(some, False), (1.0, 1.0))
+        examples = examples_of(run, models, data.counts)
+        curved = left_out.Curved(weights, corner, total, data.constants(run, self.loss, examples, 1)[0])
+        found = left_out.ratio(curved, self.loss, self._left, examples, run.group)
+        return float(run.group.from_first(found))
+
+    def _by_sums(self, data: Data, models: Mix, total: int) -> tuple[Weights, np.ndarray]:
+        rows, decay, group = _rows(self.run, data, total), _bias_decay(self.run), self.run.group
+        if not self.curves(models, total):
+            return newton.least_squares(rows, models, decay, group)
+        known = newton.sums(rows, group)
+        self._second = 2 * known.products
+        return newton.solved(known, models, decay)
+
     def _by_newton(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         run, columns = self.run, data.train.columns
         problem = newton.Logistic(_rows(run, data, total), examples, models, _bias_decay(run), run.group)
@@ -177,7 +237,10 @@ class Search:
         tolerance = run.values["early_stopping_tolerance"] * CLOSER
         if self._begun is not None:
             problem.start = np.append(self._begun.features[:, 0], self._begun.bias[0]).astype(np.float64)
-        return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
+        batch = data.scaler.prepare(sample, False)
+        found = problem.solve(batch, shares, begun, run.values["epochs"], tolerance)
+        self._second, self._left = problem.second, left_out.Left(batch, shares)
+        return found
 
     def _by_conjugates(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         run = self.run
