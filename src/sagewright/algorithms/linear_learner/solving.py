@@ -64,7 +64,11 @@ def solve_models(run: Session, data: Data) -> Trained:
     run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
     ratio, chosen = None, models
-    if not data.validated and not search.curves(models, total):
+    advised = few.advise(run, data, loss, total)
+    if advised is not None:
+        chosen, ratio = _with_penalty(run, data, advised.wd, advised.ratio)
+        search.begin_at(advised.weights)
+    elif not data.validated and not search.curves(models, total):
         chosen, ratio = _checked(run, data, models, search)
     weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
     if not data.validated and ratio is None and search.curves(models, total):
@@ -84,6 +88,19 @@ def solve_models(run: Session, data: Data) -> Trained:
 
 def _prepared(data: Data, table: Table) -> source.Prepared:
     return source.prepared(table, data.scaler.prepare)
+
+
+def _with_penalty(run: Session, data: Data, wd: float, ratio: float) -> tuple[Mix, float]:
+    """Returns the model with this penalty; with a large one if the ratio of its loss to a constant's is above 1."""
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    if ratio > 1:
+        logging.warning(
+            "No penalty is better at held-out rows than a model without features: one is used that leaves little else."
+        )
+        wd = path.prior(run.values, path.NOTHING_BUT_BIAS, total)
+    return path.make({**run.values, "wd": wd}, data.train.columns, total, data.balanced, data.validated), min(
+        ratio, 1.0
+    )
 
 
 def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
@@ -111,10 +128,10 @@ def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix
     ratio = found.ratio(best)
     if tried.models == 1:
         return models, ratio
-    wd = float(tried.wd[best]) if ratio <= 1 else path.prior(values, path.NOTHING_BUT_BIAS, total)
+    wd = float(tried.wd[best])
     logging.info("Of the penalties wd %s that with the least loss on held-out rows: %g", tried.wd.tolist(), wd)
     search.begin_with(best)
-    return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), min(ratio, 1.0)
+    return _with_penalty(run, data, wd, ratio)
 
 
 def _checked_on_sample(run: Session, data: Data, models: Mix, search: Search, share: float) -> float:
@@ -186,6 +203,9 @@ class Search:
     def begin_with(self, model: int) -> None:
         if self._last is not None:
             self._begun = self._last.take(model, self.loss.classes)
+
+    def begin_at(self, weights: Weights) -> None:
+        self._begun = weights
 
     def __call__(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         if self._linear:

@@ -52,15 +52,17 @@ def squared(rotated: Rotated, y: np.ndarray, penalties: np.ndarray, use_bias: bo
 
 
 def logistic(
-    rotated: Rotated, y: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
+    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
 ) -> Iterator[Solution]:
-    """Yields the models with the least logistic loss for labels (n,) between 0 and 1, in descending order of penalty."""
+    """Yields the models with the least logistic loss for labels (n,) between 0 and 1, in descending order of penalty. Of a row's
+    weight, the share `out` (n,) is left out.
+    """
     rows = np.column_stack([rotated.rows, np.full(len(y), float(use_bias))])
     at = np.append(np.zeros(rows.shape[1] - 1), constant(rotated.weights, y) * use_bias)
     for penalty in np.sort(penalties)[::-1]:
         ridge = np.append(np.full(len(at) - 1, penalty), TINY if use_bias else 1.0)
         at, scores, slopes, curves, spread = _optimum(rows, y, rotated.weights, ridge, at)
-        left_out = scores + slopes * spread / np.maximum(1 - curves * spread, LEAST_LEFT)
+        left_out = scores + out * slopes * spread / np.maximum(1 - out * curves * spread, LEAST_LEFT)
         yield Solution(float(penalty), at[:-1], float(at[-1]), left_out)
         if hopeless(float(np.average(cross_entropy(left_out, y), weights=rotated.weights))):
             return
@@ -76,13 +78,14 @@ def constant(weights: np.ndarray, y: np.ndarray, squared: bool = False) -> float
     return share if squared else float(_logit(np.array(share)))
 
 
-def constant_left_out(weights: np.ndarray, y: np.ndarray, squared: bool, use_bias: bool) -> np.ndarray:
+def constant_left_out(weights: np.ndarray, y: np.ndarray, out: np.ndarray, squared: bool, use_bias: bool) -> np.ndarray:
     """Returns the scores (n,) of rows by a constant that has not seen them; of classes with half a row of either more, since the
     last of its class would otherwise be impossible.
     """
     if not use_bias:
         return np.zeros(len(y))
-    others, total = weights @ y - weights * y, weights.sum() - weights
+    left = weights * out
+    others, total = weights @ y - left * y, weights.sum() - left
     if squared:
         return np.asarray(others / np.maximum(total, TINY))
     return _logit((others + 0.5) / (total + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -28,6 +28,10 @@ MOST_SQUARED, MOST_SPARSE, MOST_WORK = 1024, 256, 200_000_000
 """Limits on the lesser of rows and features, whose cube is what the squared loss costs; of sparse rows, which others solve for
 faster; and, for the logistic loss, on its square times the rows.
 """
+MOST_COLUMNS, THINNED = 64, 2000
+"""Features up to which a rare class is looked at, and rows of either class that are."""
+SLIGHT = 0.02
+"""An l1 is slight that is less than this share of the one under which no feature is used."""
 MOST_CHECKED = 20_000
 """Rows up to which copies are looked for where rows are not few."""
 COARSE = 4_000_000
@@ -47,24 +51,84 @@ class Rows:
     x: np.ndarray
     y: np.ndarray
     weights: np.ndarray
+    out: np.ndarray
+    """The share (n,) of its weight that a row is left out with."""
+
+    @property
+    def counted(self) -> float:
+        """The number of rows that these stand for."""
+        return float(self.weights @ self.out)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A model's `weights`, its penalty, and the `ratio` of its loss at rows left out to a constant's."""
+
+    weights: Weights
+    wd: float
+    ratio: float
+
+    def of_mean(self, loss: Loss, rows: int) -> Advice:
+        """Returns the same with the penalty for the mean loss, not halved for the squared one."""
+        return replace(self, wd=self.wd * (2 if loss.regresses else 1) / rows)
 
 
 def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
     """True if the models of all penalties can be solved for and averaged: nothing asks for one of them, rows are few for the
     features, and the work is little.
     """
-    values, columns = run.values, data.train.columns
-    free = not path.has_l1(values) and values["bias_wd_mult"] in ("auto", 0) and path.chooses(values, columns, 0)
-    if not free or loss.name not in ("squared_loss", "logistic") or values["positive_example_weight_mult"] == "auto":
-        return False
-    if total < FEWEST or (data.counts is not None and not data.counts.all()):
-        return False
+    return not path.has_l1(run.values) and _is_free(run, data, loss) and _are_few(run, data, loss, total)
+
+
+def advise(run: Session, data: Data, loss: Loss, total: int) -> Advice | None:
+    """Returns a penalty for all rows where the average itself can't be had: a slight l1 is given, or only one class is rare."""
+    if not _is_free(run, data, loss) or data.validated:
+        return None
+    rows: Rows | None
+    if path.has_l1(run.values):
+        if not _are_few(run, data, loss, total):
+            return None
+        rows = _joined(run, data, loss)
+        slight = rows is not None and float(run.values["l1"]) < SLIGHT * _steepest(rows, loss)
+        if not run.group.from_first(slight):
+            return None
+    elif loss.name == "logistic" and data.train.dense and _is_rare(data):
+        rows = _thinned(run, data)
+    else:
+        return None
+    found: Advice = run.group.from_first(None if rows is None else _averaged(run, data, loss, rows))
+    return found.of_mean(loss, total)
+
+
+def _is_free(run: Session, data: Data, loss: Loss) -> bool:
+    """True if the penalty may be chosen, and the loss has the second derivatives that this needs."""
+    values = run.values
+    free = values["bias_wd_mult"] in ("auto", 0) and path.chooses(values, data.train.columns, 0)
+    single = values["positive_example_weight_mult"] != "auto"
+    both = data.counts is None or bool(data.counts.all())
+    return free and single and both and loss.name in ("squared_loss", "logistic")
+
+
+def _are_few(run: Session, data: Data, loss: Loss, total: int) -> bool:
+    columns = data.train.columns
     least = min(total, columns) + 1
     most = MOST_SQUARED if data.train.dense else MOST_SPARSE
     work = total * least**2 if loss.name == "logistic" else 0
-    if least > most or total * columns > MOST_NUMBERS or work > MOST_WORK:
+    if total < FEWEST or least > most or total * columns > MOST_NUMBERS or work > MOST_WORK:
         return False
     return total < path.FEW * columns or (total <= MOST_CHECKED and _different(run, data, loss) < path.FEW * columns)
+
+
+def _is_rare(data: Data) -> bool:
+    """True if one class has few rows for the features."""
+    columns = data.train.columns
+    return data.counts is not None and columns <= MOST_COLUMNS and data.counts.min() < path.FEW * columns
+
+
+def _steepest(rows: Rows, loss: Loss) -> float:
+    """Returns the least l1 under which no feature is used."""
+    apart = rows.weights * (rows.y - float(np.average(rows.y, weights=rows.weights)))
+    return float(np.abs(rows.x.T @ apart).max()) * (2 if loss.regresses else 1) / float(rows.weights.sum())
 
 
 def solve(run: Session, data: Data, loss: Loss, total: int) -> Trained:
@@ -72,13 +136,21 @@ def solve(run: Session, data: Data, loss: Loss, total: int) -> Trained:
     joined = _joined(run, data, loss)
     if joined is not None and len(joined.y) < total:
         logging.info("%d rows are copies of others: %d different ones count.", total - len(joined.y), len(joined.y))
-    found = run.group.from_first(None if joined is None else _averaged(run, data, loss, joined))
-    weights, wd, ratio = found
-    wd *= (2 if loss.regresses else 1) / total
+    found: Advice = run.group.from_first(None if joined is None else _averaged(run, data, loss, joined))
+    found = found.of_mean(loss, total)
+    weights, ratio = found.weights, found.ratio
+    if ratio > 1 and not data.validated:
+        logging.warning(
+            "No model is better at rows left out than one without features, which is the result of this job."
+        )
+        constants = data.constants(
+            run, loss, examples_of(run, path.make(run.values, 1, 1, data.balanced, False), data.counts), 1
+        )
+        weights, ratio = Weights(np.zeros_like(weights.features), constants[0]), 1.0
     nothing = np.zeros(1, np.float32)
     positive = run.values["positive_example_weight_mult"]
     weight = data.balanced if positive == "balanced" else float(positive)
-    mix = Mix(nothing, nothing, np.array([wd], np.float32), np.array([weight], np.float32), nothing > 0)
+    mix = Mix(nothing, nothing, np.array([found.wd], np.float32), np.array([weight], np.float32), nothing > 0)
     examples = examples_of(run, mix, data.counts)
     criterion = compared(loss, weights, source.prepared(data.judged, data.scaler.prepare), examples)
     return Trained(
@@ -111,7 +183,24 @@ def _joined(run: Session, data: Data, loss: Loss) -> Rows | None:
     if loss.name == "logistic" and positive != 1:
         heavy = data.balanced if positive == "balanced" else float(positive)
         weights = weights * (1 + (heavy - 1) * y)
-    return Rows(x.astype(np.float64), y.astype(np.float64), weights)
+    return Rows(x.astype(np.float64), y.astype(np.float64), weights, np.ones(len(y)))
+
+
+def _thinned(run: Session, data: Data) -> Rows | None:
+    """Returns at the first host some rows of either class, with the weight of all."""
+    table, counts = data.train.table, data.counts
+    assert counts is not None
+    shares = np.minimum(THINNED / counts, 1)
+    random = np.random.default_rng([run.seed, 9, run.group.rank])
+    labels = np.asarray(table.labels).astype(np.int64)
+    x, y = data.scaler.prepare(table.take(np.flatnonzero(random.random(len(labels)) < shares[labels])), False)
+    parts = run.group.to_first((x, y))
+    if parts is None:
+        return None
+    x, y = (np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True))
+    taken = np.bincount(y.astype(np.int64), minlength=2)
+    weights = (counts / np.maximum(taken, 1))[y.astype(np.int64)]
+    return Rows(x, y, weights, 1 / weights)
 
 
 @dataclass(frozen=True)
@@ -130,19 +219,19 @@ class Family:
         return features * self.widths, bias
 
 
-def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> tuple[Weights, float, float]:
-    """Returns the average model, the mean of its penalties, and its loss at rows left out as a multiple of a constant's."""
+def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
+    """Returns the average model, with the mean of its penalties for the sum of losses."""
     squared, columns = loss.regresses, rows.x.shape[1]
-    families = [_family(run, rows, widths, squared) for widths in _widths(data, len(rows.y))]
+    families = [_family(run, rows, widths, squared) for widths in _widths(run, data, len(rows.y))]
     models = [each for family in families for each in family.solutions]
     left_out = np.column_stack([each.left_out for each in models])
     losses = _mean(left_out, rows.y, rows.weights, squared)
-    counted = float(len(rows.y))
+    counted = rows.counted
     if data.validated:
         losses, counted = _with_validation(data, families, losses, counted, squared)
     penalties = np.array([each.penalty for each in models])
     share = averages.shares(averages.log_likelihood(losses, counted, squared), penalties, columns)
-    nothing = paths.constant_left_out(rows.weights, rows.y, squared, bool(run.values["use_bias"]))
+    nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, bool(run.values["use_bias"]))
     least = float(_mean(nothing[:, None], rows.y, rows.weights, squared)[0])
     ratio = baseline.ratio(float(_mean((left_out @ share)[:, None], rows.y, rows.weights, squared)[0]), least)
     wd = float(np.exp(share @ np.log(penalties)))
@@ -153,38 +242,35 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> tuple[Weights
     ):
         more, level = family.weights(own)
         features, bias = features + more, bias + level
-    if ratio > 1 and not data.validated:
-        logging.warning(
-            "No model is better at rows left out than one without features, which is the result of this job."
-        )
-        features, ratio = np.zeros(columns), 1.0
-        bias = paths.constant(rows.weights, rows.y, squared) if run.values["use_bias"] else 0.0
-    return Weights(features.astype(np.float32)[:, None], np.array([bias], np.float32)), wd, ratio
+    return Advice(Weights(features.astype(np.float32)[:, None], np.array([bias], np.float32)), wd, ratio)
 
 
 def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Family:
-    use_bias, counted = bool(run.values["use_bias"]), len(rows.y)
+    use_bias = bool(run.values["use_bias"])
     rotated = rotation.rotate(rows.x * widths, rows.weights, use_bias)
     if squared:
         penalties = averages.penalties(len(widths), 0.5)
         return Family(widths, rotated, paths.squared(rotated, rows.y, penalties, use_bias))
-    penalties = averages.penalties(len(widths), 1.0 if counted * len(rotated.squares) ** 2 > COARSE else 0.5)
+    coarse = len(rows.y) * len(rotated.squares) ** 2 > COARSE or rows.counted > 2 * len(rows.y)
+    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)
     best = -np.inf
 
     def hopeless(mean: float) -> bool:
         nonlocal best
-        found = float(averages.log_likelihood(mean, counted, squared=False))
+        found = float(averages.log_likelihood(mean, rows.counted, squared=False))
         best = max(best, found)
         return bool(found < best - averages.NO_SHARE)
 
-    return Family(widths, rotated, list(paths.logistic(rotated, rows.y, penalties, use_bias, hopeless)))
+    return Family(widths, rotated, list(paths.logistic(rotated, rows.y, rows.out, penalties, use_bias, hopeless)))
 
 
-def _widths(data: Data, rows: int) -> Iterator[np.ndarray]:
+def _widths(run: Session, data: Data, rows: int) -> Iterator[np.ndarray]:
     """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where they may have one unit."""
     scale = data.scaler.scale
     yield np.ones(len(scale))
     middle = float(np.median(scale))
+    if path.has_l1(run.values):
+        return
     if rows < WIDE * len(scale) and scale.max() / scale.min() > 1 + SAME and scale.max() <= ALIKE * middle:
         yield scale / np.sqrt(np.mean(np.square(scale)))
 

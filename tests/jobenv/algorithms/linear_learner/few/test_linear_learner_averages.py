@@ -111,3 +111,33 @@ def test_weights_of_examples_count() -> None:
     y = (x[:, 0] + random.normal(size=60) > 1).astype(np.float32)
     plain, heavy = (fit(x, y, positive_example_weight_mult=each).bias[0] for each in ("1", "balanced"))
     assert heavy > plain + 0.5
+
+
+def test_few_labels_of_a_class_choose_the_penalty() -> None:
+    ratios = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        x = random.normal(size=(60_000, 40)).astype(np.float32)
+        score = x @ random.normal(0, 0.3, 40) + random.logistic(size=60_000)
+        y = (score > np.quantile(score, 0.9995)).astype(np.float32)
+        scores = fit(x[:30_000], y[:30_000]).raw(x[30_000:])[:, 0].astype(np.float64)
+        peer = LogisticRegression(max_iter=1000, tol=1e-6).fit(x[:30_000], y[:30_000])
+        ours, theirs = (
+            log_loss(y[30_000:], each) for each in (1 / (1 + np.exp(-scores)), peer.predict_proba(x[30_000:])[:, 1])
+        )
+        ratios.append(ours / theirs)
+    assert np.exp(np.log(ratios).mean()) < 0.99
+    assert max(ratios) < 1.03
+
+
+@pytest.mark.parametrize("rows", [7, 40])
+def test_a_slight_l1_leaves_the_penalty_to_the_rows(rows: int) -> None:
+    random = np.random.default_rng(10)
+    ratios = []
+    for _ in range(12):
+        x = random.normal(size=(rows + 1000, 8)).astype(np.float32)
+        y = (x @ random.normal(size=8) + 0.1 * random.normal(size=rows + 1000)).astype(np.float32)
+        slight, none = (fit(x[:rows], y[:rows], predictor_type="regressor", **given) for given in ({"l1": "1e-6"}, {}))
+        errors = [np.mean((each.raw(x[rows:])[:, 0] - y[rows:]) ** 2) for each in (slight, none)]
+        ratios.append(errors[0] / errors[1])
+    assert np.exp(np.log(ratios).mean()) < (1.2 if rows > 10 else 1.6)

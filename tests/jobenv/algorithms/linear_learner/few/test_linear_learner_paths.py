@@ -38,7 +38,7 @@ def test_logistic_models_leave_out_nearly(count: int, columns: int) -> None:
     x, scores, weights = rows(count, columns)
     y = (scores > 0).astype(np.float64)
     rotated = rotation.rotate(x, weights, True)
-    for each in paths.logistic(rotated, y, np.array([1.0, 10.0]), True, lambda _: False):
+    for each in paths.logistic(rotated, y, np.ones(count), np.array([1.0, 10.0]), True, lambda _: False):
         peer = LogisticRegression(C=1 / each.penalty, tol=1e-8, max_iter=10_000)
         assert_allclose(rotated.features(each.weights), peer.fit(x, y, weights).coef_[0], atol=2e-3)
         left = [
@@ -65,16 +65,16 @@ def test_weak_penalties_end_where_they_are_hopeless() -> None:
     y = RANDOM.integers(2, size=30).astype(float)
     rotated = rotation.rotate(x, weights, True)
     tried = averages.penalties(40, 1.0)
-    found = list(paths.logistic(rotated, y, tried, True, lambda loss: loss > 1))
+    found = list(paths.logistic(rotated, y, np.ones(30), tried, True, lambda loss: loss > 1))
     assert 1 < len(found) < len(tried)
     assert [each.penalty for each in found] == sorted(tried, reverse=True)[: len(found)]
 
 
 def test_the_constant_is_left_out_too() -> None:
     y = np.array([0.0, 0.0, 1.0])
-    left = paths.constant_left_out(np.ones(3), y, squared=True, use_bias=True)
+    left = paths.constant_left_out(np.ones(3), y, np.ones(3), squared=True, use_bias=True)
     assert_allclose(left, [0.5, 0.5, 0.0])
-    chances = 1 / (1 + np.exp(-paths.constant_left_out(np.ones(3), y, squared=False, use_bias=True)))
+    chances = 1 / (1 + np.exp(-paths.constant_left_out(np.ones(3), y, np.ones(3), squared=False, use_bias=True)))
     assert_allclose(chances, [0.5, 0.5, 1 / 6])
 
 
