@@ -81,7 +81,7 @@ def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
 
 
 def advise(run: Session, data: Data, loss: Loss, total: int) -> Advice | None:
-    """Returns a penalty for all rows where the average itself can't be had: a slight l1 is given, or only one class is rare."""
+    """Returns a penalty for all rows where the average itself is not possible: a slight l1 is given, or only one class is rare."""
     if not _is_free(run, data, loss) or data.validated:
         return None
     rows: Rows | None

@@ -61,8 +61,8 @@ def test_copies_leave_together() -> None:
 
 
 def test_weak_penalties_end_where_they_are_hopeless() -> None:
-    x, _, weights = rows(30, 40)
-    y = RANDOM.integers(2, size=30).astype(float)
+    random = np.random.default_rng(3)
+    x, weights, y = random.normal(size=(30, 40)), np.ones(30), random.integers(2, size=30).astype(float)
     rotated = rotation.rotate(x, weights, True)
     tried = averages.penalties(40, 1.0)
     found = list(paths.logistic(rotated, y, np.ones(30), tried, True, lambda loss: loss > 1))
