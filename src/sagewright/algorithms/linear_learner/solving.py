@@ -104,6 +104,14 @@ def _with_penalty(run: Session, data: Data, wd: float, ratio: float) -> tuple[Mi
 
 
 def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
+    """Does as `_compared`, with searches that are no closer to the optimum than this needs."""
+    search.rough = True
+    found = _compared(run, data, models, search)
+    search.rough = False
+    return found
+
+
+def _compared(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
     """Returns the models with the best penalty on held-out rows, if it is chosen so, and the ratio of their loss there to a
     constant's. The solution of all rows starts from their weights.
     """
@@ -195,6 +203,8 @@ class Search:
         ):
             self._rotation = scaling.decorrelation(data.scaler.features(data.sample.features), run.group)
         self._columns = data.train.columns
+        self.rough = False
+        """True while models are only compared with each other."""
         self._second: np.ndarray | None = None
         self._left: left_out.Left | None = None
         self._last: Weights | None = None
@@ -286,7 +296,7 @@ class Search:
             own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
             wd, l1 = float(models.wd[number]), float(models.l1[number])
             objective = quasi_newton.Objective(
-                x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1
+                x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1, self.rough
             )
             if at is None:
                 at = Weights(np.zeros((data.train.columns, loss.classes), np.float32), constants[number])
