@@ -37,11 +37,11 @@ MOST_CHECKED = 20_000
 COARSE = 4_000_000
 """Such work from which on penalties are whole decades apart instead of halves."""
 ALIKE = 10.0
-"""Features are tried unscaled, too, where no deviation is more than ALIKE times the median: then they may have one unit."""
+"""Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
+UNLIKELY = 2.0
+"""What such models have less in the logarithm of their shares."""
 SAME = 1e-2
 """Deviations that differ by less than this share of them are one."""
-WIDE = 5
-"""Rows a feature up to which it matters whether features are scaled."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,10 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
     if data.validated:
         losses, counted = _with_validation(data, families, losses, counted, squared)
     penalties = np.array([each.penalty for each in models])
-    share = averages.shares(averages.log_likelihood(losses, counted, squared), penalties, columns)
+    likelihoods = averages.log_likelihood(losses, counted, squared)
+    if data.scaler.scale.max() > ALIKE * np.median(data.scaler.scale):
+        likelihoods[len(families[0].solutions) :] -= UNLIKELY
+    share = averages.shares(likelihoods, penalties, columns)
     nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, bool(run.values["use_bias"]))
     least = float(_mean(nothing[:, None], rows.y, rows.weights, squared)[0])
     ratio = baseline.ratio(float(_mean((left_out @ share)[:, None], rows.y, rows.weights, squared)[0]), least)
@@ -265,13 +268,10 @@ def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Fami
 
 
 def _widths(run: Session, data: Data, rows: int) -> Iterator[np.ndarray]:
-    """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where they may have one unit."""
+    """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where deviations differ."""
     scale = data.scaler.scale
     yield np.ones(len(scale))
-    middle = float(np.median(scale))
-    if path.has_l1(run.values):
-        return
-    if rows < WIDE * len(scale) and scale.max() / scale.min() > 1 + SAME and scale.max() <= ALIKE * middle:
+    if not path.has_l1(run.values) and rows < path.FEW * len(scale) and scale.max() > (1 + SAME) * scale.min():
         yield scale / np.sqrt(np.mean(np.square(scale)))
 
 
