@@ -39,7 +39,7 @@ COARSE = 4_000_000
 ALIKE = 10.0
 """Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
 UNLIKELY = 2.0
-"""What such models have less in the logarithm of their shares."""
+"""How much less such models have in the logarithm of their shares."""
 SAME = 1e-2
 """Deviations that differ by less than this share of them are one."""
 
