@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.rows import source
 from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.formats.table import Sparse, Table
+from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
+from sagewright.algorithms.linear_learner.few import copies
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -109,19 +109,17 @@ def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, he
     return sums, constant
 
 
-def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.ndarray:
-    """Returns the part (n,) of each row. Copies of a row are in the same part if all of them have its label."""
-    features, labels = table.features, np.asarray(table.labels, np.float64)
-    along = random.normal(size=table.columns)
-    if isinstance(features, Sparse):
-        keys = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape) @ along
-    else:
-        keys = features @ along
-    _, which = np.unique(keys, return_inverse=True)
-    groups = int(which.max(initial=-1)) + 1
-    if len(np.unique(np.column_stack([which, labels]), axis=0)) > groups:
-        return np.asarray(random.permutation(table.rows) % parts)
-    return np.asarray((random.permutation(groups) % parts)[which])
+def _part_of_rows(table: Table, parts: int, classes: bool, random: np.random.Generator) -> np.ndarray:
+    """Returns the part (n,) of each row. Copies of a row are in the same part, and each part has its share of each class."""
+    labels = np.asarray(table.labels)
+    found = copies.find(table.features, labels)
+    which, first = (np.arange(table.rows),) * 2 if found is None else (found.which, found.first)
+    order = random.permutation(len(first))
+    if classes:
+        order = order[np.argsort(labels[first[order]], kind="stable")]
+    part = np.empty(len(first), np.int64)
+    part[order] = (np.arange(len(first)) + random.integers(parts)) % parts
+    return part[which]
 
 
 def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
@@ -129,7 +127,8 @@ def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[t
     parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
     parts = TINY_PARTS if total < TINY else parts
     folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1
-    part = _part_of_rows(table, parts, np.random.default_rng([run.seed, 6, run.group.rank]))
+    random = np.random.default_rng([run.seed, 6, run.group.rank])
+    part = _part_of_rows(table, parts, run.values["predictor_type"] != "regressor", random)
     for number in range(min(folds, parts)):
         held = np.flatnonzero(part == number)
         kept = np.ones(table.rows, bool)

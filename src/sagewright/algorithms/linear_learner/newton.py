@@ -48,11 +48,20 @@ class Rows:
     use_bias: bool
 
 
-def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tuple[Weights, np.ndarray]:
-    """Returns all models' weights, and their mean losses (M,) on the rows."""
+@dataclass(frozen=True)
+class Sums:
+    """Means over all rows: the `products` (d + 1, d + 1) of features and a 1 with each other, `right` (d + 1,) with the label, and
+    the label's `squares`.
+    """
+
+    products: np.ndarray
+    right: np.ndarray
+    squares: float
+
+
+def sums(rows: Rows, group: Group) -> Sums:
+    """Computes what the squared loss needs, in one pass."""
     size = rows.columns + 1
-    if rows.total < rows.columns and group.size == 1 and not mix.l1.any():
-        return _few_rows(rows, mix, bias_decay)
     products, right, squares = np.zeros((size, size)), np.zeros(size), 0.0
     for x, y in rows.blocks():
         wide = _with_ones(x, rows.use_bias)
@@ -60,13 +69,30 @@ def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tupl
         right += wide.T @ y
         squares += float(y @ y)
     summed = group.total(np.concatenate([products.ravel(), right, [squares]])) / rows.total
-    products, right, squares = summed[: size * size].reshape(size, size), summed[size * size : -1], summed[-1]
+    return Sums(summed[: size * size].reshape(size, size), summed[size * size : -1], float(summed[-1]))
+
+
+def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tuple[Weights, np.ndarray]:
+    """Returns all models' weights, and their mean losses (M,) on the rows."""
+    if rows.total < rows.columns and group.size == 1 and not mix.l1.any():
+        return _few_rows(rows, mix, bias_decay)
+    return solved(sums(rows, group), mix, bias_decay)
+
+
+def solved(known: Sums, mix: Mix, bias_decay: float) -> tuple[Weights, np.ndarray]:
+    """Returns the same from the sums."""
+    products, right, size = known.products, known.right, len(known.right)
     found = []
     for wd, l1 in zip(mix.wd, mix.l1, strict=True):
         at = _factored(2 * products, _penalty(wd, bias_decay, size), 2 * right)
         found.append(_thinned(products, right, _penalty(wd, bias_decay, size), float(l1), at) if l1 else at)
-    losses = [float(squares - 2 * right @ each + each @ products @ each) for each in found]
+    losses = [float(known.squares - 2 * right @ each + each @ products @ each) for each in found]
     return _weights(np.column_stack(found)), np.maximum(losses, 0)
+
+
+def corner(second: np.ndarray, wd: float, bias_decay: float) -> np.ndarray:
+    """Returns the upper Cholesky factor of second derivatives, (d + 1, d + 1), and a penalty."""
+    return np.triu(_factor(second, _penalty(wd, bias_decay, len(second)))[0])
 
 
 def _few_rows(rows: Rows, mix: Mix, bias_decay: float) -> tuple[Weights, np.ndarray]:
@@ -217,6 +243,8 @@ class Logistic:
         self._alive = np.arange(mix.models)
         self.start: np.ndarray | None = None
         """Weights (d + 1,) that the first model starts from on the sample."""
+        self.second: np.ndarray | None = None
+        """The second derivatives of the first model's mean loss, once it is solved for, at all hosts."""
         self._penalties = [_penalty(wd, bias_decay, rows.columns + 1) for wd in mix.wd]
 
     def solve(
@@ -230,6 +258,7 @@ class Logistic:
         led = Led(self.group, self._part)
         if parts is None:
             led.follow()
+            self.second = self.group.from_first(None)
             return self.group.from_first(None), self.group.from_first(None)
         x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
         solved = self._on_sample(_with_ones(x, self.rows.use_bias), y, np.array(shares), begun)
@@ -238,6 +267,7 @@ class Logistic:
         if max(each.gain for each in solved) > tolerance:
             self._go_on(solved, led, steps * PASSES_A_STEP, tolerance)
         led.end()
+        self.second = self.group.from_first(solved[0].second)
         found = self.group.from_first(_weights(np.column_stack([each.weights for each in solved])))
         return found, self.group.from_first(np.array([each.loss for each in solved]))
 

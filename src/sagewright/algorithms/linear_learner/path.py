@@ -20,7 +20,7 @@ ENOUGH_STEPS = 1000
 """Mini-batches from which on stochastic gradients, where a setting asks for them, come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
 """Penalties that are tried, in decades from that of a unit normal prior, the likeliest first."""
-HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.5
+HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.0
 """Penalties that are tried where held-out rows choose; the weaker ones from MANY rows per feature on. With fewer, a model of
 some of the rows may do well without a penalty while that of all rows does badly.
 """

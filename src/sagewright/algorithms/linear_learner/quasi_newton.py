@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
 """The largest slope accepted as an optimum, for a loss of 1; proportionally less for a smaller loss, such as a rare class's."""
+LEAST, ROUGH = 1e-9, 10.0
+"""A search ends where a step gains less than this share of the loss. Both limits of a rough search are larger, this one twice."""
 MEMORY = 10
 SOFT = (0.5, 0.1, 0.02)
 """Kinks are rounded off over these shares of the median distance from them."""
@@ -45,6 +48,12 @@ class Objective:
     wd: float
     bias_wd: float
     l1: float = 0.0
+    rough: bool = False
+    """True where only the penalty is chosen by the optimum."""
+
+    @cached_property
+    def across(self) -> Matrix:
+        return self.x.T
 
     def part(self, argument: np.ndarray) -> np.ndarray:
         """Returns this host's share of the mean loss, and of its slope in every number of a flat model, without penalties. The last
@@ -54,7 +63,7 @@ class Objective:
         losses, slopes = self.loss.within(float(argument[-1]))(weights.scores(self.x), self.y)
         if self.weights is not None:
             losses, slopes = losses * self.weights, slopes * self.weights
-        gradient, of_bias = self.x.T @ slopes, slopes.sum(axis=0) * self.use_bias
+        gradient, of_bias = self.across @ slopes, slopes.sum(axis=0) * self.use_bias
         sums = np.concatenate([[losses.sum(dtype=np.float64)], gradient.ravel(), of_bias])
         return np.asarray(sums / self.rows)
 
@@ -111,8 +120,9 @@ def _penalised(objective: Objective, led: Led, width: float) -> Function:
 def _search(
     evaluate: Function, objective: Objective, at: np.ndarray, evaluations: int, rotation: np.ndarray | None
 ) -> np.ndarray:
-    steepest = STEEPEST * min(1.0, evaluate(at)[0])
-    options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": steepest, "ftol": 1e-9, "maxcor": MEMORY}
+    steepest = STEEPEST * min(1.0, evaluate(at)[0]) * (ROUGH if objective.rough else 1)
+    least = LEAST * (ROUGH**2 if objective.rough else 1)
+    options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": steepest, "ftol": least, "maxcor": MEMORY}
     if objective.l1:
         return sparse_optimum(evaluate, at, objective.l1, objective.loss.classes, options)
     if rotation is None:

@@ -13,8 +13,18 @@ from sagewright.algorithms.firstparty.rows import source
 from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import conjugate, held_out, losses, newton, path, quasi_newton, scaling
+from sagewright.algorithms.linear_learner import (
+    conjugate,
+    held_out,
+    left_out,
+    losses,
+    newton,
+    path,
+    quasi_newton,
+    scaling,
+)
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
+from sagewright.algorithms.linear_learner.few import training as few
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -41,25 +51,67 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
+    if few.suits(run, data, loss, total):
+        run.solver("second_order", "leave-one-out")
+        trained = few.solve(run, data, loss, total)
+        reached = run.group.from_first(
+            compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples)
+        )
+        _log(run, loss, reached, trained.criterion, data.validated)
+        run.lines.throughput(own, time.monotonic() - began)
+        return trained
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
     run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
-    ratio = None
-    if not data.validated:
-        models, ratio = _checked(run, data, models, search)
-    examples = examples_of(run, models, data.counts)
-    weights, reached = search(data, models, total, examples)
+    ratio, chosen = None, models
+    advised = few.advise(run, data, loss, total)
+    if advised is not None:
+        chosen, ratio = _with_penalty(run, data, advised.wd, advised.ratio)
+        search.begin_at(advised.weights)
+    elif not data.validated and not search.curves(models, total):
+        chosen, ratio = _checked(run, data, models, search)
+    weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    if not data.validated and ratio is None and search.curves(models, total):
+        ratio = search.left_out(data, weights, models, total)
+        if ratio > 1 and total >= held_out.FEWEST:
+            chosen, ratio = _checked(run, data, models, search)
+            weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    examples = examples_of(run, chosen, data.counts)
     criterion = reached
     if data.validated or not examples.comparable:
-        judged = source.prepared(data.judged, data.scaler.prepare)
-        criterion = run.group.from_first(compared(loss, weights, judged, examples))
+        criterion = run.group.from_first(compared(loss, weights, _prepared(data, data.judged), examples))
     criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
-    return Trained(loss, models, weights, criterion, examples, by_loss=True, ratio=ratio)
+    return Trained(loss, chosen, weights, criterion, examples, by_loss=True, ratio=ratio)
+
+
+def _prepared(data: Data, table: Table) -> source.Prepared:
+    return source.prepared(table, data.scaler.prepare)
+
+
+def _with_penalty(run: Session, data: Data, wd: float, ratio: float) -> tuple[Mix, float]:
+    """Returns the model with this penalty; with a large one if the ratio of its loss to a constant's is above 1."""
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    if ratio > 1:
+        logging.warning(
+            "No penalty is better at held-out rows than a model without features: one is used that leaves little else."
+        )
+        wd = path.prior(run.values, path.NOTHING_BUT_BIAS, total)
+    return path.make({**run.values, "wd": wd}, data.train.columns, total, data.balanced, data.validated), min(
+        ratio, 1.0
+    )
 
 
 def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
+    """Does as `_compared`, with searches that are no closer to the optimum than this needs."""
+    search.rough = True
+    found = _compared(run, data, models, search)
+    search.rough = False
+    return found
+
+
+def _compared(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
     """Returns the models with the best penalty on held-out rows, if it is chosen so, and the ratio of their loss there to a
     constant's. The solution of all rows starts from their weights.
     """
@@ -84,10 +136,10 @@ def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix
     ratio = found.ratio(best)
     if tried.models == 1:
         return models, ratio
-    wd = float(tried.wd[best]) if ratio <= 1 else path.prior(values, path.NOTHING_BUT_BIAS, total)
+    wd = float(tried.wd[best])
     logging.info("Of the penalties wd %s that with the least loss on held-out rows: %g", tried.wd.tolist(), wd)
     search.begin_with(best)
-    return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), min(ratio, 1.0)
+    return _with_penalty(run, data, wd, ratio)
 
 
 def _checked_on_sample(run: Session, data: Data, models: Mix, search: Search, share: float) -> float:
@@ -150,6 +202,11 @@ class Search:
             and not path.has_l1(run.values)
         ):
             self._rotation = scaling.decorrelation(data.scaler.features(data.sample.features), run.group)
+        self._columns = data.train.columns
+        self.rough = False
+        """True while models are only compared with each other."""
+        self._second: np.ndarray | None = None
+        self._left: left_out.Left | None = None
         self._last: Weights | None = None
         self._begun: Weights | None = None
 
@@ -157,9 +214,12 @@ class Search:
         if self._last is not None:
             self._begun = self._last.take(model, self.loss.classes)
 
+    def begin_at(self, weights: Weights) -> None:
+        self._begun = weights
+
     def __call__(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         if self._linear:
-            found = newton.least_squares(_rows(self.run, data, total), models, _bias_decay(self.run), self.run.group)
+            found = self._by_sums(data, models, total)
         elif self._newton:
             found = self._by_newton(data, models, total, examples)
         elif self.loss.name == "squared_loss" and not path.has_l1(self.run.values):
@@ -169,6 +229,36 @@ class Search:
         self._last = found[0]
         return found
 
+    def curves(self, models: Mix, total: int) -> bool:
+        """True if the second derivatives of a single model say what it loses at rows left out, and its penalty isn't chosen so."""
+        run, columns = self.run, self._columns
+        alone = models.models == 1 and not models.l1.any() and total > columns
+        return alone and (self._linear or self._newton) and not path.chooses(run.values, columns, total)
+
+    def left_out(self, data: Data, weights: Weights, models: Mix, total: int) -> float:
+        """Returns the loss of the single model that was solved for last at rows left out, as a multiple of a constant's."""
+        run = self.run
+        assert self._second is not None
+        corner = newton.corner(self._second, float(models.wd[0]), _bias_decay(run))
+        if self._left is None:
+            table = data.train.table
+            random = np.random.default_rng([run.seed, 7, run.group.rank])
+            few = table.rows > left_out.ROWS
+            some = table.take(np.sort(random.choice(table.rows, left_out.ROWS, replace=False))) if few else table
+            self._left = left_out.Left(data.scaler.prepare(some, False), (1.0, 1.0))
+        examples = examples_of(run, models, data.counts)
+        curved = left_out.Curved(weights, corner, total, data.constants(run, self.loss, examples, 1)[0])
+        found = left_out.ratio(curved, self.loss, self._left, examples, run.group)
+        return float(run.group.from_first(found))
+
+    def _by_sums(self, data: Data, models: Mix, total: int) -> tuple[Weights, np.ndarray]:
+        rows, decay, group = _rows(self.run, data, total), _bias_decay(self.run), self.run.group
+        if not self.curves(models, total):
+            return newton.least_squares(rows, models, decay, group)
+        known = newton.sums(rows, group)
+        self._second = 2 * known.products
+        return newton.solved(known, models, decay)
+
     def _by_newton(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         run, columns = self.run, data.train.columns
         problem = newton.Logistic(_rows(run, data, total), examples, models, _bias_decay(run), run.group)
@@ -177,7 +267,10 @@ class Search:
         tolerance = run.values["early_stopping_tolerance"] * CLOSER
         if self._begun is not None:
             problem.start = np.append(self._begun.features[:, 0], self._begun.bias[0]).astype(np.float64)
-        return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
+        batch = data.scaler.prepare(sample, False)
+        found = problem.solve(batch, shares, begun, run.values["epochs"], tolerance)
+        self._second, self._left = problem.second, left_out.Left(batch, shares)
+        return found
 
     def _by_conjugates(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         run = self.run
@@ -203,7 +296,7 @@ class Search:
             own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
             wd, l1 = float(models.wd[number]), float(models.l1[number])
             objective = quasi_newton.Objective(
-                x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1
+                x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1, self.rough
             )
             if at is None:
                 at = Weights(np.zeros((data.train.columns, loss.classes), np.float32), constants[number])

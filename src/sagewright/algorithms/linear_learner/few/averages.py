@@ -1,0 +1,43 @@
+"""Averages models by their losses at rows that they have not learnt from, instead of choosing one: with few rows the least loss of
+several is largely chance.
+
+The shares are those of a posterior: a prior on the logarithm of the penalty, times the likelihood of the rows left out, weakened
+because these likelihoods depend on each other. Source: Y. Yao et al., "Using stacking to average Bayesian predictive
+distributions", Bayesian Analysis 13, 2018 (pseudo-Bayesian model averaging).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+WEAKENED = 0.6
+"""Power of the likelihood."""
+BELOW, SPREAD = 0.5, 1.2
+"""The prior, in decades: its middle is this much below a penalty of the number of features, under which they say as much as chance
+adds; and its standard deviation.
+"""
+NO_SHARE = 12.0
+"""A model's share is nothing where its logarithm is this much less than another's."""
+LEAST = -1e30
+"""The logarithm of the likelihood of a loss that is not a number."""
+
+
+def penalties(columns: int, step: float) -> np.ndarray:
+    """Returns the penalties to try, on half the squares for the sum of losses, in steps of decades."""
+    most = max(5.0, np.log10(columns) + 2)
+    return np.asarray(10 ** np.arange(-3, most + step / 2, step))
+
+
+def log_likelihood(losses: np.ndarray | float, rows: float, squared: bool) -> np.ndarray:
+    """Returns that of mean losses at rows left out, up to a constant: of normal errors of unknown variance, or of classes."""
+    each = np.asarray(losses, np.float64)
+    found = -rows / 2 * np.log(np.maximum(each, 1e-30)) if squared else -rows * each
+    return np.nan_to_num(WEAKENED * found, nan=LEAST, posinf=LEAST, neginf=LEAST)
+
+
+def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int) -> np.ndarray:
+    """Returns the share (M,) of each model, given the penalties (M,) that were tried."""
+    decades = np.log10(tried) - (np.log10(columns) - BELOW)
+    found = likelihoods - np.square(decades / SPREAD) / 2
+    found = np.exp(np.maximum(found - found.max(), -700))
+    return np.asarray(found / found.sum())

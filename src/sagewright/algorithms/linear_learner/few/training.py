@@ -1,0 +1,295 @@
+"""The average of linear models where the rows are few for the features, and the penalty where labels are few."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.linear_learner import path
+from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
+from sagewright.algorithms.linear_learner.few import averages, copies, paths, rotation
+from sagewright.algorithms.linear_learner.few.paths import Solution
+from sagewright.algorithms.linear_learner.few.rotation import Rotated
+from sagewright.algorithms.linear_learner.learner import Weights
+from sagewright.algorithms.linear_learner.losses import Loss
+from sagewright.algorithms.linear_learner.mix import Mix
+
+FEWEST = 4
+MOST_NUMBERS = 1 << 23
+"""Numbers of the rows, which are copied as float64."""
+MOST_SQUARED, MOST_SPARSE, MOST_WORK = 1024, 256, 200_000_000
+"""Limits on the lesser of rows and features, whose cube is what the squared loss costs; of sparse rows, which others solve for
+faster; and, for the logistic loss, on its square times the rows.
+"""
+MOST_COLUMNS, THINNED = 64, 2000
+"""Features up to which a rare class is looked at, and rows of either class that are."""
+SLIGHT = 0.02
+"""An l1 is slight that is less than this share of the one under which no feature is used."""
+MOST_CHECKED = 20_000
+"""Rows up to which copies are looked for where rows are not few."""
+COARSE = 4_000_000
+"""Such work from which on penalties are whole decades apart instead of halves."""
+ALIKE = 10.0
+"""Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
+UNLIKELY = 2.0
+"""How much less such models have in the logarithm of their shares."""
+SAME = 1e-2
+"""Deviations that differ by less than this share of them are one."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All hosts' rows: `x` (n, d) float64 scaled features, `y` (n,) labels, and `weights` (n,) with a mean of about 1."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    out: np.ndarray
+    """The share (n,) of its weight that a row is left out with."""
+
+    @property
+    def counted(self) -> float:
+        """The number of rows that these stand for."""
+        return float(self.weights @ self.out)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A model's `weights`, its penalty, and the `ratio` of its loss at rows left out to a constant's."""
+
+    weights: Weights
+    wd: float
+    ratio: float
+
+    def of_mean(self, loss: Loss, rows: int) -> Advice:
+        """Returns the same with the penalty for the mean loss, not halved for the squared one."""
+        return replace(self, wd=self.wd * (2 if loss.regresses else 1) / rows)
+
+
+def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
+    """True if the models of all penalties can be solved for and averaged: nothing asks for one of them, rows are few for the
+    features, and the work is little.
+    """
+    return not path.has_l1(run.values) and _is_free(run, data, loss) and _are_few(run, data, loss, total)
+
+
+def advise(run: Session, data: Data, loss: Loss, total: int) -> Advice | None:
+    """Returns a penalty for all rows where the average itself is not possible: a slight l1 is given, or only one class is rare."""
+    if not _is_free(run, data, loss) or data.validated:
+        return None
+    rows: Rows | None
+    if path.has_l1(run.values):
+        if not _are_few(run, data, loss, total):
+            return None
+        rows = _joined(run, data, loss)
+        slight = rows is not None and float(run.values["l1"]) < SLIGHT * _steepest(rows, loss)
+        if not run.group.from_first(slight):
+            return None
+    elif loss.name == "logistic" and data.train.dense and _is_rare(data):
+        rows = _thinned(run, data)
+    else:
+        return None
+    found: Advice = run.group.from_first(None if rows is None else _averaged(run, data, loss, rows))
+    return found.of_mean(loss, total)
+
+
+def _is_free(run: Session, data: Data, loss: Loss) -> bool:
+    """True if the penalty may be chosen, and the loss has the second derivatives that this needs."""
+    values = run.values
+    free = values["bias_wd_mult"] in ("auto", 0) and path.chooses(values, data.train.columns, 0)
+    single = values["positive_example_weight_mult"] != "auto"
+    both = data.counts is None or bool(data.counts.all())
+    return free and single and both and loss.name in ("squared_loss", "logistic")
+
+
+def _are_few(run: Session, data: Data, loss: Loss, total: int) -> bool:
+    columns = data.train.columns
+    least = min(total, columns) + 1
+    most = MOST_SQUARED if data.train.dense else MOST_SPARSE
+    work = total * least**2 if loss.name == "logistic" else 0
+    if total < FEWEST or least > most or total * columns > MOST_NUMBERS or work > MOST_WORK:
+        return False
+    return total < path.FEW * columns or (total <= MOST_CHECKED and _different(run, data, loss) < path.FEW * columns)
+
+
+def _is_rare(data: Data) -> bool:
+    """True if one class has few rows for the features."""
+    columns = data.train.columns
+    return data.counts is not None and columns <= MOST_COLUMNS and data.counts.min() < path.FEW * columns
+
+
+def _steepest(rows: Rows, loss: Loss) -> float:
+    """Returns the least l1 under which no feature is used."""
+    apart = rows.weights * (rows.y - float(np.average(rows.y, weights=rows.weights)))
+    return float(np.abs(rows.x.T @ apart).max()) * (2 if loss.regresses else 1) / float(rows.weights.sum())
+
+
+def solve(run: Session, data: Data, loss: Loss, total: int) -> Trained:
+    """Returns the average model; the same at all hosts."""
+    joined = _joined(run, data, loss)
+    if joined is not None and len(joined.y) < total:
+        logging.info("%d rows are copies of others: %d different ones count.", total - len(joined.y), len(joined.y))
+    found: Advice = run.group.from_first(None if joined is None else _averaged(run, data, loss, joined))
+    found = found.of_mean(loss, total)
+    weights, ratio = found.weights, found.ratio
+    if ratio > 1 and not data.validated:
+        logging.warning(
+            "No model is better at rows left out than one without features, which is the result of this job."
+        )
+        constants = data.constants(
+            run, loss, examples_of(run, path.make(run.values, 1, 1, data.balanced, False), data.counts), 1
+        )
+        weights, ratio = Weights(np.zeros_like(weights.features), constants[0]), 1.0
+    nothing = np.zeros(1, np.float32)
+    positive = run.values["positive_example_weight_mult"]
+    weight = data.balanced if positive == "balanced" else float(positive)
+    mix = Mix(nothing, nothing, np.array([found.wd], np.float32), np.array([weight], np.float32), nothing > 0)
+    examples = examples_of(run, mix, data.counts)
+    criterion = compared(loss, weights, source.prepared(data.judged, data.scaler.prepare), examples)
+    return Trained(
+        loss, mix, weights, run.group.from_first(criterion), examples, by_loss=True,
+        ratio=None if data.validated else ratio,
+    )  # fmt: skip
+
+
+def _different(run: Session, data: Data, loss: Loss) -> int:
+    """Returns the number of different rows of all hosts."""
+    rows = _joined(run, data, loss)
+    return int(run.group.from_first(None if rows is None else len(rows.y)))
+
+
+def _joined(run: Session, data: Data, loss: Loss) -> Rows | None:
+    """Returns all hosts' rows at the first host, copies of a row as one with more weight."""
+    table = data.train.table
+    x, y = data.scaler.prepare(table, False)
+    x = x.toarray() if isinstance(x, csr_matrix) else x
+    parts = run.group.to_first((x, y))
+    if parts is None:
+        return None
+    x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
+    weights = np.ones(len(y))
+    found = copies.find(x, y)
+    if found is not None:
+        y = np.bincount(found.which, y) / found.count
+        x, weights = x[found.first], found.count / found.count.mean()
+    positive = run.values["positive_example_weight_mult"]
+    if loss.name == "logistic" and positive != 1:
+        heavy = data.balanced if positive == "balanced" else float(positive)
+        weights = weights * (1 + (heavy - 1) * y)
+    return Rows(x.astype(np.float64), y.astype(np.float64), weights, np.ones(len(y)))
+
+
+def _thinned(run: Session, data: Data) -> Rows | None:
+    """Returns at the first host some rows of either class, with the weight of all."""
+    table, counts = data.train.table, data.counts
+    assert counts is not None
+    shares = np.minimum(THINNED / counts, 1)
+    random = np.random.default_rng([run.seed, 9, run.group.rank])
+    labels = np.asarray(table.labels).astype(np.int64)
+    x, y = data.scaler.prepare(table.take(np.flatnonzero(random.random(len(labels)) < shares[labels])), False)
+    parts = run.group.to_first((x, y))
+    if parts is None:
+        return None
+    x, y = (np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True))
+    taken = np.bincount(y.astype(np.int64), minlength=2)
+    weights = (counts / np.maximum(taken, 1))[y.astype(np.int64)]
+    return Rows(x, y, weights, 1 / weights)
+
+
+@dataclass(frozen=True)
+class Family:
+    """The models of all penalties on features that are multiplied by `widths` (d,)."""
+
+    widths: np.ndarray
+    rotated: Rotated
+    solutions: Sequence[Solution]
+
+    def weights(self, share: np.ndarray) -> tuple[np.ndarray, float]:
+        """Returns the weights (d,) and the bias of the models' average with these shares (M,)."""
+        at = np.column_stack([each.weights for each in self.solutions]) @ share
+        features = self.rotated.features(at)
+        bias = float(np.array([each.bias for each in self.solutions]) @ share) - float(self.rotated.middle @ features)
+        return features * self.widths, bias
+
+
+def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
+    """Returns the average model, with the mean of its penalties for the sum of losses."""
+    squared, columns = loss.regresses, rows.x.shape[1]
+    families = [_family(run, rows, widths, squared) for widths in _widths(run, data, len(rows.y))]
+    models = [each for family in families for each in family.solutions]
+    left_out = np.column_stack([each.left_out for each in models])
+    losses = _mean(left_out, rows.y, rows.weights, squared)
+    counted = rows.counted
+    if data.validated:
+        losses, counted = _with_validation(data, families, losses, counted, squared)
+    penalties = np.array([each.penalty for each in models])
+    likelihoods = averages.log_likelihood(losses, counted, squared)
+    if data.scaler.scale.max() > ALIKE * np.median(data.scaler.scale):
+        likelihoods[len(families[0].solutions) :] -= UNLIKELY
+    share = averages.shares(likelihoods, penalties, columns)
+    nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, bool(run.values["use_bias"]))
+    least = float(_mean(nothing[:, None], rows.y, rows.weights, squared)[0])
+    ratio = baseline.ratio(float(_mean((left_out @ share)[:, None], rows.y, rows.weights, squared)[0]), least)
+    wd = float(np.exp(share @ np.log(penalties)))
+    logging.info("Averaged %d models, by their losses at rows left out: penalties %.3g on average.", len(models), wd)
+    features, bias = np.zeros(columns), 0.0
+    for family, own in zip(
+        families, np.split(share, np.cumsum([len(each.solutions) for each in families])[:-1]), strict=True
+    ):
+        more, level = family.weights(own)
+        features, bias = features + more, bias + level
+    return Advice(Weights(features.astype(np.float32)[:, None], np.array([bias], np.float32)), wd, ratio)
+
+
+def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Family:
+    use_bias = bool(run.values["use_bias"])
+    rotated = rotation.rotate(rows.x * widths, rows.weights, use_bias)
+    if squared:
+        penalties = averages.penalties(len(widths), 0.5)
+        return Family(widths, rotated, paths.squared(rotated, rows.y, penalties, use_bias))
+    coarse = len(rows.y) * len(rotated.squares) ** 2 > COARSE or rows.counted > 2 * len(rows.y)
+    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)
+    best = -np.inf
+
+    def hopeless(mean: float) -> bool:
+        nonlocal best
+        found = float(averages.log_likelihood(mean, rows.counted, squared=False))
+        best = max(best, found)
+        return bool(found < best - averages.NO_SHARE)
+
+    return Family(widths, rotated, list(paths.logistic(rotated, rows.y, rows.out, penalties, use_bias, hopeless)))
+
+
+def _widths(run: Session, data: Data, rows: int) -> Iterator[np.ndarray]:
+    """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where deviations differ."""
+    scale = data.scaler.scale
+    yield np.ones(len(scale))
+    if not path.has_l1(run.values) and rows < path.FEW * len(scale) and scale.max() > (1 + SAME) * scale.min():
+        yield scale / np.sqrt(np.mean(np.square(scale)))
+
+
+def _mean(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool) -> np.ndarray:
+    """Returns the mean losses (M,) of scores (n, M)."""
+    each = np.square(scores - y[:, None]) if squared else paths.cross_entropy(scores, y[:, None])
+    return np.asarray(weights @ each / weights.sum())
+
+
+def _with_validation(
+    data: Data, families: Sequence[Family], losses: np.ndarray, counted: float, squared: bool
+) -> tuple[np.ndarray, float]:
+    """Returns the mean losses at rows left out and of the validation channel together, and their number."""
+    shares = [(family, each) for family in families for each in np.eye(len(family.solutions))]
+    found = [family.weights(each) for family, each in shares]
+    features, bias = np.column_stack([each for each, _ in found]), np.array([each for _, each in found])
+    total, rows = losses * counted, counted
+    for x, y in source.prepared(data.judged, data.scaler.prepare):
+        total = total + _mean(np.asarray(x @ features) + bias, y, np.ones(len(y)), squared) * len(y)
+        rows += len(y)
+    return total / rows, rows
