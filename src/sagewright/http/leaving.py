@@ -52,7 +52,7 @@ class Callers:
 
 
 class DirectCallers:
-    """Clients of requests in progress that have no task: each is told by `DirectExchange.left`. To be used from one event loop."""
+    """Clients of requests in progress without a task: `DirectExchange.left` is called instead. To be used from one event loop."""
 
     def __init__(self) -> None:
         self._exchanges: set[DirectExchange] = set()
