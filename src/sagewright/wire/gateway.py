@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.model import OperationModel
 
@@ -31,7 +31,6 @@ from sagewright.wire import responses, routing, shortage
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import out_of_memory, refusal
-from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.origins import asked_elsewhere, origin_of
 from sagewright.wire.pools import Pools, busy
@@ -47,6 +46,9 @@ from sagewright.wire.s3.routes import POST_OBJECT, S3Route, S3Router, check_leng
 from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.signatures.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.validation import validate
+
+if TYPE_CHECKING:
+    from sagewright.wire.forwarding import Forwarder
 
 log = logging.getLogger("sagewright.wire")
 T = TypeVar("T")
