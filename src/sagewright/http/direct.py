@@ -80,6 +80,7 @@ class DirectProtocol(TakeoverProtocol):
         may_be = self.url.startswith(PREFIX) and self._all.direct is not None and not self._mute and not self._busy
         if may_be and not self.expect_100_continue and self.parser.get_method() == b"POST":
             self._parts = []
+            self._in_head, self._unparsed, self._body_open = False, 0, True  # what follows is not part of a head
         else:
             super().on_headers_complete()
 
@@ -121,7 +122,7 @@ class DirectProtocol(TakeoverProtocol):
         if not _offered(direct, exchange):
             self.cycle, self._serving = before
             return False
-        self._in_head, self._unparsed, self._left = False, 0, None
+        self._body_open, self._left = False, None
         return True
 
     def answer_directly(

@@ -109,8 +109,9 @@ def test_a_whole_request_is_direct_and_one_in_two_parts_is_not(site: Site, loop:
         socket.create_connection(("127.0.0.1", port)).close()  # the first part was read by then
         connection.sendall(data[-3:])
         assert answers(connection, 1)[0][1] == b"in parts"
-        connection.sendall(request(PLAIN, b"x" * (MOST_BODY + 1)))
-        assert answers(connection, 1)[0] == ("asgi", b"x" * (MOST_BODY + 1))
+        for size in (MOST_BODY + 1, 300_000):
+            connection.sendall(request(PLAIN, b"x" * size))
+            assert answers(connection, 1)[0] == ("asgi", b"x" * size)
         connection.sendall(request(PLAIN, b"last", "Connection: close\r\n"))
         assert answers(connection, 1) == [("direct", b"last")]
         assert connection.recv(1) == b""
