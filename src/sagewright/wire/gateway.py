@@ -58,7 +58,6 @@ UNASKED = 64 * 1024
 
 LONG = 256 * 1024
 """Size from which hashing a body would block the event loop for too long."""
-
 LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024,
            "lambda": 70 * 1024 * 1024}  # fmt: skip
 """Maximum request size in bytes of services with larger requests than the others: a layer's part, InvokeEndpoint's body, a

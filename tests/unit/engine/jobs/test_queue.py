@@ -193,7 +193,7 @@ def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:
 
 
 class CountingLock:
-    """A lock that counts who has asked for it."""
+    """A lock that counts requests for it."""
 
     def __init__(self) -> None:
         self.asked, self._lock = 0, threading.Lock()
