@@ -12,7 +12,7 @@ from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
 from sagewright.model.aws.access_questions import AccessQuestion
 from sagewright.model.errors import AwsError
-from sagewright.wire.signatures.authentication import Authenticator
+from sagewright.wire.signatures.authentication import DIGEST, Authenticator
 
 MOST_BODY = 25 * 1024 * 1024
 """Source: AWS's developer guide since 2025; before that, it was 6 MB."""
@@ -35,9 +35,9 @@ class Admission:
         """Sets the server's region; `anywhere` admits all other regions too."""
         self._authenticator = Authenticator(self._keys.find, region, anywhere)
 
-    def region_of(self, incoming: Incoming, service: str) -> str:
-        """Returns the region of an admitted request."""
-        return self._authenticator.region_of(incoming.request, service)
+    def region_of(self, request: HttpRequest, service: str) -> str:
+        """Returns the region that a request is signed for."""
+        return self._authenticator.region_of(request, service)
 
     async def admitted(self, incoming: Incoming, service: str) -> bytes:
         """Returns the body of a request with a valid signature. Reads only a little of it before the request names a known key.
@@ -53,31 +53,55 @@ class Admission:
         if incoming.length is None or incoming.length > UNASKED:
             self._authenticator.vet(request, service)
         body = await incoming.whole(MOST_BODY, too_long)
-        request.body = BytesBody(body)
         if len(body) > LONG:
-            await asyncio.to_thread(self._authenticator.authenticate, request, service)
+            body = await asyncio.to_thread(self._verified, request, body, service)
         else:
-            self._authenticator.authenticate(request, service)
+            body = self._verified(request, body, service)
         incoming.prove()
         return body
 
+    def admitted_now(self, request: HttpRequest, body: bytes, service: str, action: str, resource: str) -> bytes | None:
+        """Returns the body of a whole request that would be admitted and permitted; None if not, or if that must be asked."""
+        claimed = _claimed(request)
+        if claimed is None or not self._keys.is_fresh(claimed):
+            return None
+        try:
+            if not self._permits_now(request, service, action, resource):
+                return None
+            return self._verified(request, body, service)
+        except AwsError:
+            return None
+
+    def _permits_now(self, request: HttpRequest, service: str, action: str, resource: str) -> bool:
+        permissions = self._permissions
+        return not permissions.is_enforced or permissions.allows_now(self._question(request, service, action, resource))
+
+    def _verified(self, request: HttpRequest, body: bytes, service: str) -> bytes:
+        """Returns the body as it was signed. Raises AwsError."""
+        request.body = BytesBody(body)
+        self._authenticator.authenticate(request, service)
+        return request.body.read() if DIGEST in request.headers else body
+
     async def permit(self, incoming: Incoming, service: str, action: str, resource: str) -> None:
         """Decides what an admitted request asks for. `resource`: an ARN, or the name of an endpoint. Raises AwsError."""
-        request = incoming.request
-        question = AccessQuestion(
+        if not self._permissions.is_enforced:
+            return
+        try:
+            await self._permissions.check(self._question(incoming.request, service, action, resource))
+        except TimeoutError:
+            raise faults.unavailable("The permissions of the key can't be looked up now; try again later.") from None
+
+    def _question(self, request: HttpRequest, service: str, action: str, resource: str) -> AccessQuestion:
+        return AccessQuestion(
             _claimed(request) or "",
             action,
             resource,
-            self.region_of(incoming, service),
+            self.region_of(request, service),
             request.address,
             request.scheme == "https" or request.address in _OWN,
             request.headers.get("user-agent"),
             request.headers.get("x-amzn-sagemaker-target-model"),
         )
-        try:
-            await self._permissions.check(question)
-        except TimeoutError:
-            raise faults.unavailable("The permissions of the key can't be looked up now; try again later.") from None
 
 
 def too_long(most: int) -> AwsError:

@@ -21,6 +21,15 @@ from sagewright.front.invocations.capturing import Capturing, Exchanged
 from sagewright.front.invocations.counting import VariantCounts
 from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch
 from sagewright.front.invocations.explaining import Explained
+from sagewright.front.invocations.messages import (
+    INVOKED_VARIANT,
+    RETURNED,
+    STREAM_ACCEPT,
+    container_request,
+    count_error,
+    error_response,
+    target_of,
+)
 from sagewright.front.invocations.routes import InvocationTarget, RouteVariant
 from sagewright.front.invocations.shadowing import Shadowing
 from sagewright.http import asgi
@@ -44,27 +53,11 @@ from sagewright.wire.signatures.authentication import ONCE
 
 SERVICE = "sagemaker"
 _PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
-_PASSED = {
-    "content-type": "Content-Type",
-    "accept": "Accept",
-    "x-amzn-sagemaker-custom-attributes": "X-Amzn-SageMaker-Custom-Attributes",
-    "x-amzn-sagemaker-inference-id": "X-Amzn-SageMaker-Inference-Id",
-    "x-amzn-sagemaker-session-id": "X-Amzn-SageMaker-Session-Id",
-    "x-amzn-sagemaker-target-model": "X-Amzn-SageMaker-Target-Model",
-}
-"""Headers of a request that are passed to the container."""
-_RETURNED = (
-    "x-amzn-sagemaker-custom-attributes",
-    "x-amzn-sagemaker-new-session-id",
-    "x-amzn-sagemaker-closed-session-id",
-)
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 SERVER_S = 60.0
 _SLOW_S = 30.0
 """Time that a client may take for a stream beyond the container's time."""
-_ACCEPT = "x-amzn-sagemaker-accept"
 _ENABLE = "x-amzn-sagemaker-enable-explanations"
-_VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
 
 
@@ -115,21 +108,21 @@ class InvocationApplication:
                 await self._admission.permit(incoming, SERVICE, "sagemaker:InvokeEndpoint", name)
             if kind != "async-invocations":  # the server checks those itself
                 headers.check(name, incoming.request)
-                name = routed_name(self._admission.region_of(incoming, SERVICE), name, self._dispatch.routes.region)
+                name = routed_name(
+                    self._admission.region_of(incoming.request, SERVICE), name, self._dispatch.routes.region
+                )
             if kind == "invocations":
                 return await self._invoke(name, incoming.request, body, request_id, begin)
             if kind == "invocations-response-stream":
                 return await self._stream(name, incoming.request, body, request_id, send)
             return await self._later(incoming.request, body)
         except AwsError as error:
-            return _error(error, request_id)
+            return error_response(error, request_id)
         except (ClientGone, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("request %s failed", request_id)
-            return _error(
-                AwsError("InternalFailure", "The request processing has failed; see the server's log.", 500), request_id
-            )
+            return error_response(faults.failed(), request_id)
 
     def _operation(self, incoming: Incoming) -> tuple[str, str]:
         if incoming.crowded:
@@ -144,7 +137,7 @@ class InvocationApplication:
     async def _invoke(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, begin: float
     ) -> HttpResponse:
-        requested, ask = _requested(request), _ask(request, body)
+        requested, ask = target_of(request), container_request(request, body)
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
@@ -162,7 +155,7 @@ class InvocationApplication:
             else:
                 served = await self._dispatch.ask(endpoint, fleet, variant, ask, requested)
         except AwsError as error:
-            _count_error(self._ended(name, variant), error)
+            count_error(self._ended(name, variant), error)
             raise
         except asyncio.CancelledError:
             self._ended(name, variant).client_errors += 1
@@ -185,8 +178,8 @@ class InvocationApplication:
                     ask.headers.get("X-Amzn-SageMaker-Inference-Id", ""),
                 ),
             )
-        headers = [("x-amzn-RequestId", request_id), (_VARIANT, variant.name)]
-        headers += [(one, answer.headers[one]) for one in ("content-type", *_RETURNED) if one in answer.headers]
+        headers = [("x-amzn-RequestId", request_id), (INVOKED_VARIANT, variant.name)]
+        headers += [(one, answer.headers[one]) for one in ("content-type", *RETURNED) if one in answer.headers]
         shown = answer.body
         if served.explained is not None:
             headers = [*(one for one in headers if one[0] != "content-type"), ("content-type", "application/json")]
@@ -216,7 +209,7 @@ class InvocationApplication:
     async def _stream(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, send: Any
     ) -> HttpResponse | None:
-        requested, ask = _requested(request), _ask(request, body, accept=_ACCEPT)
+        requested, ask = target_of(request), container_request(request, body, accept=STREAM_ACCEPT)
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
@@ -233,24 +226,24 @@ class InvocationApplication:
         try:
             stream, slot = await self._dispatch.begin(endpoint, variant, ask, requested)
         except AwsError as error:
-            _count_error(self._ended(name, variant), error)
+            count_error(self._ended(name, variant), error)
             raise
         try:
             if not 200 <= stream.status < 300:
                 said = await stream.beginning(MOST_REFUSAL, REFUSAL_S)
                 where = self._dispatch.where(name, variant.component)
                 refused = faults.model_error(where, "primary", stream.status, said)
-                _count_error(self._ended(name, variant), refused)
+                count_error(self._ended(name, variant), refused)
                 raise refused
             headers = [
                 (b"x-amzn-requestid", request_id.encode()),
-                (_VARIANT.lower().encode(), variant.name.encode()),
+                (INVOKED_VARIANT.lower().encode(), variant.name.encode()),
                 (b"content-type", b"application/vnd.amazon.eventstream"),
             ]
             if "content-type" in stream.headers:
                 headers.append((b"x-amzn-sagemaker-content-type", stream.headers["content-type"].encode("latin-1")))
             headers += [
-                (one.encode(), stream.headers[one].encode("latin-1")) for one in _RETURNED if one in stream.headers
+                (one.encode(), stream.headers[one].encode("latin-1")) for one in RETURNED if one in stream.headers
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async with asyncio.timeout(STREAM_TIMEOUT_S + _SLOW_S):
@@ -288,26 +281,6 @@ async def _pass_on(stream: AnswerStream, send: Any) -> bool:
     return broke_off
 
 
-def _requested(request: HttpRequest) -> InvocationTarget:
-    return InvocationTarget(
-        request.headers.get("x-amzn-sagemaker-target-variant", ""),
-        request.headers.get("x-amzn-sagemaker-target-container-hostname", ""),
-        request.headers.get("x-amzn-sagemaker-target-model", ""),
-        request.headers.get("x-amzn-sagemaker-inference-component", ""),
-    )
-
-
-def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamRequest:
-    headers = {}
-    for name, described in _PASSED.items():
-        value = request.headers.get(accept if name == "accept" else name)
-        if value is None:
-            continue
-        headers[described] = value
-    headers.setdefault("Content-Type", "application/octet-stream")
-    return UpstreamRequest("POST", "/invocations", headers, body)
-
-
 def _check_model(variant: RouteVariant, requested: InvocationTarget) -> None:
     """Raises ValidationError."""
     several = any(container.multi_model for container in variant.containers)
@@ -315,25 +288,3 @@ def _check_model(variant: RouteVariant, requested: InvocationTarget) -> None:
         raise faults.validation("TargetModel needs a model with a container in the Mode MultiModel.")
     if several and not requested.model:
         raise faults.validation("A multi-model endpoint needs TargetModel.")
-
-
-def _count_error(tally: Any, error: AwsError) -> None:
-    tally.model_errors += error.code == "ModelError"
-    if error.code == "ModelError":
-        original = error.fields.get("OriginalStatusCode", "0")
-        if original.startswith("4"):
-            tally.client_errors += 1
-        else:
-            tally.server_errors += 1
-    elif error.status >= 500:
-        tally.server_errors += 1
-    else:
-        tally.client_errors += 1
-
-
-def _error(error: AwsError, request_id: str) -> HttpResponse:
-    document: dict[str, Any] = {"Message": error.message, **error.fields}
-    if "OriginalStatusCode" in document:
-        document["OriginalStatusCode"] = int(document["OriginalStatusCode"])
-    headers = [("x-amzn-RequestId", request_id), ("x-amzn-errortype", error.code), ("content-type", "application/json")]
-    return HttpResponse(error.status, headers, orjson.dumps(document))

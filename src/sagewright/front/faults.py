@@ -41,6 +41,10 @@ def validation(message: str) -> AwsError:
     return AwsError("ValidationError", message, 400)
 
 
+def failed() -> AwsError:
+    return AwsError("InternalFailure", "The request processing has failed; see the server's log.", 500)
+
+
 def not_found(where: Where) -> AwsError:
     return validation(f"Endpoint {where.endpoint} of account {where.account} not found.")
 

@@ -29,6 +29,12 @@ class Permissions(Lookups[AccessAnswer]):
     def learn(self, name: str, answer: dict[str, Any], of_job: bool) -> None:
         self.keep(name, AccessAnswer(**answer), of_job=of_job)
 
+    def allows_now(self, question: AccessQuestion) -> bool:
+        """Returns True if `check` allows it without asking the server."""
+        name = question.name()
+        found = self.find(name) if self.is_fresh(name) else None
+        return found is not None and not found.code
+
     async def check(self, question: AccessQuestion) -> None:
         """Raises AccessDeniedException; TimeoutError if the server is unreachable and gave no answer before."""
         if not self.is_enforced:

@@ -51,6 +51,11 @@ class Lookups(Generic[T]):
         known = self._known.get(name)
         return known.value if known else None
 
+    def is_fresh(self, name: str) -> bool:
+        """Returns True if `find` answers as the server would, without `look_up`."""
+        known = self._known.get(name)
+        return known is not None and known.is_fresh(time.monotonic())
+
     async def look_up(self, name: str) -> None:
         """Updates a value, so that `find` answers as the server would. Raises TimeoutError if the server is unreachable and no
         earlier answer can be used."""

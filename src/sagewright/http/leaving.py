@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sagewright.http.asgi import Incoming
+from sagewright.http.direct import DirectExchange
 
 LOOK_S = 0.25
 """Interval of the sweep. A watcher per request would cost more than most requests do."""
@@ -46,5 +47,30 @@ class Callers:
                 self._left.add(task)
                 task.cancel()
         self._watching = bool(self._tasks)
+        if self._watching:
+            asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+
+class DirectCallers:
+    """Clients of requests in progress without a task: `DirectExchange.left` is called instead. To be used from one event loop."""
+
+    def __init__(self) -> None:
+        self._exchanges: set[DirectExchange] = set()
+        self._watching = False
+
+    def watch(self, exchange: DirectExchange) -> None:
+        """To be followed by `forget`."""
+        self._exchanges.add(exchange)
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def forget(self, exchange: DirectExchange) -> None:
+        self._exchanges.discard(exchange)
+
+    def _look(self) -> None:
+        for exchange in list(self._exchanges):
+            exchange.has_left(PATIENCE_S)
+        self._watching = bool(self._exchanges)
         if self._watching:
             asyncio.get_running_loop().call_later(LOOK_S, self._look)

@@ -22,7 +22,7 @@ class PassingServer(uvicorn.Server):
     """uvicorn's server with `http.takeover`'s connections. To be used from one event loop.
 
     `moves` decides, from the first bytes of a connection's next request, if it belongs to the other process; `passed`: the protocol
-    of connections that come from there.
+    of connections that come from there; `own`: that of all others.
     """
 
     def __init__(
@@ -31,11 +31,12 @@ class PassingServer(uvicorn.Server):
         connections: Connections,
         moves: Callable[[Any, bytes], bool],
         passed: type[TakeoverProtocol] = TakeoverProtocol,
+        own: type[TakeoverProtocol] = TakeoverProtocol,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
-                http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)),
+                http=cast("type[asyncio.Protocol]", partial(own, connections=connections)),
                 interface="asgi3",
                 ws="none",
                 lifespan="off",

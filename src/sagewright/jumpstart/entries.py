@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -127,7 +126,7 @@ def entries() -> Mapping[str, CatalogueEntry]:
     """Returns the models whose scripts and weights are ours to give, by id."""
     folder = catalogue_folder()
     found = (
-        read(each.name.removesuffix(".toml"), tomllib.loads(each.read_text("utf-8")))
+        read(each.name.removesuffix(".toml"), _parsed(each.read_text("utf-8")))
         for each in folder.iterdir()
         if each.name.endswith(".toml")
     )
@@ -145,7 +144,7 @@ def read(name: str, document: Mapping[str, Any]) -> CatalogueEntry:
     given: dict[str, Any] = {}
     for family in document.get("families", ()):
         file = catalogue_folder() / "families" / f"{family}.toml"
-        given = _over(given, tomllib.loads(file.read_text("utf-8")))
+        given = _over(given, _parsed(file.read_text("utf-8")))
     given = _over(given, {key: value for key, value in document.items() if key != "families"})
     weights, training = given.pop("weights", None), given.pop("training", None)
     payloads = given.pop("payloads", {})
@@ -179,3 +178,9 @@ def _hyperparameter(document: Mapping[str, Any]) -> Hyperparameter:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import tomllib  # its patterns take long to compile, and most servers render no model
+
+    return tomllib.loads(text)

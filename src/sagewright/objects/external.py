@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-import botocore.config
-import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sagewright.model.clock import to_ms
@@ -34,6 +32,8 @@ class ExternalStore:
 
     def __init__(self, access: Access, guarded: Callable[[], bool] = lambda: False) -> None:
         self._access, self._guarded = access, guarded
+        import botocore.session  # takes a sixth of a server's imports, and only this store needs it
+
         self._client: Any = botocore.session.Session().create_client(
             "s3",
             region_name=access.region,

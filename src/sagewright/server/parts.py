@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sagewright.compute.sites import Site
 from sagewright.engine.apps.reconciler import AppReconciler
@@ -46,7 +47,6 @@ from sagewright.model.disk_room import ClientRoom
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.external import ExternalStore
 from sagewright.server.notes import server_id
 from sagewright.server.peers import Peers
 from sagewright.services import registry
@@ -58,9 +58,11 @@ from sagewright.store.database import Database
 from sagewright.store.identity import NewKey
 from sagewright.tuning.client import SearcherClient
 from sagewright.wire.calls import Calls
-from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.protocols.rest_xml import PROLOGUE
 from sagewright.wire.protocols.xmltree import escape
+
+if TYPE_CHECKING:
+    from sagewright.wire.forwarding import Forwarder
 
 STRANGERS_RATE = 4096
 SENDERS = 8
@@ -182,6 +184,8 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
     """Returns the embedded store, or the S3 in the settings. Raises BadSetting."""
     access = external_access(settings)
     if access is not None:
+        from sagewright.objects.external import ExternalStore  # imports botocore's client
+
         return ExternalStore(access, lambda: is_enforced(store, settings))
     room = ClientRoom(settings.data, settings.disk_floors_mb)
     root = settings.data / "objects"
@@ -192,7 +196,11 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
 def forwarder(settings: Settings) -> Forwarder | None:
     """Returns the forwarder that answers S3's requests in place of the embedded store, if configured. Raises BadSetting."""
     access = external_access(settings)
-    return None if access is None else Forwarder(access, settings.account)
+    if access is None:
+        return None
+    from sagewright.wire.forwarding import Forwarder
+
+    return Forwarder(access, settings.account)
 
 
 def admin_key(store: Database, account: str) -> AccessKey:

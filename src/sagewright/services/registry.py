@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +77,13 @@ def absent(service: str, name: str, call: Operation) -> None:
 
 def load() -> dict[tuple[str, str], ServedOperation]:
     """Imports every operations module once and returns all entries by (service, operation)."""
+    _import_all()
+    return _absent | _entries
+
+
+@cache
+def _import_all() -> None:
+    """Runs once: to find the modules takes as long as to import some."""
     package = importlib.import_module("sagewright.services")
     for module in pkgutil.walk_packages(package.__path__, "sagewright.services."):
         importlib.import_module(module.name)
-    return _absent | _entries

@@ -60,11 +60,13 @@ class Application(ABC):
     """The interface of a served application. `load`, `invoke` and all they call run in the main thread of a worker, one at a time.
 
     `joins`: True if `invoke_all` receives all waiting requests; `quick`: True if small ones of those are answered in another
-    thread, possibly at the same time; `manages`: True if `invoke` also gets requests for paths below /models.
+    thread, possibly at the same time; `portable`: True if they may be answered there while the main thread is idle; `manages`: True
+    if `invoke` also gets requests for paths below /models.
     """
 
     joins = False
     quick = False
+    portable = False
     manages = False
 
     @abstractmethod

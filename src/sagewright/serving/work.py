@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sagewright.serving.connection import ServedRequest
 from sagewright.serving.messages import Application, Request, Response
+from sagewright.serving.pace import Pace
 
 _PARTS_AHEAD = 16
 _CLIENT_S = 600.0
@@ -28,6 +29,7 @@ class Work:
         self._queue: queue.SimpleQueue[list[ServedRequest] | None] = queue.SimpleQueue()
         self._started: float | None = None
         self._waiting = 0
+        self.pace = Pace()
         self.exchanges: list[ServedRequest] = []
 
     def put(self, exchanges: list[ServedRequest]) -> None:
@@ -64,6 +66,7 @@ class Work:
             exchanges = [each for each in exchanges if not each.is_gone]
             self.exchanges, self._started = exchanges, time.monotonic()
             answers = answer_all(self._application, [each.request for each in exchanges])
+            self.pace.note(time.monotonic() - self._started)
             whole = []
             for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
                 if isinstance(answer.body, bytes):

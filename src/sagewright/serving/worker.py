@@ -1,7 +1,8 @@
 """One worker: an event loop in a dedicated thread, and the model in the main thread.
 
 The model has the main thread because users' code can require it (signals, some frameworks), and so that /ping is answered during a
-long prediction. Quick, thread-safe predictions run in the loop's thread: passing them on would cost more than the prediction.
+long prediction. Quick, thread-safe predictions run in the loop's thread, and so do those of default handlers once they have proven
+to be swift (`pace`), if the main thread is idle: passing them on would cost more than the prediction.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from dataclasses import replace
 
@@ -199,10 +201,14 @@ class Worker:
         if not self._joined or (self._work.is_busy and not self._application.quick):
             return
         exchanges, self._joined = self._joined, []
-        if not self._application.quick or sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
+        pace = self._work.pace
+        quick = self._application.quick or (self._application.portable and pace.is_swift)
+        if not quick or sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
             self._work.put(exchanges)
             return
+        begin = time.monotonic()
         answers = answer_all(self._application, [each.request for each in exchanges])
+        pace.note(time.monotonic() - begin)
         for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
             exchange.send(answer)
 

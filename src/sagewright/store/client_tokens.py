@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.schema.clienttokens import client_tokens
 
@@ -50,7 +50,7 @@ def _taken(store: Database, connection: Connection, marked: Marked) -> dict[str,
     """Stores the token; returns the answer if it was already stored. Raises TokenTaken."""
     now = now_ms()
     connection.execute(delete(client_tokens).where(client_tokens.c.at_ms < now - KEPT_MS))
-    insert = sqlite.insert if store.embedded else postgresql.insert
+    insert = insert_of(store.engine.dialect.name)
     row = {**vars(marked), "answer": {}, "at_ms": now}
     taken = insert(client_tokens).values(row).on_conflict_do_nothing().returning(client_tokens.c.token)
     if connection.execute(taken).first() is not None:

@@ -63,7 +63,7 @@ _ROLE_COLUMNS = tuple(column.name for column in roles.columns)
 _ROLE_BY_NAME = PreparedStatement(
     select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
 )
-_DELETE_OF_JOB = delete(access_keys).where(access_keys.c.job_id == bindparam("job"))
+_DELETE_OF_JOB = PreparedStatement(delete(access_keys).where(access_keys.c.job_id == bindparam("job")))
 _INSERT_KEY = insert(access_keys)
 _PARENT = _KEY_BY_ID.with_for_update()
 _DELETE_EXPIRED_OF_JOB = delete(access_keys).where(
@@ -202,7 +202,7 @@ def delete_key(store: Database, key_id: str) -> bool:
 
 def delete_job_keys(connection: Connection, job_id: str) -> None:
     """Deletes the credentials that a job ran with, and those derived from them."""
-    while connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:  # PostgreSQL: one may just be being created
+    while _DELETE_OF_JOB.changed(connection, {"job": job_id}):  # PostgreSQL: one may just be being created
         changes(connection, _KEYS)
 
 

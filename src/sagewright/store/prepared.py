@@ -42,6 +42,12 @@ class PreparedStatement:
         else:
             connection.execute(self._statement, dict(values))
 
+    def changed(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Runs the statement and returns the number of rows that it changed."""
+        if connection.dialect.name == "sqlite":
+            return self._run(connection, values)[1].rowcount
+        return int(connection.execute(self._statement, dict(values)).rowcount)
+
     def many(self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Runs the statement once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
         if not rows:

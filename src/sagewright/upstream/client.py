@@ -27,6 +27,8 @@ _IN_MEMORY = 1 << 20
 Connect = Callable[[], Awaitable[socket.socket]]
 """Returns a connection that does not block, without blocking the event loop. Raises OSError."""
 
+Done = Callable[[Answer | Exception], None]
+
 
 @dataclass(frozen=True)
 class Spill:
@@ -70,6 +72,27 @@ class Upstream:
                 self._keep(connection)
         finally:
             share.room.release()
+
+    @property
+    def is_ready(self) -> bool:
+        """Returns True if a connection waits for a request, and `start` would probably use it."""
+        return bool(self._idle) and not self._share.room.locked()
+
+    def start(
+        self, request: UpstreamRequest, timeout_s: float, done: Done, most: int = MOST_BODY
+    ) -> OpenExchange | None:
+        """Sends a request on a waiting connection, and calls `done` with its answer, or with what `ask` would raise. Returns None
+        without one. Needs no task."""
+        if not self._share.enter_now():
+            return None
+        connection = self._kept()
+        if connection is None:
+            self._share.room.release()
+            return None
+        self._share.watch(connection, asyncio.get_running_loop().time() + timeout_s)
+        exchange = OpenExchange(self, connection, done)
+        connection.send(request, most, ended=exchange.end)
+        return exchange
 
     async def begin(
         self, request: UpstreamRequest, timeout_s: float, *, total_s: float | None = None, idle_s: float = IDLE_S
@@ -176,6 +199,31 @@ class Upstream:
             self._idle.pop()[1].close()
 
 
+class OpenExchange:
+    """An exchange that `Upstream.start` has begun."""
+
+    __slots__ = ("_connection", "_done", "_upstream")
+
+    def __init__(self, upstream: Upstream, connection: UpstreamConnection, done: Done) -> None:
+        self._upstream, self._connection = upstream, connection
+        self._done: Done | None = done
+
+    def end(self) -> None:
+        """Reports the answer or the fault; called by the connection."""
+        done, self._done = self._done, None
+        if done is not None:
+            result = self._connection.result()
+            self._upstream.release(self._connection)
+            done(result)
+
+    def abandon(self) -> None:
+        """Ends the exchange without a report, and closes the connection."""
+        if self._done is not None:
+            self._done = None
+            self._connection.close()
+            self._upstream.release(self._connection)
+
+
 class AnswerStream:
     """An answer whose head has arrived."""
 
@@ -256,6 +304,7 @@ __all__ = [
     "AnswerStream",
     "Broken",
     "ContainerUnreachable",
+    "OpenExchange",
     "Spill",
     "Stale",
     "TooLong",

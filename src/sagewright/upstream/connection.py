@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from sagewright.upstream.errors import Broken, ContainerUnreachable, Stale
@@ -35,6 +35,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self._writable: asyncio.Event | None = None
+        self._ended: Callable[[], None] | None = None
 
     # The protocol.
 
@@ -98,7 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
                     self._pause(_SLOW)
             elif reader.size > LARGE:
                 self._share.weigh(self, reader.size)
-        if self._waiter is not None or self._writable is not None:
+        if self._ended is not None or self._waiter is not None or self._writable is not None:
             self._wake()
 
     # Pauses of reading.
@@ -157,6 +158,9 @@ class UpstreamConnection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        if self._ended is not None and (self.reader.complete or self._fault is not None):
+            ended, self._ended = self._ended, None
+            ended()
         if self._writable is not None and not self._unanswered():
             self.resume_writing()
 
@@ -166,13 +170,19 @@ class UpstreamConnection(asyncio.Protocol):
     def usable(self) -> bool:
         return self.open and not self.transport.is_closing()
 
-    def send(self, request: UpstreamRequest, most: int | None, idle_s: float = 0.0) -> None:
+    def send(
+        self,
+        request: UpstreamRequest,
+        most: int | None,
+        idle_s: float = 0.0,
+        ended: Callable[[], None] | None = None,
+    ) -> None:
         """Sends a request, but not its pieces. `most`: maximum bytes of its answer; None for a stream, whose silence is limited to
-        `idle_s`. Raises ContainerUnreachable."""
+        `idle_s`. `ended` is called once `result` is known. Raises ContainerUnreachable."""
         if not self.usable:
             raise ContainerUnreachable("the connection is closed")
         self.reader.reset(most)
-        self._busy, self._fault = True, None
+        self._busy, self._fault, self._ended = True, None, ended
         if most is None:
             self._stream, self._idle_s, self._since = True, idle_s, self._loop.time()
         head, body = request.head(), request.body if request.pieces is None else b""
@@ -219,6 +229,13 @@ class UpstreamConnection(asyncio.Protocol):
         while not self.reader.begun:
             await self._news()
 
+    def result(self) -> Answer | Exception:
+        """Returns the answer of an exchange that has ended, or its fault."""
+        reader = self.reader
+        if reader.complete:
+            return Answer(reader.status, reader.headers, reader.take())
+        return self._fault or Broken("the exchange was ended")
+
     async def whole(self) -> Answer:
         """Returns the answer. Raises Broken, TooLong, TimeoutError."""
         reader = self.reader
@@ -248,7 +265,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def end(self) -> bool:
         """Ends the exchange; returns True if the connection can carry another one."""
-        reader, self._waiter = self.reader, None
+        reader, self._waiter, self._ended = self.reader, None, None
         self._share.leave(self)
         if reader.held:  # the rest is not needed
             reader.take()

@@ -47,6 +47,18 @@ class UpstreamShare:
         async with asyncio.timeout_at(due_s):
             await self.room.acquire()
 
+    def enter_now(self) -> bool:
+        """Acquires a slot in `room` if one is free; returns False otherwise."""
+        if self.room.locked():
+            return False
+        entering = self.room.acquire()
+        try:
+            entering.send(None)
+        except StopIteration:
+            return True
+        entering.close()
+        return False
+
     # Deadlines.
 
     def watch(self, exchange: SharedExchange, due_s: float) -> None:

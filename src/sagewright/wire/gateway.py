@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.model import OperationModel
 
@@ -31,7 +31,6 @@ from sagewright.wire import responses, routing, shortage
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import out_of_memory, refusal
-from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.origins import asked_elsewhere, origin_of
 from sagewright.wire.pools import Pools, busy
@@ -48,6 +47,9 @@ from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.signatures.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.validation import validate
 
+if TYPE_CHECKING:
+    from sagewright.wire.forwarding import Forwarder
+
 log = logging.getLogger("sagewright.wire")
 T = TypeVar("T")
 QUICK_BODY = small.MOST
@@ -56,7 +58,6 @@ UNASKED = 64 * 1024
 
 LONG = 256 * 1024
 """Size from which hashing a body would block the event loop for too long."""
-
 LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024,
            "lambda": 70 * 1024 * 1024}  # fmt: skip
 """Maximum request size in bytes of services with larger requests than the others: a layer's part, InvokeEndpoint's body, a

@@ -104,6 +104,21 @@ class Asking(Reader):
             one.close()
 
 
+class Starting(Asking):
+    """The client without a task, on a connection that waits for a request."""
+
+    async def exchange(self, upstream: Upstream) -> None:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Any] = loop.create_future()
+        connection = await upstream._connected(loop.time() + DEADLINE_S)
+        upstream._idle.append((loop.time(), connection))
+        begun = upstream.start(REQUEST, DEADLINE_S, ended.set_result)
+        if begun is None:
+            raise Broken("the waiting connection was closed")
+        if isinstance(result := await ended, Exception):
+            raise result
+
+
 class Streaming(Asking):
     """A stream has no limit on its bytes, but one on its time, which is reported as an interruption."""
 
@@ -434,5 +449,6 @@ async def asgi(
 
 
 READERS: list[Callable[[Path, Path, pytest.MonkeyPatch], Reader]] = [
-    Asking, Streaming, Fetching, Front, FrontStream, Shadows, Invoker, Shelves, Trackers, Relay, Ping, Apps, Models, Transforms,
+    Asking, Starting, Streaming, Fetching, Front, FrontStream, Shadows, Invoker, Shelves, Trackers, Relay, Ping, Apps, Models,
+    Transforms,
 ]  # fmt: skip

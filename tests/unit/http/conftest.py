@@ -25,11 +25,11 @@ def loop(request: pytest.FixtureRequest) -> str:
 
 
 @contextlib.contextmanager
-def serving(app: Any, loop: str) -> Iterator[int]:
+def serving(app: Any, loop: str, protocol: Any = TakeoverProtocol) -> Iterator[int]:
     """Its port. The end waits for no more than a second."""
     config = uvicorn.Config(
         app,
-        http=TakeoverProtocol,
+        http=protocol,
         loop=loop,
         lifespan="off",
         log_level="critical",

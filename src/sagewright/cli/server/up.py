@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shlex
 import threading
@@ -72,9 +73,12 @@ def up(  # a parameter is an option of the command
     if detach:
         _detach(settings, {**given, "demo": demo, "verbose": verbose})
         return
+    gc.disable()  # collections while a thousand modules are imported find nothing, and take a tenth of the time
     from sagewright.server.server import Server
     from sagewright.server.startfaults import start_fault
 
+    gc.freeze()
+    gc.enable()
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )

@@ -47,7 +47,7 @@ class JobQueue:
     ) -> None:
         self._dependencies, self._compute = dependencies, compute
         self._leases, self._pools, self._endings = leases, pools, endings
-        self._lock = threading.Lock()
+        self._lock, self._begun, self._served = threading.Lock(), 0, 0
         self._said, self._said_ms = 0, 0
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
 
@@ -65,14 +65,21 @@ class JobQueue:
 
         First come, first served, with spot jobs last. A job passes an earlier one that does not fit yet if a warm pool is kept for
         it, or if `_may_be_passed` allows it.
+
+        One pass serves all that asked before it began: a caller that waited for one leaves without another.
         """
         placed: set[str] = set()
+        before = self._begun
         with self._lock:
+            if not only and self._served > before:
+                return False  # that pass wakes `asking` if it has placed it
+            self._begun += not only
             self._renew_saying()
             for kind in [only] if only else self._bypassing:
                 self._place_bypassing(kind, placed)
             if not only:
                 self._place_all(placed)
+                self._served = self._begun
         for job_id in placed - {asking}:
             job = jobs.get(self._dependencies.store, job_id)
             if job is not None:

@@ -15,14 +15,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import botocore.session
-
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.monitoring import alarm_reasons, composite_alarms
 from sagewright.engine.monitoring.alarm_documents import ALARM, OK, UNKNOWN, Alarm, AlarmState, MetricAlarm
 from sagewright.engine.monitoring.alarm_reasons import BREACHING, AlarmPeriod, breaches, moment
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.service_models import partitions
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
@@ -304,6 +303,5 @@ def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
 @cache
 def _region_name(region: str) -> str:
     """Returns the region's display name: US East (N. Virginia)."""
-    partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
-    names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}
+    names: dict[str, Any] = {name: found for one in partitions() for name, found in one["regions"].items()}
     return str(names.get(region, {}).get("description", region))

@@ -200,7 +200,7 @@ class Dispatch:
                 return await self._through(where, slot, request, explained.target)
 
             async def ask_explainer(request: UpstreamRequest) -> Answer:
-                return await self._upstream(slot.instance.directories[-1]).ask(request, TIMEOUT_S)
+                return await self.upstream(slot.instance.directories[-1]).ask(request, TIMEOUT_S)
 
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -241,7 +241,7 @@ class Dispatch:
                 self._models[key] = await self._shelves.bring(place, model)
             path = f"/models/{self._models[key]}/invoke"
             try:
-                answer = await self._upstream(place).ask(replace(ask, path=path), TIMEOUT_S)
+                answer = await self.upstream(place).ask(replace(ask, path=path), TIMEOUT_S)
             except ContainerUnreachable:
                 self._models.pop(key, None)
                 if fresh:
@@ -265,7 +265,7 @@ class Dispatch:
             return await self._several(where, slot, number, ask, requested.model)
         while True:
             try:
-                return await self._upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
+                return await self.upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
             except ContainerUnreachable as error:
                 if time.monotonic() > until:
                     raise faults.unavailable(
@@ -295,7 +295,7 @@ class Dispatch:
                     raise faults.model_error(where, _described_name(variant, number), answer.status, answer.body)
                 ask = replace(ask, body=answer.body)
             try:
-                stream = await self._upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
+                stream = await self.upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
             except ContainerUnreachable as error:
                 raise faults.unavailable(f"No instance of the variant {variant.name} can be reached: {error}") from None
             except Broken as error:
@@ -336,7 +336,7 @@ class Dispatch:
         mine = (one for one in candidates if (one.name, one.component) == (variant.name, variant.component))
         return next(mine, variant)
 
-    def _upstream(self, directory: Path) -> Upstream:
+    def upstream(self, directory: Path) -> Upstream:
         upstream = self._upstreams.get(directory)
         if upstream is None:
             upstream = self._upstreams[directory] = Upstream(ContainerAddress(directory))
@@ -345,6 +345,13 @@ class Dispatch:
     @property
     def busy(self) -> Counters:
         return self._busy
+
+    def leave(self, instance: RouteInstance) -> None:
+        """Counts one request less at an instance."""
+        counters = self._busy.by_instance
+        counters[instance.id] -= 1
+        if counters[instance.id] <= 0:
+            del counters[instance.id]
 
 
 class _Slot:
@@ -405,10 +412,7 @@ class _Slot:
         self._dispatch.busy.by_variant[self._key] -= 1
 
     def _leave_instance(self) -> None:
-        counters = self._dispatch.busy.by_instance
-        counters[self.instance.id] -= 1
-        if counters[self.instance.id] <= 0:
-            del counters[self.instance.id]
+        self._dispatch.leave(self.instance)
 
 
 def _answers(endpoint: Endpoint, component: str) -> bool:

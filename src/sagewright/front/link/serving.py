@@ -12,8 +12,8 @@ from typing import Any
 
 from sagewright.front.addressing import is_for_front
 from sagewright.http.connections import Connections
+from sagewright.http.direct import DirectProtocol
 from sagewright.http.passing import BACKLOG, PassingServer
-from sagewright.http.takeover import TakeoverProtocol
 from sagewright.model.notebooks.origins import NotebookHosts
 
 RETIRE_S = 600.0
@@ -22,7 +22,7 @@ FROM_MAIN = "sagewright.from_main"
 """Key of a request's scope: True if it came to the server's own port."""
 
 
-class MainProtocol(TakeoverProtocol):
+class MainProtocol(DirectProtocol):
     """A connection to the server's own port."""
 
     def on_headers_complete(self) -> None:
@@ -36,7 +36,7 @@ class FrontServer(PassingServer):
 
     def __init__(self, application: Any, connections: Connections, hosts: Callable[[], NotebookHosts]) -> None:
         """`hosts`: returns the current host names of notebooks."""
-        super().__init__(application, connections, partial(_is_for_server, hosts), MainProtocol)
+        super().__init__(application, connections, partial(_is_for_server, hosts), MainProtocol, DirectProtocol)
         self._main: asyncio.AbstractServer | None = None
 
     @contextlib.contextmanager

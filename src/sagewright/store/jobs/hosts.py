@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import hosts
 
 PLACED, LAUNCHED, DOWNLOADING, RUNNING, EXITED, UPLOADING, FINISHED, LOST, RETIRED = (
@@ -55,7 +56,7 @@ class Host:
 
 _HOSTS = select(*[hosts.c[name] for name in Host.__dataclass_fields__])
 _OF_ALL_ATTEMPTS = _HOSTS.where(hosts.c.job_id == bindparam("job")).order_by(hosts.c.attempt, hosts.c.name)
-_OF_JOB = _OF_ALL_ATTEMPTS.where(hosts.c.phase != RETIRED)
+_OF_JOB = PreparedStatement(_OF_ALL_ATTEMPTS.where(hosts.c.phase != RETIRED))
 _RETIRE = update(hosts).where(hosts.c.job_id == bindparam("job")).values(phase=RETIRED)
 _FORGET = delete(hosts).where(hosts.c.job_id == bindparam("job"), hosts.c.phase != bindparam("retired"))
 _BY_ID = _HOSTS.where(hosts.c.id == bindparam("host_id"))
@@ -96,7 +97,7 @@ def forget(connection: Connection, job_id: str) -> None:
 def of_job(store: Database, job_id: str) -> list[Host]:
     """Returns the hosts of the current attempt, by name; none while the job is queued (again)."""
     with store.read() as connection:
-        rows = [Host(*row) for row in connection.execute(_OF_JOB, {"job": job_id})]
+        rows = [Host(*row) for row in _OF_JOB.all(connection, {"job": job_id})]
     return sorted(rows, key=lambda host: int(host.name.rsplit("-", 1)[-1]))
 
 

@@ -27,8 +27,9 @@ _NEWEST_NAMES = (
 LISTING = TableListing(jobs, _COLUMNS, Job)
 
 
-def page(store: Database, scope: ResourceScope, requested: PageRequest, *conditions: Condition) -> list[Job]:
-    """Returns at most `requested.limit` jobs in the requested order, beginning after its position."""
+def page(store: Database, scope: ResourceScope | None, requested: PageRequest, *conditions: Condition) -> list[Job]:
+    """Returns at most `requested.limit` jobs in the requested order, beginning after its position. `scope`: None if the conditions
+    imply it."""
     found: list[Job] = LISTING.page(store, scope, requested, *conditions)
     return found
 

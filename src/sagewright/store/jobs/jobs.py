@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -96,20 +97,21 @@ class Event:
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _JOBS = select(*_COLUMNS)
 # The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
-_ID_BY_NAME = select(jobs.c.id).where(
-    jobs.c.kind == bindparam("kind"),
-    jobs.c.account == bindparam("account"),
-    jobs.c.region == bindparam("region"),
-    jobs.c.name == bindparam("name"),
+_ID_BY_NAME = PreparedStatement(
+    select(jobs.c.id).where(
+        jobs.c.kind == bindparam("kind"),
+        jobs.c.account == bindparam("account"),
+        jobs.c.region == bindparam("region"),
+        jobs.c.name == bindparam("name"),
+    )
 )
-_BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
-_LOCKED = _BY_ID.with_for_update()
+_BY_ID = PreparedStatement(_JOBS.where(jobs.c.id == bindparam("job_id")))
+_LOCKED = PreparedStatement(_JOBS.where(jobs.c.id == bindparam("job_id")).with_for_update())
 _INSERT = PreparedStatement(
     insert(jobs),
     ("id", "kind", "account", "region", "name", "created_ms", "request", "desired", "status", "secondary_status", "modified_ms",
      "spot"),
 )  # fmt: skip
-_UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # plus the columns that it is executed with
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
     .where(job_metrics.c.job_id == bindparam("job_id"))
@@ -173,14 +175,14 @@ def get(store: Database, job_id: str) -> Job | None:
 
 def _read(store: Database, job_id: str) -> Job | None:
     with store.read() as connection:
-        row = connection.execute(_BY_ID, {"job_id": job_id}).first()
+        row = _BY_ID.first(connection, {"job_id": job_id})
     return Job(*row) if row else None
 
 
 def _id_of(store: Database, scope: ResourceScope, name: str) -> str | None:
     with store.read() as connection:
-        found: str | None = connection.execute(_ID_BY_NAME, {**vars(scope), "name": name}).scalar()
-    return found
+        row = _ID_BY_NAME.first(connection, {**vars(scope), "name": name})
+    return row[0] if row else None
 
 
 def _named(scope: ResourceScope, name: str) -> str:
@@ -198,7 +200,7 @@ def move(store: Database, job_id: str, event: Event) -> Job | None:
 
 def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     """`move` inside the caller's transaction."""
-    row = connection.execute(_LOCKED, {"job_id": job_id}).first()
+    row = _LOCKED.first(connection, {"job_id": job_id})
     if row is None:
         return None
     job = Job(*row)
@@ -218,10 +220,19 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     events.append(
         connection, EventSubject(job.kind, job_id), EventEntry(now, status, str(event.step), message, detail or None)
     )
-    connection.execute(_UPDATE, {"job_id": job_id, **changed, **detail})
+    _change(connection, job_id, {**changed, **detail})
     moved = replace(job, **changed, **detail)
     changes(connection, job_id, job=moved)
     return moved
+
+
+def _change(connection: Connection, job_id: str, changed: dict[str, Any]) -> None:
+    _update(tuple(changed)).run(connection, {"job_id": job_id, **changed})
+
+
+@lru_cache(64)
+def _update(columns: tuple[str, ...]) -> PreparedStatement:
+    return PreparedStatement(update(jobs).where(jobs.c.id == bindparam("job_id")), columns)
 
 
 def transitions(store: Database, job_id: str) -> list[EventEntry]:
@@ -236,21 +247,21 @@ def set_desired(store: Database, job_id: str, desired: DesiredState) -> None:
 
 def set_desired_in(connection: Connection, job_id: str, desired: DesiredState) -> None:
     """`set_desired` inside the caller's transaction."""
-    connection.execute(_UPDATE, {"job_id": job_id, "desired": desired.value, "modified_ms": now_ms()})
+    _change(connection, job_id, {"desired": desired.value, "modified_ms": now_ms()})
     changes(connection, job_id)
 
 
 def change_request(store: Database, job_id: str, request: dict[str, Any]) -> None:
     """Replaces the request of a job (Update operations)."""
     with store.write() as connection:
-        connection.execute(_UPDATE, {"job_id": job_id, "request": request, "modified_ms": now_ms()})
+        _change(connection, job_id, {"request": request, "modified_ms": now_ms()})
         changes(connection, job_id)
 
 
 def remove(store: Database, job_id: str) -> None:
     """Deletes a job, its events, hosts and metrics; its name may be used again."""
     with store.write() as connection:
-        row = connection.execute(_BY_ID, {"job_id": job_id}).first()
+        row = _BY_ID.first(connection, {"job_id": job_id})
         events.remove(connection, job_id)
         for table in (hosts, job_metrics, warm_pools):
             connection.execute(delete(table).where(table.c.job_id == job_id))

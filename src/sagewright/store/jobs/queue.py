@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
@@ -14,6 +15,7 @@ from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import RETIRED
 from sagewright.store.jobs.jobs import DesiredState, Job
 from sagewright.store.memory import changes
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import hosts, jobs
 from sagewright.store.schema.reservations import reservations
 from sagewright.store.servers import is_dead
@@ -33,11 +35,6 @@ _WAITING = _WITHOUT_HOSTS.where(
     jobs.c.status == Status.IN_PROGRESS.value,  # a single status, so that the index finds the oldest
     jobs.c.desired != DesiredState.STOP.value,
 )
-_IN_LINE = _WAITING.where(jobs.c.kind.not_in(bindparam("apart", expanding=True)))
-_QUEUED = {
-    False: _IN_LINE.where(jobs.c.spot == 0),
-    True: _IN_LINE.where(jobs.c.spot == 1),
-}
 _PLACED_LATER = select(jobs.c.id).where(
     _ACTIVE,
     select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id, reservations.c.cpus > 0).exists(),
@@ -47,8 +44,12 @@ _PLACED_LATER = select(jobs.c.id).where(
         and_(jobs.c.created_ms == bindparam("created_ms"), jobs.c.id > bindparam("id")),
     ),
 )
-_FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
-_COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
+_FIRST_OF = PreparedStatement(_WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE))
+_COUNT_PLACED = PreparedStatement(
+    select(func.count())
+    .select_from(jobs)
+    .where(jobs.c.kind == bindparam("kind"), or_(*[jobs.c.status == one for one in sorted(ACTIVE)]), _HAS_SHARE)
+)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
 _STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.desired == DesiredState.STOP.value)
 _WITH_HOSTS = _JOBS.where(_ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
@@ -95,7 +96,13 @@ def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()
     """Returns at most `limit` jobs that wait for hosts, oldest first: spot jobs or the others. `apart`: kinds that bypass the
     queue."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit, "apart": list(apart)})]
+        return [Job(*row) for row in _queued(spot, tuple(apart)).all(connection, {"how_many": limit})]
+
+
+@lru_cache(16)
+def _queued(spot: bool, apart: tuple[str, ...]) -> PreparedStatement:
+    others = [jobs.c.kind != kind for kind in apart]
+    return PreparedStatement(_WAITING.where(*others, jobs.c.spot == int(spot)))
 
 
 def placed_later(store: Database, job: Job) -> set[str]:
@@ -107,13 +114,14 @@ def placed_later(store: Database, job: Job) -> set[str]:
 def first_of(store: Database, kind: str, limit: int) -> list[Job]:
     """Returns at most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_FIRST_OF, {"how_many": limit, "kind": kind})]
+        return [Job(*row) for row in _FIRST_OF.all(connection, {"how_many": limit, "kind": kind})]
 
 
 def count_placed(store: Database, kind: str) -> int:
     """Returns how many jobs of a kind have a share of the machines."""
     with store.read() as connection:
-        return int(connection.execute(_COUNT_PLACED, {"kind": kind}).scalar() or 0)
+        row = _COUNT_PLACED.first(connection, {"kind": kind})
+    return int(row[0]) if row else 0
 
 
 def count_active(store: Database, kind: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from sagewright.store.database import Database
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.reservations import reservations
 
 
@@ -23,10 +24,10 @@ class Reservation:
 
 
 _HELD = select(*[reservations.c[name] for name in Reservation.__dataclass_fields__])
-_OF_JOB = _HELD.where(reservations.c.job_id == bindparam("job"))
+_OF_JOB = PreparedStatement(_HELD.where(reservations.c.job_id == bindparam("job")))
 _OF_MACHINE = _HELD.where(reservations.c.machine == bindparam("machine"))
 _INSERT = insert(reservations)
-_REMOVE = delete(reservations).where(reservations.c.job_id == bindparam("job"))
+_REMOVE = PreparedStatement(delete(reservations).where(reservations.c.job_id == bindparam("job")))
 _HAND_OVER = update(reservations).where(reservations.c.job_id == bindparam("old")).values(job_id=bindparam("new"))
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext(:machine))")
 
@@ -49,7 +50,7 @@ def on(store: Database, machine: str) -> list[Reservation]:
 
 def of_job(store: Database, job_id: str) -> Reservation | None:
     with store.read() as connection:
-        row = connection.execute(_OF_JOB, {"job": job_id}).first()
+        row = _OF_JOB.first(connection, {"job": job_id})
     return Reservation(*row) if row else None
 
 
@@ -60,7 +61,7 @@ def put(connection: Connection, held: Reservation) -> None:
 
 
 def remove(connection: Connection, job_id: str) -> None:
-    connection.execute(_REMOVE, {"job": job_id})
+    _REMOVE.run(connection, {"job": job_id})
 
 
 def hand_over(store: Database, old: str, new: str) -> None:

@@ -14,6 +14,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import ENDED
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.warmpools import warm_pools
 
@@ -45,7 +46,9 @@ class WarmPool:
 _POOLS = select(*[warm_pools.c[name] for name in WarmPool.__dataclass_fields__])
 _BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
 _BY_JOBS = _POOLS.where(warm_pools.c.job_id.in_(bindparam("jobs", expanding=True)))
-_AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
+_AVAILABLE = PreparedStatement(
+    _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
+)
 _ENDED_JOBS = select(jobs.c.id).where(jobs.c.status.in_(sorted(ENDED)))
 _LEFT_IN_USE = _POOLS.where(warm_pools.c.status == PoolStatus.IN_USE.value, warm_pools.c.job_id.in_(_ENDED_JOBS))
 _MOVE = update(warm_pools).where(warm_pools.c.job_id == bindparam("job"), warm_pools.c.status == bindparam("from"))
@@ -71,7 +74,7 @@ def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, WarmPool]:
 def available(store: Database) -> list[WarmPool]:
     """Returns pools that wait for a job, oldest first."""
     with store.read() as connection:
-        return [WarmPool(*row) for row in connection.execute(_AVAILABLE)]
+        return [WarmPool(*row) for row in _AVAILABLE.all(connection, {})]
 
 
 def left_in_use(store: Database) -> list[WarmPool]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sagewright.store.memory import changes, known
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import buckets, objects
 
 
@@ -25,9 +26,10 @@ class Bucket:
 
 
 _SELECT = select(*[buckets.c[name] for name in Bucket.__dataclass_fields__])
-_BY_NAME = _SELECT.where(buckets.c.name == bindparam("named"))
-_HELD = _BY_NAME.with_for_update(read=True)
-_LOCKED = _BY_NAME.with_for_update()
+_NAMED = _SELECT.where(buckets.c.name == bindparam("named"))
+_BY_NAME = PreparedStatement(_NAMED)
+_HELD = PreparedStatement(_NAMED.with_for_update(read=True))
+_LOCKED = PreparedStatement(_NAMED.with_for_update())
 
 
 def subject(name: str) -> str:
@@ -36,7 +38,7 @@ def subject(name: str) -> str:
 
 
 def find(connection: Connection, name: str) -> Bucket | None:
-    row = connection.execute(_BY_NAME, {"named": name}).first()
+    row = _BY_NAME.first(connection, {"named": name})
     return Bucket(*row) if row else None
 
 
@@ -45,13 +47,13 @@ def hold(connection: Connection, name: str) -> Bucket | None:
     remembered: Bucket | None = known(connection, subject(name), "row")
     if remembered is not None:
         return remembered
-    row = connection.execute(_HELD, {"named": name}).first()
+    row = _HELD.first(connection, {"named": name})
     return Bucket(*row) if row else None
 
 
 def lock(connection: Connection, name: str) -> Bucket | None:
     """Runs `find`, for a transaction that changes or removes the bucket."""
-    row = connection.execute(_LOCKED, {"named": name}).first()
+    row = _LOCKED.first(connection, {"named": name})
     return Bucket(*row) if row else None
 
 

@@ -23,15 +23,25 @@ from sagewright.store.schema.properties import index_grams, index_paths, index_q
 GRAM = 3
 MOST_KNOWN = 10_000
 _LOCK = 0x5A6E_1DE0  # key of a PostgreSQL advisory lock
-_QUEUE = (
+_QUEUE = PreparedStatement(
     select(index_queue.c.id, index_queue.c.source, index_queue.c.ref)
     .order_by(index_queue.c.id)
     .limit(bindparam("most"))
 )
+_DEQUEUE = PreparedStatement(delete(index_queue).where(index_queue.c.id == bindparam("number")))
+_SUBJECT = PreparedStatement(
+    select(index_subjects.c.id, index_subjects.c.scope, index_subjects.c.folded).where(
+        index_subjects.c.source == bindparam("of"), index_subjects.c.ref == bindparam("named")
+    )
+)
 _PATH = select(index_paths.c.id, index_paths.c.nature).where(
     index_paths.c.scope == bindparam("scope"), index_paths.c.path == bindparam("path")
 )
-_OLD = select(index_values).where(index_values.c.subject.in_(bindparam("subjects", expanding=True)))
+_OLD = PreparedStatement(
+    select(index_values.c.path, index_values.c.position, index_values.c.key).where(
+        index_values.c.subject == bindparam("of")
+    )
+)
 _DELETE_VALUE = PreparedStatement(
     delete(index_values).where(
         index_values.c.subject == bindparam("of"),
@@ -53,7 +63,9 @@ _INSERT_SUBJECT = PreparedStatement(
 )
 
 Ref = tuple[str, str]
-"""Source and reference: the key of a row of the queue."""
+"""Source and reference of a changed row."""
+QueueRow = tuple[int, Ref]
+"""A row of the queue: its number, and what has changed."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +106,10 @@ def turn(store: Database, wait_s: float = -1) -> Iterator[bool]:
         lock.release()
 
 
-def waiting(store: Database, limit: int) -> list[tuple[int, Ref]]:
+def waiting(store: Database, limit: int) -> list[QueueRow]:
     """Returns the first rows of the queue, oldest first."""
     with store.read() as connection:
-        return [(row.id, (row.source, row.ref)) for row in connection.execute(_QUEUE, {"most": limit})]
+        return [(number, (source, ref)) for number, source, ref in _QUEUE.all(connection, {"most": limit})]
 
 
 def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSubject], gone: Sequence[Ref]) -> None:
@@ -111,17 +123,16 @@ def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSub
             if ref in known:
                 _forget(connection, *known[ref])
         _write(connection, subjects, known, paths)
-        connection.execute(delete(index_queue).where(index_queue.c.id.in_(list(taken))))
+        _DEQUEUE.many(connection, ("number",), [(number,) for number in taken])
 
 
 def _known(connection: Connection, refs: Sequence[Ref]) -> dict[Ref, tuple[int, str, str]]:
     """Returns id, scope and folded name of the indexed subjects."""
     found: dict[Ref, tuple[int, str, str]] = {}
-    for source in {source for source, _ in refs}:
-        own = [ref for one, ref in refs if one == source]
-        statement = select(index_subjects).where(index_subjects.c.source == source, index_subjects.c.ref.in_(own))
-        for row in connection.execute(statement):
-            found[source, row.ref] = (row.id, row.scope, row.folded)
+    for ref in refs:
+        row = _SUBJECT.first(connection, {"of": ref[0], "named": ref[1]})
+        if row is not None:
+            found[ref] = (row[0], row[1], row[2])
     return found
 
 
@@ -153,10 +164,8 @@ def _write(
             runs += [(path, gram, number) for gram in grams(folded)]
     _INSERT_GRAM.many(connection, ("path", "gram", "subject"), runs)
     old: dict[int, dict[tuple[int, int], bytes]] = {}
-    held = [ids[s.ref] for s in subjects if s.ref in known]
-    if held:
-        for row in connection.execute(_OLD, {"subjects": held}):
-            old.setdefault(row.subject, {})[row.path, row.position] = row.key
+    for number in {ids[s.ref] for s in subjects if s.ref in known}:
+        old[number] = {(path, at): key for path, at, key in _OLD.all(connection, {"of": number})}
     added: list[tuple[int, int, int, bytes]] = []
     removed: list[tuple[int, int, int]] = []
     for subject in subjects:

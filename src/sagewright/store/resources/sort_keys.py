@@ -25,11 +25,18 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def key_of(value: Any) -> bytes:
     """Returns the key of a bool, a number, a time or anything with a text."""
+    if type(value) is str:
+        return _key_of_text(value)
     if isinstance(value, bool):
         return FLAG + str(value).lower().encode()
     if isinstance(value, datetime):
-        return TIME + _packed(_microseconds(value))
+        return _key_of_time(value)
     return _key_of_text(str(value))
+
+
+@lru_cache(256)  # a job has the same time several times, and so has its trial component
+def _key_of_time(moment: datetime) -> bytes:
+    return TIME + _packed(_microseconds(moment))
 
 
 @lru_cache(4096)  # most values of a job equal those of the previous job

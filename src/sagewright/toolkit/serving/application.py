@@ -45,6 +45,7 @@ class ScriptApplication(Application):
         if self._script.is_default:
             self._handlers = TfHandlers.of(module, self._defaults, self._model)
         self.joins = self._script.is_default and self._handlers is None and self._defaults.joins(self._model)
+        self.portable = self.joins
 
     def invoke(self, request: Request) -> Response:
         self._context.begin(request)

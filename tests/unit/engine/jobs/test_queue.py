@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.runtimes.images import Image
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import JobDraft, ResourceScope
+from sagewright.store.jobs.jobs import Job, JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
@@ -29,6 +31,10 @@ class Line:
         self.server = InlineServer(directory, store, InlineBackend(), builds=builds)
 
     def add(self, name: str, instance_type: str, *, spot: bool = False, image: str = "python:3.11") -> None:
+        self.create(name, instance_type, spot=spot, image=image)
+        self.server.sweep()
+
+    def create(self, name: str, instance_type: str, *, spot: bool = False, image: str = "python:3.11") -> Job:
         request: dict[str, Any] = {
             "TrainingJobName": name,
             "RoleArn": "arn:aws:iam::000000000000:role/r",
@@ -38,8 +44,7 @@ class Line:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
             "EnableManagedSpotTraining": spot,
         }
-        jobs.create(self.store, SCOPE, JobDraft(name, request, spot=spot))
-        self.server.sweep()
+        return jobs.create(self.store, SCOPE, JobDraft(name, request, spot=spot))
 
     def running(self) -> list[str]:
         """By name, those that have hosts."""
@@ -185,3 +190,48 @@ def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:
     assert line.running() == ["a"]
     line.add("d", QUARTER)
     assert line.running() == ["a", "d"]
+
+
+class CountingLock:
+    """A lock that counts requests for it."""
+
+    def __init__(self) -> None:
+        self.asked, self._lock = 0, threading.Lock()
+
+    def __enter__(self) -> None:
+        self.asked += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_one_pass_serves_all_that_wait_for_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each caller is served by a pass that began after its job was created; there is no pass for each of them."""
+    queueing = next(one for one in line.server.engine.reconcilers if isinstance(one, queue.JobQueue))
+    passes, begun, go, lock = [0], threading.Event(), threading.Event(), CountingLock()
+    plain = queueing._place_all
+
+    def slow(placed: set[str]) -> None:
+        passes[0] += 1
+        begun.set()
+        assert go.wait(30)
+        plain(placed)
+
+    monkeypatch.setattr(queueing, "_place_all", slow)
+    monkeypatch.setattr(queueing, "_lock", lock)
+    first = threading.Thread(target=queueing.place_jobs)
+    first.start()
+    assert begun.wait(30)
+    ids = [line.create(name, QUARTER).id for name in "abcd"]
+    others = [threading.Thread(target=queueing.place_jobs, args=(id_,)) for id_ in ids]
+    for other in others:
+        other.start()
+    while lock.asked < 1 + len(others):
+        time.sleep(0.001)
+    go.set()
+    for thread in (first, *others):
+        thread.join(30)
+    assert passes[0] == 2
+    line.server.sweep()
+    assert line.running() == ["a", "b", "c", "d"]

@@ -8,10 +8,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from botocore.auth import S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from sagewright.jumpstart import keys
 from sagewright.model.errors import ValidationException
 from sagewright.services.catalogue_bucket import provide_model
@@ -67,6 +63,10 @@ def _model_name(context: Context, request: dict[str, Any]) -> str:
 
 def _presigned(context: Context, bucket: str, key: str) -> str:
     """Returns the address of an object, signed with the caller's own key."""
+    from botocore.auth import S3SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
     found = identity.find_key(context.store, context.principal.access_key)
     assert found is not None
     signer = S3SigV4QueryAuth(

@@ -16,8 +16,8 @@ from sagewright.services.sagemaker.experiments.experiment_configs import trackin
 from sagewright.services.sagemaker.resources.missing import job_not_found
 from sagewright.store.jobs import job_lists, jobs
 from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
-from sagewright.store.listing import Condition
-from sagewright.store.resources import tags
+from sagewright.store.listing import Condition, PageRequest
+from sagewright.store.resources import job_names, tags
 
 SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 """Columns by which lists of jobs can be sorted."""
@@ -81,7 +81,14 @@ def list_jobs(
 ) -> dict[str, Any]:
     """Returns a page of summaries, which `shape` builds from jobs."""
     scope = scope_of(context, kind)
-    return form.answer(request, lambda page: job_lists.page(context.store, scope, page, *conditions), shape)
+
+    def page(requested: PageRequest) -> list[Job]:
+        named = job_names.few_named(context.store, scope, requested)
+        if named is None:
+            return job_lists.page(context.store, scope, requested, *conditions)
+        return job_lists.page(context.store, None, requested, *named, *conditions)
+
+    return form.answer(request, page, shape)
 
 
 def stop_job(context: Context, kind: Kind, job: Job) -> None:

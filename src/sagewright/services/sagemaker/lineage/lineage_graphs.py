@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from sagewright.services.sagemaker.lineage.actions import ACTIONS
 from sagewright.services.sagemaker.lineage.artifacts import ARTIFACTS, name_for
 from sagewright.services.sagemaker.lineage.contexts import CONTEXTS
 from sagewright.services.sagemaker.lineage.lineage_entities import EntityType, end_of
+from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.resources import lineage, resources, trials
 from sagewright.store.resources.lineage import AssociationDraft, End, Made
@@ -59,20 +61,12 @@ class Graph:
         self.requested.setdefault((form.kind, name), (form, request))
         return form.kind, name
 
-    def bring_about(self) -> None:
-        """Creates missing entities and associations; existing ones stay unchanged. Uses a short transaction, or none if nothing is
-        missing. Raises IntegrityError if another server creates the same."""
-        with self.context.store.read() as connection:
-            if self._complete_in(connection):
-                return
-        with self.context.store.write() as connection:
-            self._make_in(connection)
-
     @property
     def _scope(self) -> tuple[str, str]:
         return self.context.account, self.context.region
 
-    def _complete_in(self, connection: Connection) -> bool:
+    def is_complete_in(self, connection: Connection) -> bool:
+        """Returns True if nothing is missing."""
         there = self._standing_in(connection)
         if len(there) < len(self.requested) + (self.job is not None):
             return False
@@ -92,7 +86,8 @@ class Graph:
         found = lineage.linked_in(connection, ids.values())
         return {pair for pair, ends in ids.items() if ends in found}
 
-    def _make_in(self, connection: Connection) -> None:
+    def make_in(self, connection: Connection) -> None:
+        """Creates missing entities and associations; existing ones stay unchanged. Raises IntegrityError."""
         there = self._standing_in(connection)
         made = [self._made(key) for key in self.requested if key not in there]
         lineage.make_in(connection, made)
@@ -131,3 +126,14 @@ class Graph:
     def _end(self, key: Key, id_: str) -> End:
         form, request = self.requested[key]
         return End(id_, form.arn(self.context, key[1]), request[f"{form.noun}Type"])
+
+
+def bring_about(store: Database, graphs: Sequence[Graph]) -> None:
+    """Creates what is missing of graphs in one short transaction, or in none if nothing is. Raises IntegrityError if another server
+    creates the same: nothing has changed then."""
+    with store.read() as connection:
+        missing = [graph for graph in graphs if not graph.is_complete_in(connection)]
+    if missing:
+        with store.write() as connection:
+            for graph in missing:
+                graph.make_in(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from datetime import datetime
 from typing import Any
 
 from sagewright.store.resources.sort_keys import key_of
@@ -14,6 +15,8 @@ Properties = dict[str, list[bytes]]
 FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "CustomerMetadataProperties"})
 """Members whose own members are named by users. A dot in such a name is part of the name."""
 STATISTICS = frozenset({"Max", "Min", "Last", "Count", "Avg", "StdDev"})
+SCALARS = frozenset({str, int, float, bool, datetime})
+"""Types of most values, which need no further look."""
 PARAMETER = frozenset({"StringValue", "NumberValue"})
 
 
@@ -21,7 +24,10 @@ def properties(document: Document, requested: Set[str] | None = None) -> Propert
     """Returns the properties of all paths, or of `requested` paths and those below them."""
     pairs: list[tuple[str, Any]] = []
     for name, value in document.items():
-        _collect(name, value, pairs)
+        if type(value) in SCALARS:
+            pairs.append((name, value))
+        else:
+            _collect(name, value, pairs)
     if requested is not None:
         beneath = tuple(f"{path}." for path in requested)
         pairs = [(path, value) for path, value in pairs if path in requested or path.startswith(beneath)]
@@ -39,7 +45,10 @@ def properties(document: Document, requested: Set[str] | None = None) -> Propert
 def _collect(path: str, value: Any, pairs: list[tuple[str, Any]]) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
-            _collect(f"{path}.{name}", inner, pairs)
+            if type(inner) in SCALARS:
+                pairs.append((f"{path}.{name}", inner))
+            else:
+                _collect(f"{path}.{name}", inner, pairs)
             if path == "Parameters" and isinstance(inner, dict):
                 pairs += [(f"{path}.{name}", one) for kind, one in inner.items() if kind in PARAMETER]
     elif isinstance(value, list):

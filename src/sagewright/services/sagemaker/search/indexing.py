@@ -6,6 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.resources import catalogue
@@ -14,10 +15,12 @@ from sagewright.services.sagemaker.resources.properties import properties
 from sagewright.store.database import Database
 from sagewright.store.resources import properties as index
 from sagewright.store.resources import trials
-from sagewright.store.resources.properties import IndexedSubject, Ref
+from sagewright.store.resources.properties import IndexedSubject, QueueRow, Ref
 
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
+AHEAD = 8
+"""Times as many rows of the queue are read as subjects are indexed: a subject that changed several times is indexed once."""
 BUSY = 0.3  # of a CPU, by all other threads
 PAUSE_S = 0.005  # lets other writers take their turn
 
@@ -27,7 +30,7 @@ def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> 
     total, load = 0, Load()
     while not stopped() and (taken := take_in(platform, BATCH)):
         total += taken
-        if taken == BATCH:
+        if taken >= BATCH:
             time.sleep(load.pause_s())
     return total
 
@@ -53,36 +56,45 @@ class Load:
 
 
 def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
-    """Indexes the first `most` rows of the queue and returns their number; 0 if another writer holds the turn for longer than
-    `wait_s`."""
+    """Indexes the first `most` subjects of the queue; returns the number of rows taken off, 0 if another writer holds the turn for
+    longer than `wait_s`."""
     store = platform.store
     if not index.waiting(store, 1):
         return 0
     with index.turn(store, wait_s) as ours:
-        rows = index.waiting(store, most) if ours else []
-        if rows:
-            _take(platform, rows)
-    return len(rows)
+        rows = index.waiting(store, most * AHEAD) if ours else []
+        return _take(platform, _first(rows, most), rows) if rows else 0
 
 
-def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
-    """Indexes rows. A row that can't be described is skipped, because it would block all later ones."""
+def _first(rows: Sequence[QueueRow], most: int) -> list[Ref]:
+    """Returns the first `most` subjects of rows, each once."""
+    return list(islice(dict.fromkeys(ref for _, ref in rows), most))
+
+
+def _take(platform: Platform, refs: Sequence[Ref], rows: Sequence[QueueRow]) -> int:
+    """Indexes subjects and takes the `rows` of theirs off the queue; returns their number. A subject that can't be described is
+    skipped, because it would block all later ones.
+
+    `rows` were read before the subjects are: what they stand for is part of the descriptions.
+    """
     try:
-        subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
+        found = dict.fromkeys(_resolved(platform.store, refs))
+        subjects, gone = _described(platform, found)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        if len(rows) > 1:
-            for row in rows:
-                _take(platform, [row])
-            return
-        log.exception("%s is not indexed", rows[0][1])
-        subjects, gone = [], []
-    index.project(platform.store, [number for number, _ in rows], subjects, gone)
+        if len(refs) > 1:
+            return sum(_take(platform, [ref], [row for row in rows if row[1] == ref]) for ref in refs)
+        log.exception("%s is not indexed", refs[0])
+        found, subjects, gone = {}, [], []
+    done = {*refs, *found}
+    taken = [number for number, ref in rows if ref in done]
+    index.project(platform.store, taken, subjects, gone)
+    return len(taken)
 
 
 def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[IndexedSubject], list[Ref]]:
-    """Returns the subjects of existing `refs` for the index, and the `refs` that no longer exist."""
+    """Returns the subjects of existing rows for the index, and the `refs` of rows that no longer exist."""
     by_source: dict[str, list[str]] = defaultdict(list)
-    for source, ref in dict.fromkeys(_resolved(platform.store, refs)):
+    for source, ref in refs:
         by_source[source].append(ref)
     subjects: list[IndexedSubject] = []
     gone: list[Ref] = []

@@ -6,8 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
-import botocore.session
-
+from sagewright.model.aws.service_models import partitions
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors, locks
@@ -123,9 +122,12 @@ def _shown(bucket: Bucket, with_region: bool) -> dict[str, Any]:
 
 @cache
 def _known_regions() -> frozenset[str]:
-    session = botocore.session.get_session()
-    partitions = session.get_available_partitions()
-    return frozenset(name for one in partitions for name in session.get_available_regions("s3", one))
+    return frozenset(
+        name
+        for one in partitions()
+        for name in one["services"].get("s3", {"endpoints": {}})["endpoints"]
+        if name in one["regions"]
+    )
 
 
 @s3_operation("DeleteBucket")

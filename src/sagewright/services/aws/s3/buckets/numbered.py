@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore.model import ListShape, Shape, StructureShape
 
+from sagewright.model.aws.service_models import service_model
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.aws.s3.operations import need, s3_operation
@@ -56,7 +56,7 @@ def _bucket_of(inventory: dict[str, Any]) -> str:
 
 @cache
 def _shape(name: str) -> Shape:
-    return botocore.session.get_session().get_service_model("s3").shape_for(name)
+    return service_model("s3").shape_for(name)
 
 
 def _fits(shape: Shape, value: Any) -> bool:

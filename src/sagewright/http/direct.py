@@ -1,0 +1,154 @@
+"""Small requests that arrive whole and are answered without ASGI, whose scope, messages and task cost more than their route.
+
+A handler that declines one gets it as an ordinary request, as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from sagewright.http.takeover import TakeoverProtocol
+
+MOST_BODY = 64 * 1024
+PREFIX = b"/endpoints/"
+"""Beginning of the paths of requests that can be answered directly."""
+
+log = logging.getLogger("sagewright.http")
+
+Direct = Callable[["DirectExchange"], bool]
+"""Accepts a request, and answers it now or later; returns False to decline it."""
+
+
+class DirectExchange:
+    """One request, and the means to answer it. Takes the place of uvicorn's cycle while it is in progress, hence most names."""
+
+    __slots__ = (
+        "body", "disconnected", "headers", "keep_alive", "left", "more_body", "protocol", "response_complete", "response_started",
+        "scope", "transport", "url", "waiting_for_100_continue",
+    )  # fmt: skip
+
+    def __init__(self, protocol: DirectProtocol, body: bytes) -> None:
+        self.protocol, self.transport, self.body = protocol, protocol.transport, body
+        self.url, self.headers = protocol.url, protocol.headers
+        self.keep_alive = protocol.keeps_alive
+        self.response_started = self.response_complete = self.disconnected = False
+        self.more_body = self.waiting_for_100_continue = False
+        self.scope: Any = None
+        self.left: Callable[[], None] | None = None
+        """Called if the client disconnects before it is answered."""
+
+    @property
+    def message_event(self) -> DirectExchange:
+        return self
+
+    def set(self) -> None:
+        """Handles what uvicorn reports by its cycle's event: a client that has disconnected."""
+        left, self.left = self.left, None
+        if left is not None and self.disconnected and not self.response_complete:
+            left()
+
+    def has_left(self, patience_s: float) -> bool:
+        return self.protocol.has_left(patience_s)
+
+    def prove(self) -> None:
+        """Marks the client as authenticated."""
+        if not self.protocol.proven:
+            self.protocol.prove()
+
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Sends the whole response, with its length. Raises ValueError for a header with a line break."""
+        self.left = None
+        if not self.disconnected:
+            self.protocol.answer_directly(self, status, [*headers, (b"content-length", b"%d" % len(body))], body)
+
+
+class DirectProtocol(TakeoverProtocol):
+    """A protocol that offers whole requests to the handler `connections.direct`."""
+
+    _parts: list[bytes] | None = None
+    """The body of a request whose head has arrived, and that may be answered directly."""
+
+    @property
+    def keeps_alive(self) -> bool:
+        return self.parser.get_http_version() != "1.0" and bool(self.parser.should_keep_alive())
+
+    def on_headers_complete(self) -> None:
+        may_be = self.url.startswith(PREFIX) and self._all.direct is not None and not self._mute and not self._busy
+        if may_be and not self.expect_100_continue and self.parser.get_method() == b"POST":
+            self._parts = []
+            self._in_head, self._unparsed, self._body_open = False, 0, True  # what follows is not part of a head
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._parts is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        parts, self._parts = self._parts, None
+        if parts is None:
+            super().on_message_complete()
+        elif not self._accepted(parts):
+            self._as_ordinary(parts)
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        parts, self._parts = self._parts, None
+        if parts is not None and not self._leaving:  # more of it is still to come
+            self._as_ordinary(parts)
+
+    def _as_ordinary(self, parts: list[bytes]) -> None:
+        super().on_headers_complete()
+        for part in parts:
+            super().on_body(part)
+
+    def _accepted(self, parts: list[bytes]) -> bool:
+        direct = self._all.direct
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        if direct is None or len(body) > MOST_BODY or self._all.retiring_s is not None or self.parser.should_upgrade():
+            return False
+        if self.crowded or self._leaving or self.flow.write_paused:
+            return False
+        exchange: Any = DirectExchange(self, body)
+        before = self.cycle, self._serving
+        self.cycle = self._serving = exchange
+        if not _offered(direct, exchange):
+            self.cycle, self._serving = before
+            return False
+        self._body_open, self._left = False, None
+        return True
+
+    def answer_directly(
+        self, exchange: DirectExchange, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """Raises ValueError."""
+        lines = [*self.server_state.default_headers, *headers]
+        if not exchange.keep_alive:
+            lines.append((b"connection", b"close"))
+        head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
+        ends = len(lines) + 1
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+            raise ValueError("a header has a line break")
+        exchange.response_started = exchange.response_complete = True
+        if self.transport.is_closing():
+            return
+        self.transport.write(head + b"\r\n" + body)
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+def _offered(direct: Direct, exchange: DirectExchange) -> bool:
+    """A handler that fails before it accepts has declined: the ordinary way reports what is wrong."""
+    try:
+        return direct(exchange)
+    except Exception:
+        log.exception("a request could not be answered directly")
+        return False
