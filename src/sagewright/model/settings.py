@@ -126,6 +126,16 @@ class Settings:
         "",
         "SQLAlchemy URL of the store, for example postgresql+psycopg://user@host/db. Empty: SQLite in the data directory.",
     )
+    master_key: str = _setting(
+        "",
+        "Master key that opens the secrets in the store: 32 bytes in Base64 or as hex digits. Empty: it comes from a file.",
+        secret=True,
+    )
+    master_key_file: Path = _setting(
+        Path(),
+        "File with the master key. Empty: the systemd credential `master.key`, or else `master.key` in the data directory, which "
+        "the first start makes.",
+    )
     objects: str = _setting(
         "",
         "Another S3 that stores all objects: `s3://HOST:PORT`, with `?tls=1` for HTTPS and `?region=NAME`, "

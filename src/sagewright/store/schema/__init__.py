@@ -2,6 +2,7 @@
 
 from sagewright.store.schema import (
     clienttokens,
+    data_keys,
     ecr,
     events,
     identity,
@@ -23,6 +24,7 @@ from sagewright.store.schema.base import metadata
 
 __all__ = [
     "clienttokens",
+    "data_keys",
     "ecr",
     "events",
     "identity",
