@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from functools import lru_cache
 from typing import Any
 
 from sagewright.store.sealing.master_keys import MasterKeyFault
@@ -15,6 +16,8 @@ from sagewright.store.sealing.master_keys import MasterKeyFault
 PREFIX = "sealed:1:"
 """Begins each sealed secret, and no secret of ours."""
 NONCE_BYTES = 12
+MOST_OPENED = 1024
+"""Number of opened secrets that are cached: with PostgreSQL each request reads its caller's key."""
 
 
 class SecretCipher:
@@ -24,6 +27,7 @@ class SecretCipher:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._cipher: Any = AESGCM(key)
+        self.open = lru_cache(MOST_OPENED)(self._open)
 
     def seal(self, secret: str, identity: str) -> str:
         nonce = os.urandom(NONCE_BYTES)
@@ -31,8 +35,8 @@ class SecretCipher:
             PREFIX + base64.b64encode(nonce + self._cipher.encrypt(nonce, secret.encode(), identity.encode())).decode()
         )
 
-    def open(self, sealed: str, identity: str) -> str:
-        """Raises MasterKeyFault for what was not sealed by this key for this place."""
+    def _open(self, sealed: str, identity: str) -> str:
+        """Returns the secret. Raises MasterKeyFault for what was not sealed by this key for this place."""
         from cryptography.exceptions import InvalidTag
 
         try:
