@@ -52,6 +52,12 @@ def _check_not_negative(number: int) -> None:
         raise ValueError(f"{number} must be 0 or more")
 
 
+def _check_positive(number: int) -> None:
+    """Rejects numbers below 1. Raises ValueError."""
+    if number < 1:
+        raise ValueError(f"{number} must be 1 or more")
+
+
 def _check_url(text: str) -> None:
     """Checks a URL. Raises ValueError."""
     parts = urlsplit(text)
@@ -136,6 +142,14 @@ class Settings:
         "File with the master key. Empty: the systemd credential `master.key`, or else `master.key` in the data directory, which "
         "the first start makes.",
     )
+    audit: str = _setting(
+        "writes",
+        "Recorded operations, which `sagewright audit` and CloudTrail's LookupEvents show. writes: those that change something, "
+        "and denials. all: reads too. off: none. Operations on data, such as GetObject and InvokeEndpoint, are not recorded "
+        "unless denied.",
+        ("writes", "all", "off"),
+    )
+    audit_days: int = _setting(90, "Days for which records of the audit trail are kept.", check=_check_positive)
     objects: str = _setting(
         "",
         "Another S3 that stores all objects: `s3://HOST:PORT`, with `?tls=1` for HTTPS and `?region=NAME`, "

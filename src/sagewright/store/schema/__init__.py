@@ -1,6 +1,7 @@
 """The tables, one module per group of nouns, on one MetaData."""
 
 from sagewright.store.schema import (
+    audit,
     clienttokens,
     data_keys,
     ecr,
@@ -23,6 +24,7 @@ from sagewright.store.schema import (
 from sagewright.store.schema.base import metadata
 
 __all__ = [
+    "audit",
     "clienttokens",
     "data_keys",
     "ecr",
