@@ -8,10 +8,11 @@ from sagewright.store.audit import AuditedResource, AuditEntry, AuditQuery
 from sagewright.store.database import Database
 
 DAY_MS = 86_400_000
+ARN = "arn:aws:sagemaker:r:0:model/m"
 
 
 def entry(at_ms: int, name: str = "CreateModel", **changes: str) -> AuditEntry:
-    about = AuditedResource(changes.pop("resource", "m"), "arn:m", "AWS::SageMaker::Model")
+    about = AuditedResource(changes.pop("resource", "m"), ARN, "AWS::SageMaker::Model")
     values = {
         "region": "r",
         "source": "s",
@@ -48,7 +49,8 @@ def test_it_is_found_by_each_condition(database: Database) -> None:
         AuditQuery("r", before=audit.first_id(90), from_ms=11),
     ):
         assert audit.find(database, query, 10) == [wanted], query
-    assert len(audit.find(database, AuditQuery("r", resource="arn:m"), 10)) == 3
+    assert len(audit.find(database, AuditQuery("r", resource=ARN), 10)) == 2
+    assert audit.name_of(ARN) == "m"
     assert audit.find(database, AuditQuery("elsewhere"), 10) == []
 
 
@@ -57,5 +59,5 @@ def test_old_ones_are_removed_with_their_resources(database: Database) -> None:
     audit.put(database, [*old, *new])
     assert audit.remove_before(database, 2 * DAY_MS) == len(old)
     assert audit.find(database, AuditQuery("r"), 10) == new
-    assert audit.find(database, AuditQuery("r", resource="arn:m"), 10) == new
+    assert audit.find(database, AuditQuery("r", resource=ARN), 10) == new
     assert audit.remove_before(database, 2 * DAY_MS) == 0
