@@ -27,7 +27,7 @@ from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
@@ -48,6 +48,8 @@ READERS = 2
 MOST_NAMES = 10_000
 """Names of a namespace among which the metrics of one job are looked for."""
 GIB = 1 << 30
+AGENT = "Sagewright Studio"
+"""Studio's name in the audit trail."""
 _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
 
 
@@ -143,7 +145,8 @@ class InProcess:
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if service in SERVICES:
             return self._over_http(principal, service, operation, request)
-        return self._call(OperationRequest(principal, service, operation, with_tokens(service, operation, request)))
+        filled = with_tokens(service, operation, request)
+        return self._call(OperationRequest(principal, service, operation, filled, agent=AGENT))
 
     def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
         return self._over_http.object_url(principal, base, bucket, key, shown)

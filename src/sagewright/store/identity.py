@@ -193,6 +193,14 @@ def delete_sessions(store: Database, principal_arn: str) -> None:
         changes(connection, _KEYS)
 
 
+def end_sessions(store: Database, principal_arn: str) -> None:
+    """Deletes a principal's temporary keys: sessions in Studio and in notebooks, one-time URLs, those of GetSessionToken."""
+    temporary = access_keys.c.session_token.is_not(None) & access_keys.c.job_id.is_(None)
+    with store.write() as connection:
+        connection.execute(delete(access_keys).where(access_keys.c.principal_arn == principal_arn, temporary))
+        changes(connection, _KEYS)
+
+
 def find_key(store: Database, key_id: str) -> AccessKey | None:
     return store.recall(_KEYS, key_id, lambda: _read_key(store, key_id))
 

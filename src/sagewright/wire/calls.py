@@ -10,7 +10,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError, NotImplementedYet
 from sagewright.services.access.authorizer import authorize
-from sagewright.services.context import AuditedCall, Context, Platform, Principal
+from sagewright.services.context import AuditedCall, Context, Platform, Principal, RequestOrigin
 from sagewright.services.registry import ServedOperation
 from sagewright.store.identity import find_key
 from sagewright.wire.models import service_model
@@ -73,6 +73,7 @@ class Calls:
             base_url=question.base_url or self._url(),
             owner=question.owner,
             trusted=question.by_service,
+            origin=RequestOrigin(agent=question.agent or None),
         )
 
     def _session(self, question: OperationRequest) -> str | None:
@@ -82,5 +83,5 @@ class Calls:
 
 
 def _invoker(question: OperationRequest) -> str:
-    """Returns the service that calls, "" for a person in Studio, whose session has a key."""
-    return "" if question.access_key else SERVICE
+    """Returns the service that calls, "" for a person."""
+    return "" if question.agent or question.access_key else SERVICE
