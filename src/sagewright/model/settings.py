@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sagewright.model import disk_room, process_memory
 from sagewright.model.jobs import interruptions
+from sagewright.model.sign_on import ClaimOfUser, parse_oidc_users
 
 PREFIX = "SAGEWRIGHT_"
 LOOPBACK = "127.0.0.1"
@@ -164,6 +165,21 @@ class Settings:
     )
     objects_patience_s: int = _setting(
         120, "Seconds for which the S3 that `objects` names may be unreachable before a job fails."
+    )
+    oidc_issuer: str = _setting(
+        "",
+        "URL of the OpenID Connect provider that signs people in to Studio, as its tokens name it. Empty: none does.",
+        check=_check_url,
+    )
+    oidc_client: str = _setting("", "Id of this server as the provider's client.")
+    oidc_secret: str = _setting(
+        "", "Secret of the client. Empty: it has none, and PKCE alone protects the code.", secret=True
+    )
+    oidc_users: str = _setting(
+        "",
+        "Who may sign in, and as which user: USER=CLAIM:VALUE, separated by commas, such as "
+        "`ann=email:ann@example.org,bob=sub:248289`. Emails count once the provider has verified them.",
+        check=parse_oidc_users,
     )
     studio_sign_in: str = _setting(
         "key",
@@ -373,6 +389,11 @@ class Settings:
     check_responses: bool = _setting(
         False, "Check every answer against the service model and fail on a mismatch (for tests)."
     )
+
+    @property
+    def oidc_people(self) -> tuple[ClaimOfUser, ...]:
+        """Returns who may sign in by the provider, and as which user."""
+        return parse_oidc_users(self.oidc_users)
 
     @property
     def uses_tls(self) -> bool:

@@ -38,6 +38,7 @@ from sagewright.store.logs.outlines import Outlines
 from sagewright.wire.calls import Calls
 
 if TYPE_CHECKING:
+    from sagewright.server.sign_on.oidc import OidcSignOn
     from sagewright.studio.application import Studio
     from sagewright.studio.operations import Caller, MachineLoad, MetricOfJob, MetricPoints, NotebookUsage
 
@@ -115,9 +116,16 @@ class StudioDoor:
         operations = InProcess(self._call, over_http, WranglerSessions(self._call, store, settings))
         return Studio(
             own,
-            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store)),
+            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store), self._sign_on()),
             self._limits,
         )
+
+    def _sign_on(self) -> OidcSignOn | None:
+        """Returns the provider that signs people in, if the settings name one."""
+        from sagewright.server.sign_on.oidc import OidcSignOn
+
+        settings = self._platform.settings
+        return OidcSignOn(settings, self._platform, self._call) if settings.oidc_issuer else None
 
 
 def open_to(settings: Settings) -> str:
