@@ -79,7 +79,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
 	touch $@
 
-clients: $(patsubst %,.cache/clients/%/.ready,sdk-v2 sdk-v3 aws-cli s3 seaweedfs airflow tracking javascript) ## Environments of real clients
+clients: $(patsubst %,.cache/clients/%/.ready,sdk-v2 sdk-v3 aws-cli s3 seaweedfs airflow tracking javascript policies) ## Environments of real clients
 
 system: $(VENV)/.ready
 	$(BIN)/python tools/system.py
@@ -129,6 +129,7 @@ soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes 
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
 	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/jobs/test_spark_clients.py -k two_hosts
 	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/jobs/test_unfriendly_jobs.py -k gigabytes
+	SAGEWRIGHT_TEST_POLICIES=100000 $(BIN)/python -m pytest --timeout=900 tests/conformance/policies
 	SAGEWRIGHT_TEST_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server

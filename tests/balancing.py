@@ -59,7 +59,10 @@ class BalancedServers(RunningServer):
             **self.environ,
         }
         for name in ("one", "other"):
-            self.servers.append(RunningServer(_folder(self.data / name), shared, by_command=True, port=free_port()))
+            folder = _folder(self.data / name)
+            if self.servers:
+                shutil.copy(self.servers[0].data / "master.key", folder)
+            self.servers.append(RunningServer(folder, shared, by_command=True, port=free_port()))
             self.servers[-1].start()
         self._balance()
         shutil.copy(self.servers[0].data / "credentials", self.data / "credentials")

@@ -34,6 +34,7 @@ from sagewright.compute.local import LocalBackend
 from sagewright.model import titles
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
+from sagewright.store.sealing.master_keys import MasterKeySource
 
 pytest_plugins = ["tests.schedule"]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -98,7 +99,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
         url = postgres.new_store()
-        store = Database(url)
+        store = Database(url, master=MasterKeySource(tmp_path / "master.key"))
         yield store
         store.close()
         postgres.give_back(url)

@@ -101,6 +101,7 @@ def pair(
     url = postgres.new_database()
     environ = {
         "SAGEWRIGHT_DATABASE": url,
+        "SAGEWRIGHT_MASTER_KEY": "5a" * 32,
         "SAGEWRIGHT_OBJECTS": objects.endpoint.replace("http://", "s3://"),
         "SAGEWRIGHT_OBJECTS_CREDENTIALS": str(objects.data / "credentials"),
     }

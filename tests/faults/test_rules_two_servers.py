@@ -22,7 +22,8 @@ def servers(
     postgres: Postgres, server_class: type[RunningServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[RunningServer]]:
     url = postgres.new_database()
-    pair = [server_class(tmp_path_factory.mktemp(name), {"SAGEWRIGHT_DATABASE": url}) for name in ("one", "other")]
+    environ = {"SAGEWRIGHT_DATABASE": url, "SAGEWRIGHT_MASTER_KEY": "5a" * 32}
+    pair = [server_class(tmp_path_factory.mktemp(name), environ) for name in ("one", "other")]
     for running in pair:
         running.start()
     yield pair

@@ -33,6 +33,7 @@ def servers(
     for name in ("one", "other"):
         environ = {
             "SAGEWRIGHT_DATABASE": url,
+            "SAGEWRIGHT_MASTER_KEY": "5a" * 32,
             "SAGEWRIGHT_CAPACITY_CPUS": str(CPUS),
             "SAGEWRIGHT_OBJECTS": objects.endpoint.replace("http://", "s3://"),
             "SAGEWRIGHT_OBJECTS_CREDENTIALS": str(objects.data / "credentials"),

@@ -30,7 +30,8 @@ class BackupFailed(RuntimeError):
 @dataclass(frozen=True)
 class BackupManifest:
     """`at`: time of the store's copy; `revision`: of the store's schema; `store`: file and its SHA-256; `blobs`: size of each by
-    its name; `layers`: digests of images; `missing`: blobs that were lost before."""
+    its name; `layers`: digests of images; `missing`: blobs that were lost before; `master_keys`: ids of the master keys that open
+    the store's secrets; `with_keys`: whether the backup holds one."""
 
     at: str
     version: str
@@ -40,6 +41,8 @@ class BackupManifest:
     blobs: dict[str, int] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    master_keys: list[str] = field(default_factory=list)
+    with_keys: bool = True
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sagewright.backups.repository import BackupFailed, BackupManifest, BackupRepository
 from sagewright.backups.stores import digest_of, restore_store
 from sagewright.model.settings import Settings
+from sagewright.store.sealing.master_keys import NAME, MasterKeyFault, master_key_source
 
 
 def restore_backup(settings: Settings, repository: BackupRepository, at: str = "") -> tuple[str, BackupManifest]:
@@ -40,6 +41,25 @@ def restore_backup(settings: Settings, repository: BackupRepository, at: str = "
     restore_store(store, settings.database_url)
     os.sync()
     return name, manifest
+
+
+def missing_master_key(settings: Settings, manifest: BackupManifest) -> str:
+    """Returns a sentence on the master key that the restored directory lacks, "" if it has what it needs."""
+    if not manifest.master_keys:
+        return ""
+    source = master_key_source(settings)
+    try:
+        held = {one.id for one in source.read()}
+    except MasterKeyFault as fault:
+        return fault.message
+    if held & set(manifest.master_keys):
+        return ""
+    needed = " or ".join(manifest.master_keys)
+    reason = f"{source.place} holds {', '.join(sorted(held))}" if held else "the backup does not hold it"
+    return (
+        f"The store needs the master key {needed}; {reason}. Before it starts, put the key into {settings.data / NAME}, or name "
+        "its file: SAGEWRIGHT_MASTER_KEY_FILE."
+    )
 
 
 def _size(path: Path) -> int:

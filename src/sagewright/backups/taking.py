@@ -13,48 +13,73 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from sagewright.backups.folders import copy_folder
 from sagewright.backups.repository import BackupFailed, BackupManifest, BackupRepository
 from sagewright.backups.stores import copy_store, digest_of, opened, revision_of
 from sagewright.model.settings import Settings
+from sagewright.store.schema.data_keys import data_keys
 from sagewright.store.schema.ecr import ecr_manifests
 from sagewright.store.schema.objects import objects, upload_parts
+from sagewright.store.sealing.data_keys import master_key_ids
+from sagewright.store.sealing.master_keys import NAME, MasterKeySource
 
 ROUNDS = 3
-FILES = ("credentials", "server-id", "tls", "homes")
+FILES = ("server-id", "tls", "homes")
 """Files and folders of the data directory that no row describes."""
+ADMINS_KEY = "credentials"
+"""The same of the admin's key: the server writes it again."""
 SMALL = "s"
 """Ids of bytes that are rows begin with it."""
 
 
-def take_backup(settings: Settings, repository: BackupRepository) -> tuple[str, BackupManifest]:
-    """Returns the name and the manifest of a new backup. Raises BackupFailed, OSError."""
+def take_backup(
+    settings: Settings, repository: BackupRepository, *, with_keys: bool = True
+) -> tuple[str, BackupManifest]:
+    """Returns the name and the manifest of a new backup. `with_keys`: it holds the data directory's master key and the admin's key.
+
+    Raises BackupFailed, OSError.
+    """
     if settings.objects:
         raise BackupFailed(
             "The objects are on another S3, which has backups of its own; this one would hold only rows."
         )
     repository.prepare()
+    own = MasterKeySource(settings.data / NAME)
     for number in range(1, ROUNDS + 1):
         for blob in _present(settings.data / "objects" / "blobs"):
             _copy(blob, repository.blob(blob.name))
-        begun = repository.begin(datetime.now(UTC))
+        begun, before = repository.begin(datetime.now(UTC)), own.read()
         store = copy_store(settings.database_url, begun)
         with opened(settings.database_url, store) as connection:
             revision, wanted, layers = revision_of(connection), _blobs(connection), _layers(connection)
+            master_keys = _master_keys(connection)
         missing = [name for name in wanted if not _obtained(settings, repository, name)]
+        keys = [one for one in (*own.read(), *before) if one.id in master_keys][:1]
         if missing and number < ROUNDS:
             shutil.rmtree(begun)
             continue
         break
     for digest in layers:
         _copy(settings.data / "registry" / "sha256" / digest[7:9] / digest[7:], repository.layer(digest))
-    _copy_files(settings.data, begun / "files")
+    _copy_files(settings.data, begun / "files", (*FILES, ADMINS_KEY) if with_keys else FILES)
+    if with_keys and keys:  # a rotation may have replaced the file since the database was copied
+        MasterKeySource(begun / "files" / NAME).write(keys)
     kept = {name: repository.blob(name).stat().st_size for name in wanted if name not in set(missing)}
     at = datetime.now(UTC).isoformat(timespec="seconds")
+    holds = with_keys and bool(keys)
     manifest = BackupManifest(
-        at, version("sagewright"), revision, store.name, digest_of(store), kept, sorted(layers), missing
+        at,
+        version("sagewright"),
+        revision,
+        store.name,
+        digest_of(store),
+        kept,
+        sorted(layers),
+        missing,
+        master_keys,
+        holds,
     )
     _sync(repository.root)
     return repository.finish(begun, manifest), manifest
@@ -103,9 +128,14 @@ def _layers(connection: Connection) -> set[str]:
     return {str(digest) for each in connection.execute(select(ecr_manifests.c.layers)).scalars() for digest in each}
 
 
-def _copy_files(data: Path, to: Path) -> None:
+def _master_keys(connection: Connection) -> list[str]:
+    """Returns the ids of the store's master keys; none for a store of a release that had none."""
+    return master_key_ids(connection) if inspect(connection).has_table(data_keys.name) else []
+
+
+def _copy_files(data: Path, to: Path, names: Iterable[str]) -> None:
     to.mkdir(mode=0o700)
-    for name in FILES:
+    for name in names:
         source = data / name
         if source.is_dir():
             copy_folder(source, to / name)

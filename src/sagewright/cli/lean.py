@@ -40,6 +40,7 @@ SERVICES = {
     "sagemaker": JsonService("sagemaker", "SageMaker"),
     "logs": JsonService("logs", "Logs_20140328", seconds=False),
     "events": JsonService("events", "AWSEvents"),
+    "cloudtrail": JsonService("cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
 }
 
 

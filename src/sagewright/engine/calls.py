@@ -29,7 +29,8 @@ class Owner:
 class OperationRequest:
     """A request of an operation in boto3's format. `principal`: the ARN of the calling role or user; `region`: "" for the server's
     own; `base_url`: that at which the caller reaches the server, "" for the server's own; `access_key`: the id of the caller's.
-    `by_service`: a service acts with rights of its own, as SageMaker does when it starts a tuning job's training jobs.
+    `by_service`: a service acts with rights of its own, as SageMaker does when it starts a tuning job's training jobs. `agent`: the
+    program of a person who calls, "" if a service calls.
     """
 
     principal: str
@@ -41,6 +42,7 @@ class OperationRequest:
     base_url: str = ""
     access_key: str = ""
     by_service: bool = False
+    agent: str = ""
 
 
 class Call(Protocol):

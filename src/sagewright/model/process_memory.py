@@ -28,6 +28,7 @@ END_S = 60.0
 _MIB = 1 << 20
 _PROGRAM = "from sagewright.cli.main import main; main()"
 _DATA = 5
+_hidden: dict[str, str] = {}
 """The field of /proc/self/statm with the pages that the limit counts, including stacks."""
 
 
@@ -76,7 +77,14 @@ def start_again() -> None:
     """Replaces this process by a new one of the same program: same pid, arguments, environment and output. Never returns."""
     free(os.getpid())
     program = [sys.argv[0]] if Path(sys.argv[0]).is_file() else ["-c", _PROGRAM]
-    os.execv(sys.executable, [sys.executable, *program, *sys.argv[1:]])  # noqa: S606  # its own command, with no shell between
+    command = [sys.executable, *program, *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | _hidden)  # noqa: S606  # its own command, with no shell between
+
+
+def hide(variable: str) -> None:
+    """Takes a variable from the environment, which this process's children inherit; `start_again` puts it back."""
+    if variable in os.environ:
+        _hidden[variable] = os.environ.pop(variable)
 
 
 def give_up() -> None:

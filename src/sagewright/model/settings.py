@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sagewright.model import disk_room, process_memory
 from sagewright.model.jobs import interruptions
+from sagewright.model.sign_on import ClaimOfUser, parse_oidc_users
 
 PREFIX = "SAGEWRIGHT_"
 LOOPBACK = "127.0.0.1"
@@ -50,6 +51,12 @@ def _check_not_negative(number: int) -> None:
     """Rejects negative numbers. Raises ValueError."""
     if number < 0:
         raise ValueError(f"{number} must be 0 or more")
+
+
+def _check_positive(number: int) -> None:
+    """Rejects numbers below 1. Raises ValueError."""
+    if number < 1:
+        raise ValueError(f"{number} must be 1 or more")
 
 
 def _check_url(text: str) -> None:
@@ -126,6 +133,24 @@ class Settings:
         "",
         "SQLAlchemy URL of the store, for example postgresql+psycopg://user@host/db. Empty: SQLite in the data directory.",
     )
+    master_key: str = _setting(
+        "",
+        "Master key that opens the secrets in the store: 32 bytes in Base64 or as hex digits. Empty: it comes from a file.",
+        secret=True,
+    )
+    master_key_file: Path = _setting(
+        Path(),
+        "File with the master key. Empty: the systemd credential `master.key`, or else `master.key` in the data directory, which "
+        "the first start makes.",
+    )
+    audit: str = _setting(
+        "writes",
+        "Recorded operations, which `sagewright audit` and CloudTrail's LookupEvents show. writes: those that change something, "
+        "and denials. all: reads too. off: none. Operations on data, such as GetObject and InvokeEndpoint, are not recorded "
+        "unless denied.",
+        ("writes", "all", "off"),
+    )
+    audit_days: int = _setting(90, "Days for which records of the audit trail are kept.", check=_check_positive)
     objects: str = _setting(
         "",
         "Another S3 that stores all objects: `s3://HOST:PORT`, with `?tls=1` for HTTPS and `?region=NAME`, "
@@ -140,6 +165,21 @@ class Settings:
     )
     objects_patience_s: int = _setting(
         120, "Seconds for which the S3 that `objects` names may be unreachable before a job fails."
+    )
+    oidc_issuer: str = _setting(
+        "",
+        "URL of the OpenID Connect provider that signs people in to Studio, as its tokens name it. Empty: none does.",
+        check=_check_url,
+    )
+    oidc_client: str = _setting("", "Id of this server as the provider's client.")
+    oidc_secret: str = _setting(
+        "", "Secret of the client. Empty: it has none, and PKCE alone protects the code.", secret=True
+    )
+    oidc_users: str = _setting(
+        "",
+        "Who may sign in, and as which user: USER=CLAIM:VALUE, separated by commas, such as "
+        "`ann=email:ann@example.org,bob=sub:248289`. Emails count once the provider has verified them.",
+        check=parse_oidc_users,
     )
     studio_sign_in: str = _setting(
         "key",
@@ -349,6 +389,11 @@ class Settings:
     check_responses: bool = _setting(
         False, "Check every answer against the service model and fail on a mismatch (for tests)."
     )
+
+    @property
+    def oidc_people(self) -> tuple[ClaimOfUser, ...]:
+        """Returns who may sign in by the provider, and as which user."""
+        return parse_oidc_users(self.oidc_users)
 
     @property
     def uses_tls(self) -> bool:

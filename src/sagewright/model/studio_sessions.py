@@ -83,6 +83,10 @@ class Sessions:
         principal = self._keys.principal_of(key_id, secret)
         return Session(self._keys.create(principal, LIVE_S[1])) if principal else None
 
+    def open(self, principal: str) -> Session:
+        """Returns a new session for a principal that a provider has authenticated."""
+        return Session(self._keys.create(principal, LIVE_S[1]))
+
     def redeem(self, token: str) -> tuple[Session, str] | None:
         """Returns a new session and the page to open; None for a token that is invalid, used or expired."""
         told, _, signature = token.rpartition(".")

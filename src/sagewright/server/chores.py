@@ -11,6 +11,7 @@ from functools import partial
 
 from sagewright.compute.sites import Site
 from sagewright.jumpstart.keys import content_bucket
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.housekeeping import Chore, Housekeeper
@@ -33,6 +34,7 @@ SWEEP_S = 1.0
 INDEX_S = 0.5
 LINEAGE_S = 0.5
 TRACK_S = 10.0
+AUDIT_S = 2.0
 ROOM_S = 1.0
 LAYER_GRACE_S = 24 * 3600.0
 
@@ -48,11 +50,16 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
     following = Chore("following lineage", LINEAGE_S, partial(lineage_following.keep_up, platform, sweeping.is_set))
     tracking = Chore("tracking jobs", TRACK_S, partial(job_components.keep_up, platform, sweeping.is_set))
     telling = Chore("telling where this server answers", TELL_S, peers.tell)
+    assert platform.audit
+    collecting_audit = Chore("collecting the audit trail", AUDIT_S, platform.audit.collect)
     ballast = platform.store.ballast
     keeping = Chore("keeping room on the disk", ROOM_S, (lambda: None) if ballast is None else ballast.keep)
     keepers = [
         platform.objects.housekeeper(settings),
-        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, tracking, telling, keeping)),
+        *(
+            Housekeeper([one], sweeping)
+            for one in (removing, indexing, following, tracking, telling, keeping, collecting_audit)
+        ),
     ]
     for keeper in keepers:
         keeper.start()
@@ -72,6 +79,8 @@ async def _collect(platform: Platform) -> None:
     while True:
         await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
+        if platform.audit is not None:
+            await asyncio.to_thread(platform.audit.prune, now_ms())
         for chore in (forget_deleted, forget_expired, rotate_due):
             await asyncio.to_thread(chore, platform.store)
         await asyncio.sleep(COLLECT_S)

@@ -32,6 +32,7 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
 from sagewright.services.access.authorizer import authorize
 from sagewright.services.aws.events.deployments import deployment_states
+from sagewright.services.aws.iam.signin import one_time_token
 from sagewright.services.aws.s3.beside import authorize_beside
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
@@ -93,6 +94,7 @@ class InternalApi:
                 Route(f"{PREFIX}/overview", self._described(self._overview)),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
                 Route(f"{PREFIX}/why/{{kind}}/{{name:path}}", self._described(self._why)),
+                Route(f"{PREFIX}/sign-in/{{user}}", self._described(self._sign_in), methods=["POST"]),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._described(self._objects), methods=["POST"]),
@@ -186,14 +188,21 @@ class InternalApi:
         path = request.path_params
         return await self._tell(incoming, LISTING, lambda context: reasons(context, path["kind"], path["name"]))
 
-    async def _tell(self, incoming: Incoming, same: SameRight, tell: Callable[[Context], object]) -> Response:
-        """`same`: the operation whose right the caller needs."""
+    async def _sign_in(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: the token of a URL that signs a user in to Studio once."""
+        name, seconds = request.path_params["user"], request.query_params.get("seconds", "300")
+        valid_s = int(seconds) if seconds.isascii() and seconds.isdecimal() and len(seconds) < 9 else 0
+        return await self._tell(incoming, None, lambda context: one_time_token(context, name, valid_s))
+
+    async def _tell(self, incoming: Incoming, same: SameRight | None, tell: Callable[[Context], object]) -> Response:
+        """`same`: the operation whose right the caller needs; None if `tell` decides."""
         received = incoming.request
         received.body = BytesBody(await incoming.whole(SMALL, _too_long))
 
         def told() -> object:
             context = self._command(received, "ask this")
-            authorize(context, *same)
+            if same is not None:
+                authorize(context, *same)
             return tell(context)
 
         described = await self._pool.run(told)

@@ -15,7 +15,7 @@ from sagewright.model.notebooks.grants import NotebookSession, redeem
 from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings
 from sagewright.services.sagemaker.studio.sign_in.notebook_routes import notebooks_of
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store.database import Database
 
 WAIT_S, LOOK_S = 10.0, 0.05

@@ -52,10 +52,13 @@ from sagewright.server.peers import Peers
 from sagewright.services import registry
 from sagewright.services.access.modes import is_enforced
 from sagewright.services.access.questions import may
+from sagewright.services.audit.trail import AuditTrail
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
+from sagewright.store.earlier_secrets import seal_earlier_secrets
 from sagewright.store.identity import NewKey
+from sagewright.store.sealing.master_keys import master_key_source
 from sagewright.tuning.client import SearcherClient
 from sagewright.wire.calls import Calls
 from sagewright.wire.protocols.rest_xml import PROLOGUE
@@ -86,9 +89,10 @@ class Address:
 
 def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, Peers]:
     """Returns the server's platform, with the engine not yet started, and the peers that share its store."""
-    store = Database(settings.database_url, settings.fsync)
+    store = Database(settings.database_url, settings.fsync, master_key_source(settings))
+    seal_earlier_secrets(store)
     own_id, engine = server_id(settings.data / "server-id"), Engine()
-    platform = Platform(settings, store, object_store(settings, store), engine)
+    platform = Platform(settings, store, object_store(settings, store), engine, AuditTrail(settings, store))
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
     dependencies = Dependencies(
         settings, store, platform.objects, Calls(platform, registry.load(), lambda: address.url), own_id,

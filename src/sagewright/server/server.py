@@ -48,6 +48,7 @@ from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
 
+MASTER_KEY = "SAGEWRIGHT_MASTER_KEY"
 LOOK_S = 2.0
 """Interval at which a server checks that its data directory exists."""
 log = logging.getLogger("sagewright.server")
@@ -68,6 +69,7 @@ class Server:
         """
         data = self.settings.data
         check_exposure(self.settings)
+        process_memory.hide(MASTER_KEY)
         titles.show(titles.SERVER, data=data)
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)

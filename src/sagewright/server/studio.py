@@ -27,7 +27,7 @@ from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
@@ -38,6 +38,7 @@ from sagewright.store.logs.outlines import Outlines
 from sagewright.wire.calls import Calls
 
 if TYPE_CHECKING:
+    from sagewright.server.sign_on.oidc import OidcSignOn
     from sagewright.studio.application import Studio
     from sagewright.studio.operations import Caller, MachineLoad, MetricOfJob, MetricPoints, NotebookUsage
 
@@ -48,6 +49,8 @@ READERS = 2
 MOST_NAMES = 10_000
 """Names of a namespace among which the metrics of one job are looked for."""
 GIB = 1 << 30
+AGENT = "Sagewright Studio"
+"""Studio's name in the audit trail."""
 _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
 
 
@@ -113,9 +116,16 @@ class StudioDoor:
         operations = InProcess(self._call, over_http, WranglerSessions(self._call, store, settings))
         return Studio(
             own,
-            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store)),
+            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store), self._sign_on()),
             self._limits,
         )
+
+    def _sign_on(self) -> OidcSignOn | None:
+        """Returns the provider that signs people in, if the settings name one."""
+        from sagewright.server.sign_on.oidc import OidcSignOn
+
+        settings = self._platform.settings
+        return OidcSignOn(settings, self._platform, self._call) if settings.oidc_issuer else None
 
 
 def open_to(settings: Settings) -> str:
@@ -143,7 +153,8 @@ class InProcess:
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if service in SERVICES:
             return self._over_http(principal, service, operation, request)
-        return self._call(OperationRequest(principal, service, operation, with_tokens(service, operation, request)))
+        filled = with_tokens(service, operation, request)
+        return self._call(OperationRequest(principal, service, operation, filled, agent=AGENT))
 
     def refusal(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> str:
         action = self._call.foresee(OperationRequest(principal, service, operation, request))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.clock import now_ms
@@ -27,12 +28,21 @@ MOST_BODY = 16 * 1024 * 1024
 SERVICES = frozenset({"s3", "sagemaker-runtime"})
 
 
+@dataclass(frozen=True)
+class KeptClient:
+    """A client of boto3, the key that it signs with, and its creation by the monotonic clock."""
+
+    since_s: float
+    key_id: str
+    client: Any
+
+
 class HttpCalls:
     """Calls operations of SERVICES. `url`: the server's own URL."""
 
     def __init__(self, store: Database, objects: ObjectStore, url: Callable[[], str], region: str) -> None:
         self._store, self._objects, self._url, self._region = store, objects, url, region
-        self._clients: dict[tuple[str, str, str], tuple[float, Any]] = {}
+        self._clients: dict[tuple[str, str, str], KeptClient] = {}
         self._lock = threading.Lock()
 
     def __call__(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -74,19 +84,19 @@ class HttpCalls:
         return made["url"], made["fields"]
 
     def _client(self, principal: str, service: str, base: str = "") -> Any:
-        """Returns a client that is kept for half of its key's time. `base`: the server's URL, if the client's URLs are for a
-        browser."""
+        """Returns a client that is kept for half of its key's time, unless the key has ended with the principal's sessions. `base`:
+        the server's URL, if the client's URLs are for a browser."""
         with self._lock:
             kept = self._clients.get((principal, service, base))
-            if kept is not None and time.monotonic() - kept[0] < LIVES_S / 2:
-                return kept[1]
+            young = kept is not None and time.monotonic() - kept.since_s < LIVES_S / 2
+            if kept is not None and young and identity.find_key(self._store, kept.key_id) is not None:
+                return kept.client
             if len(self._clients) >= MOST_CLIENTS:
                 self._clients.clear()
-            client = self._made(principal, service, base)
-            self._clients[principal, service, base] = time.monotonic(), client
-            return client
+            made = self._clients[principal, service, base] = self._made(principal, service, base)
+            return made.client
 
-    def _made(self, principal: str, service: str, base: str) -> Any:
+    def _made(self, principal: str, service: str, base: str) -> KeptClient:
         import boto3
         from botocore.config import Config
 
@@ -95,7 +105,7 @@ class HttpCalls:
         key = identity.create_key(self._store, new)
         own = Access(base or self._url(), self._region, key.id, key.secret, key.session_token or "")
         found = self._objects.access(own) if service == "s3" else own
-        return boto3.client(
+        client = boto3.client(
             service,
             endpoint_url=found.endpoint,
             region_name=found.region,
@@ -104,3 +114,4 @@ class HttpCalls:
             aws_session_token=found.session_token or None,
             config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30),
         )
+        return KeptClient(time.monotonic(), key.id, client)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
     from sagewright.engine.calls import Owner
     from sagewright.engine.control import Engine
+    from sagewright.model.errors import AwsError
     from sagewright.model.settings import Settings
     from sagewright.objects.access import ObjectStore
     from sagewright.objects.bucketstore import BucketStore
@@ -51,6 +55,7 @@ class Platform:
     store: Database
     objects: ObjectStore
     engine: Engine
+    audit: CallRecorder | None = None
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,37 @@ class Context:
     @property
     def settings(self) -> Settings:
         return self.platform.settings
+
+
+@dataclass(frozen=True)
+class AuditedCall:
+    """One call: its operation and parameters, and how it ended. `left_out`: failures of this caller that were not recorded."""
+
+    context: Context
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    model: OperationModel | None = None
+    result: Mapping[str, Any] | None = None
+    error: AwsError | None = None
+    left_out: int = 0
+
+
+class CallRecorder(Protocol):
+    """The audit trail."""
+
+    def wants(self, service: str, operation: str, error_code: str = "") -> bool:
+        """Returns True if a call that ended like this is recorded."""
+        ...
+
+    def record(self, call: AuditedCall, invoked_by: str = "") -> None:
+        """Records a call. `invoked_by`: the service that made it for a role."""
+        ...
+
+    def collect(self) -> None:
+        """Moves what was recorded into the store."""
+        ...
+
+    def prune(self, now_ms: int) -> int:
+        """Deletes old records, a bounded number; returns how many."""
+        ...

@@ -24,6 +24,9 @@ from sagewright.store.decoding import loads
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import RowMemory, attach
 from sagewright.store.migrate import upgrade
+from sagewright.store.sealing.ciphers import SecretCipher
+from sagewright.store.sealing.data_keys import open_cipher
+from sagewright.store.sealing.master_keys import NAME, NOWHERE, MasterKeySource
 
 T = TypeVar("T")
 WRITER_WAIT_S = 5.0
@@ -48,10 +51,11 @@ class Database:
     """Short transactions on the store. Safe to use from many threads.
 
     `fsync` is for SQLite; PostgreSQL is configured separately. off: nothing waits for the disk; normal: transactions that ask for
-    it do; full: all of them. `ballast`: reserved space for SQLite. Raises AwsError on a full disk.
+    it do; full: all of them. `ballast`: reserved space for SQLite. `master`: where the key of its secrets comes from; by default a
+    file beside SQLite's. Raises AwsError on a full disk.
     """
 
-    def __init__(self, url: str, fsync: str = "normal") -> None:
+    def __init__(self, url: str, fsync: str = "normal", master: MasterKeySource | None = None) -> None:
         self.embedded = url.startswith("sqlite")
         self.ballast = Ballast(Path(url.removeprefix("sqlite:///")).parent) if self.embedded else None
         if self.ballast is not None:
@@ -66,6 +70,11 @@ class Database:
         self._congested_until = 0.0
         self._kept_transactions = 0
         self.memory = RowMemory()
+        self._master = master or MasterKeySource(
+            Path(url.removeprefix("sqlite:///")).parent / NAME if self.embedded else NOWHERE, kept=self.embedded
+        )
+        self._secrets: SecretCipher | None = None
+        self._opening = threading.Lock()
         with _described_trouble():
             upgrade(self.engine)
 
@@ -87,6 +96,14 @@ class Database:
             self._local.run = _runner(kept)
             attach(kept, self.memory)
         return kept
+
+    @property
+    def secrets(self) -> SecretCipher:
+        """Returns the cipher of the rows' secrets. Raises MasterKeyFault without the master key."""
+        if self._secrets is None:
+            with self._opening, _described_trouble():
+                self._secrets = self._secrets or open_cipher(self.engine, self._master)
+        return self._secrets
 
     @property
     def hasty(self) -> bool:

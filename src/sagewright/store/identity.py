@@ -19,7 +19,10 @@ from sagewright.store.database import Database
 from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.identity import access_keys, roles
+from sagewright.store.sealing.ciphers import SecretCipher
 
+SECRETS = ("secret", "session_token")
+"""Columns of a key that are sealed."""
 KEYS_OF_A_JOB = 1000
 """Maximum number of unexpired sessions of a job: all of them are deleted with the job."""
 _SLICE = 500  # rows of one background transaction
@@ -84,8 +87,9 @@ class KeyGone(Exception):
 
 def create_key(store: Database, new: NewKey) -> AccessKey:
     key = _made(new)
+    row = _row_of(store, key)
     with store.write() as connection:
-        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
+        connection.execute(_INSERT_KEY, row)
     return key
 
 
@@ -95,19 +99,19 @@ def derive_key(store: Database, parent_id: str, new: NewKey) -> AccessKey:
 
     Raises KeyGone, and AwsError if the job has too many keys.
     """
-    now = now_ms()
+    now, cipher = now_ms(), store.secrets
     with store.write() as connection:
         row = connection.execute(_PARENT, {"key_id": parent_id}).first()
         if row is None:
             raise KeyGone(parent_id)
-        parent = AccessKey(*row)
+        parent = _key_of(cipher, row)
         inherited = parent.session if new.principal_arn == parent.principal_arn else None
         key = _made(replace(new, job_id=parent.job_id, session=new.session or inherited))
         if key.job_id is not None:
             connection.execute(_DELETE_EXPIRED_OF_JOB, {"job": key.job_id, "now": now})
             if connection.execute(_COUNT_OF_JOB, {"job": key.job_id}).scalar_one() > KEYS_OF_A_JOB:
                 raise AwsError("LimitExceeded", f"A job can't have more than {KEYS_OF_A_JOB} sessions at a time.", 409)
-        connection.execute(_INSERT_KEY, {"created_ms": now, **vars(key)})
+        connection.execute(_INSERT_KEY, _sealed(cipher, key) | {"created_ms": now})
     return key
 
 
@@ -124,15 +128,42 @@ def _made(new: NewKey) -> AccessKey:
     )
 
 
+def _row_of(store: Database, key: AccessKey) -> dict[str, Any]:
+    return _sealed(store.secrets, key) | {"created_ms": now_ms()}
+
+
+def _sealed(cipher: SecretCipher, key: AccessKey) -> dict[str, Any]:
+    """Returns the columns of a key, its secrets sealed."""
+    held = {name: getattr(key, name) for name in SECRETS}
+    return vars(key) | {name: one and cipher.seal(one, secret_of(key.id, name)) for name, one in held.items()}
+
+
+def _key_of(cipher: SecretCipher, row: Any) -> AccessKey:
+    """Returns the key of a row, its secrets opened. Raises MasterKeyFault."""
+    sealed = AccessKey(*row)
+    token = sealed.session_token
+    return replace(
+        sealed,
+        secret=cipher.open(sealed.secret, secret_of(sealed.id, "secret")),
+        session_token=token and cipher.open(token, secret_of(sealed.id, "session_token")),
+    )
+
+
+def secret_of(key_id: str, column: str) -> str:
+    """Returns the identity of a sealed column."""
+    return f"access_keys/{key_id}/{column}"
+
+
 def create_key_of_user(store: Database, new: NewKey, most: int) -> AccessKey | None:
     """Creates a long-lived key; returns None if its principal has `most` already."""
     key = _made(new)
+    row = _row_of(store, key)
     of_user = access_keys.c.principal_arn == new.principal_arn
     with store.write() as connection:
         long_lived = select(func.count()).where(of_user, access_keys.c.session_token.is_(None))
         if connection.execute(long_lived).scalar_one() >= most:
             return None
-        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
+        connection.execute(_INSERT_KEY, row)
     return key
 
 
@@ -162,6 +193,14 @@ def delete_sessions(store: Database, principal_arn: str) -> None:
         changes(connection, _KEYS)
 
 
+def end_sessions(store: Database, principal_arn: str) -> None:
+    """Deletes a principal's temporary keys: sessions in Studio and in notebooks, one-time URLs, those of GetSessionToken."""
+    temporary = access_keys.c.session_token.is_not(None) & access_keys.c.job_id.is_(None)
+    with store.write() as connection:
+        connection.execute(delete(access_keys).where(access_keys.c.principal_arn == principal_arn, temporary))
+        changes(connection, _KEYS)
+
+
 def find_key(store: Database, key_id: str) -> AccessKey | None:
     return store.recall(_KEYS, key_id, lambda: _read_key(store, key_id))
 
@@ -169,7 +208,7 @@ def find_key(store: Database, key_id: str) -> AccessKey | None:
 def _read_key(store: Database, key_id: str) -> AccessKey | None:
     with store.read() as connection:
         row = connection.execute(_KEY_BY_ID, {"key_id": key_id}).first()
-    return AccessKey(*row) if row else None
+    return _key_of(store.secrets, row) if row else None
 
 
 def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None:
@@ -180,7 +219,7 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
     )
     with store.read() as connection:
         row = connection.execute(statement.order_by(access_keys.c.created_ms.desc()).limit(1)).first()
-    return AccessKey(**row._mapping) if row else None
+    return _key_of(store.secrets, row) if row else None
 
 
 def created_ms(store: Database, principal_arn: str) -> int:

@@ -21,16 +21,20 @@ from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.pools import CallPool, Full
+from sagewright.model import sign_on
 from sagewright.model.errors import AwsError
 from sagewright.model.notebooks.origins import NotebookHosts
+from sagewright.model.sign_on import SignOn
 from sagewright.model.studio_sessions import Session, SessionKeys, Sessions
 from sagewright.studio import assets, buttons, rendering
-from sagewright.studio.attempts import SignInAttempts
 from sagewright.studio.live import Changes, Live
 from sagewright.studio.logfile import LogFile
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
 from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
+from sagewright.studio.sign_in.attempts import SignInAttempts
+from sagewright.studio.sign_in.origins import is_secure, own_origins
+from sagewright.studio.sign_in.provider import ANSWER, ProviderSignIn
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
 MISSING = ("not found", "Could not find", "can't find", "does not exist", "RecordNotFound")
@@ -81,6 +85,7 @@ class StudioSource:
     readings: Readings
     keys: SessionKeys
     changes: Changes
+    sign_on: SignOn | None = None
 
 
 class Studio:
@@ -95,6 +100,7 @@ class Studio:
         self._pool = CallPool("studio", SLOTS, WAITING)
         self._acts = CallPool("studio-acts", ACTS, WAITING_ACTS)
         self._shell = Shell(settings.account, settings.region)
+        self._provider = sign_on.PATH if source.sign_on is not None else ""
         self._app = Starlette(routes=list(self._routes()))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -117,6 +123,11 @@ class Studio:
             Route("/studio/sign-out", self._guarded(self._sign_out), methods=["POST"]),
             Route("/studio/theme", self._guarded(self._theme), methods=["POST"]),
         ]
+        if self._source.sign_on is not None:
+            kept = (self.sessions, self._attempts, self._acts, self._sign_in_page, self._signed_in)
+            by_provider = ProviderSignIn(self._source.sign_on, *kept)
+            routes.append(Route(sign_on.PATH, self._guarded(by_provider.begin)))
+            routes.append(Route(ANSWER, self._guarded(by_provider.finish)))
         for form in FORMS:
             routes.append(Route(f"/studio{form.path}", self._guarded(self._filled_form(form)), methods=["POST"]))
         for page in sorted(PAGES, key=lambda page: [part.startswith("{") for part in page.path.split("/")]):
@@ -210,7 +221,7 @@ class Studio:
             types = {"json": "application/json", "csv": "text/csv; charset=utf-8", "html": "text/html; charset=utf-8"}
             response = packed(request, body, types[kind if status == 200 or kind == "json" else "html"], status)
             if session is not None and session.stale:
-                response.headers.append("set-cookie", self.sessions.cookie(session, secure=_secure(request)))
+                response.headers.append("set-cookie", self.sessions.cookie(session, secure=is_secure(request)))
             if request.cookies.get(FLASH) and kind == "html":
                 response.headers.append("set-cookie", f"{FLASH}=; Path=/studio; Max-Age=0; SameSite=Lax")
             return response
@@ -325,12 +336,12 @@ class Studio:
     def _signed_in(self, request: Request, incoming: Incoming, session: Session, landing: str) -> Response:
         incoming.prove()
         response = RedirectResponse(landing if landing.startswith("/studio") else "/studio", 303)
-        response.headers.append("set-cookie", self.sessions.cookie(session, secure=_secure(request)))
+        response.headers.append("set-cookie", self.sessions.cookie(session, secure=is_secure(request)))
         return response
 
     async def _sign_in_by_key(self, request: Request, incoming: Incoming) -> Response:
         origin = request.headers.get("origin")
-        if origin is None or origin not in _own_origins(request):
+        if origin is None or origin not in own_origins(request):
             raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
         fields = dict(_fields((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), 8))
         address = request.client.host if request.client else ""
@@ -345,14 +356,16 @@ class Studio:
         return self._signed_in(request, incoming, session, "/studio")
 
     def _sign_in_page(self, request: Request, reason: str, status: int) -> Response:
-        page = rendering.render("signin.html", shell=self._shell, theme=_theme(request), reason=reason)
+        page = rendering.render(
+            "signin.html", shell=self._shell, theme=_theme(request), reason=reason, provider=self._provider
+        )
         return Response(page, status, media_type="text/html")
 
     async def _form(self, request: Request, incoming: Incoming) -> tuple[Session | None, str, list[tuple[str, str]]]:
         """Returns the caller and a form's fields. Raises AwsError for one that another site could have sent."""
         session, principal = await self._who(request, incoming)
         origin = request.headers.get("origin")
-        if not principal or (origin is not None and origin not in _own_origins(request)):
+        if not principal or (origin is not None and origin not in own_origins(request)):
             raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
         body = await incoming.whole(MOST_FORM, _too_long)
         fields = _fields(body.decode("utf-8", "replace"), 5000, keep_blank=True)
@@ -413,7 +426,7 @@ class Studio:
         session, _, _ = await self._form(request, incoming)
         response = RedirectResponse("/studio", 303)
         if session is not None:
-            ended = await self._pool.run(lambda: self.sessions.end(session, secure=_secure(request)))
+            ended = await self._pool.run(lambda: self.sessions.end(session, secure=is_secure(request)))
             response.headers.append("set-cookie", ended)
         return response
 
@@ -443,16 +456,6 @@ def packed(request: Request, body: bytes, media_type: str, status: int = 200) ->
             gzip.compress(body, 5), status, {"content-encoding": "gzip", "vary": "accept-encoding, cookie"}, media_type
         )
     return Response(body, status, {"vary": "accept-encoding, cookie"}, media_type)
-
-
-def _own_origins(request: Request) -> tuple[str, str]:
-    """Returns this server's origin, and its origin behind a proxy that ends TLS."""
-    host = request.headers.get("host", "")
-    return f"http://{host}", f"https://{host}"
-
-
-def _secure(request: Request) -> bool:
-    return asgi.client_scheme(request.scope, dict(request.headers)) == "https"
 
 
 def _theme(request: Request) -> str:

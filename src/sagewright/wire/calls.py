@@ -8,13 +8,16 @@ from typing import Any
 
 from sagewright.engine.calls import OperationRequest
 from sagewright.model.aws.request_ids import new_request_id
-from sagewright.model.errors import NotImplementedYet
+from sagewright.model.errors import AwsError, NotImplementedYet
 from sagewright.services.access.authorizer import authorize, foresee
-from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.context import AuditedCall, Context, Platform, Principal, RequestOrigin
 from sagewright.services.registry import ServedOperation
 from sagewright.store.identity import find_key
 from sagewright.wire.models import service_model
 from sagewright.wire.validation import validate
+
+SERVICE = "sagemaker.amazonaws.com"
+"""The service that calls for a role, such as for a step of a pipeline."""
 
 
 class Calls:
@@ -35,8 +38,27 @@ class Calls:
         request = copy.deepcopy(question.request)  # an operation may keep its request
         validate(service_model(question.service).operation_model(question.operation), request)
         context = self._context(question)
-        authorize(context, question.service, question.operation, request)
-        return entry.call(context, request)
+        trail = None if question.by_service else self._platform.audit
+        try:
+            authorize(context, question.service, question.operation, request)
+            result = entry.call(context, request)
+        except AwsError as error:
+            if trail is not None and error.status < 500 and trail.wants(entry.service, entry.name, error.code):
+                trail.record(self._audited(context, question, error=error), _invoker(question))
+            raise
+        if trail is not None and trail.wants(entry.service, entry.name):
+            trail.record(self._audited(context, question, result), _invoker(question))
+        return result
+
+    def _audited(
+        self,
+        context: Context,
+        question: OperationRequest,
+        result: dict[str, Any] | None = None,
+        error: AwsError | None = None,
+    ) -> AuditedCall:
+        model = service_model(question.service).operation_model(question.operation)
+        return AuditedCall(context, question.service, question.operation, question.request, model, result, error)
 
     def foresee(self, question: OperationRequest) -> str:
         """Returns the action that policies would refuse, "" if none is known to be; see services.access.authorizer."""
@@ -55,9 +77,15 @@ class Calls:
             base_url=question.base_url or self._url(),
             owner=question.owner,
             trusted=question.by_service,
+            origin=RequestOrigin(agent=question.agent or None),
         )
 
     def _session(self, question: OperationRequest) -> str | None:
         """Returns what limits the session that calls."""
         key = find_key(self._platform.store, question.access_key) if question.access_key else None
         return key.session if key else None
+
+
+def _invoker(question: OperationRequest) -> str:
+    """Returns the service that calls, "" for a person."""
+    return "" if question.agent or question.access_key else SERVICE

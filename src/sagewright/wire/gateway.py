@@ -38,6 +38,7 @@ from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
 from sagewright.wire.protocols.table import protocols
 from sagewright.wire.queryforms import form_model
+from sagewright.wire.recording import RequestRecorder
 from sagewright.wire.s3.cross_origin import CrossOrigin
 from sagewright.wire.s3.form import PostedForm, read_form
 from sagewright.wire.s3.form_policy import check_policy
@@ -140,6 +141,7 @@ class Gateway:
         self._platform, self._entries, self._authenticator = platform, entries, authenticator
         edge = edge or Edge()
         self._limits, self._sealer = edge.limits, edge.sealer
+        self._recorder = RequestRecorder(platform.audit, self.context_of)
         self._s3_router = S3Router()
         self._patience = AnswerPatience(PROLOGUE.encode(), "application/xml")
         self._forwarder = forwarder
@@ -304,8 +306,7 @@ class Gateway:
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answers a request whose body is available; never raises."""
-        exchange = Exchange(request)
-        return self._enter(exchange) or self._finish(exchange)
+        return self._enter(exchange := Exchange(request)) or self._finish(exchange)
 
     def _run(self, exchange: Exchange, steps: list[Step]) -> HttpResponse:
         response = self._attempt(exchange, steps)
@@ -321,18 +322,16 @@ class Gateway:
                 raise
             response = busy(self._protocol(exchange), exchange.id)
         except (AwsError, MemoryError) as error:
+            self._recorder.failed(exchange, error)
             response = self._error(exchange, error)
         except Exception:
             log.exception("request %s failed", exchange.id)
             response = self._error(
                 exchange, InternalFailure("The request processing has failed; see the server's log.")
             )
-        if response is None:
-            return None
-        if exchange.s3 and self._cross_origin:
+        if response is not None and exchange.s3 and self._cross_origin:
             response.headers += self._cross_origin.headers(exchange.first, exchange.s3.bucket)
-        _log(exchange, response)
-        return response
+        return _logged(exchange, response)
 
     def _go(self, exchange: Exchange, steps: list[Step]) -> HttpResponse | None:
         if exchange.request.method == "OPTIONS":
@@ -394,7 +393,7 @@ class Gateway:
         if exchange.key is None:
             raise refusal("s3", "missing")
         authorize_elsewhere(
-            self._context(exchange, "s3"), exchange.s3.operation, asked_elsewhere(exchange.request, exchange.s3)
+            self.context_of(exchange, "s3"), exchange.s3.operation, asked_elsewhere(exchange.request, exchange.s3)
         )
         exchange.response = self._forwarder.answer(exchange.request, exchange.s3)
         if exchange.form:
@@ -434,13 +433,14 @@ class Gateway:
 
     def _call(self, exchange: Exchange) -> None:
         assert exchange.entry
-        context = self._context(exchange, exchange.entry.service)
+        context = self.context_of(exchange, exchange.entry.service)
         authorize(context, exchange.entry.service, exchange.entry.name, exchange.parameters)
         exchange.result = shortage.call(exchange.entry, context, exchange.parameters, exchange.key)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
+        self._recorder.succeeded(exchange, context)
 
-    def _context(self, exchange: Exchange, service: str) -> Context:
+    def context_of(self, exchange: Exchange, service: str) -> Context:
         key = exchange.key
         return Context(
             request_id=exchange.id,
@@ -494,7 +494,8 @@ def _puts_object(request: HttpRequest) -> bool:
     return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
 
 
-def _log(exchange: Exchange, response: HttpResponse) -> None:
-    if log.isEnabledFor(logging.DEBUG):
+def _logged(exchange: Exchange, response: HttpResponse | None) -> HttpResponse | None:
+    if response is not None and log.isEnabledFor(logging.DEBUG):
         name = exchange.operation.name if exchange.operation else exchange.request.path
         log.debug("%s %s %s", exchange.id, name, response.status)
+    return response

@@ -15,6 +15,7 @@ SERVICES: dict[str, str] = {
     "sqs": "AmazonSQS",
     "application-autoscaling": "AnyScaleFrontendService",
     "kms": "TrentService",
+    "cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
     "sns": "",
     "sts": "",
     "iam": "",

@@ -115,6 +115,7 @@ class Sealer:
 
 
 _WORDS = {
+    "cloudtrail": ("InvalidNextTokenException", "The NextToken is not one of this lookup."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
     "ecr": ("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint."),
     "cloudwatch": ("InvalidNextToken", "NextToken is invalid."),

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sagewright.services.aws import kms_keys
+from sagewright.store.database import Database
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -280,7 +283,11 @@ def test_policies_and_tags(kms: Any, key: str) -> None:
 def test_the_material_is_told_by_nothing(server: RunningServer, kms: Any, key: str) -> None:
     with sqlite3.connect(server.data / "store.sqlite") as store:
         (document,) = store.execute("SELECT document FROM resources WHERE name = ?", (key,)).fetchone()
-    material = base64.b64decode(json.loads(document)["Materials"][0]["Material"])
+    (sealed,) = json.loads(document)["Materials"]
+    database = Database(f"sqlite:///{server.data / 'store.sqlite'}")
+    material = kms_keys.opened(database, key, sealed)
+    database.close()
+    assert base64.b64encode(material).decode() not in document
     assert len(material) == 32
     bodies: list[bytes] = []
     kms.meta.events.register("after-call", lambda http_response, **_: bodies.append(http_response.content))

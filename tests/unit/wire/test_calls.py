@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services import registry
-from sagewright.services.context import Platform
+from sagewright.services.context import AuditedCall, Platform
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.wire.calls import Calls
@@ -84,3 +85,40 @@ def test_the_request_stays_the_callers(platform: Platform) -> None:
     request = {**JOB, "AppSpecification": dict(JOB["AppSpecification"])}
     ask(platform, "CreateProcessingJob", request)
     assert request == JOB
+
+
+class KeptCalls:
+    """An audit trail that keeps calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str | None, str, str]] = []
+
+    def wants(self, _service: str, operation: str, _error_code: str = "") -> bool:
+        return not operation.startswith("Describe")
+
+    def record(self, call: AuditedCall, invoked_by: str = "") -> None:
+        self.calls.append(
+            (call.operation, call.context.origin.agent, invoked_by, call.error.code if call.error else "")
+        )
+
+    def collect(self) -> None:
+        raise NotImplementedError
+
+    def prune(self, now_ms: int) -> int:
+        raise NotImplementedError
+
+
+def test_the_audit_trail_tells_people_from_services(platform: Platform) -> None:
+    kept = KeptCalls()
+    call = Calls(replace(platform, audit=kept), registry.load())
+    delete = {"ModelName": "none"}
+    for more in ({"agent": "Sagewright Studio"}, {}, {"by_service": True}):
+        with pytest.raises(AwsError):
+            call(OperationRequest(ROLE, "sagemaker", "DeleteModel", delete, **cast("Any", more)))
+    call(OperationRequest(ROLE, "sagemaker", "CreateProcessingJob", JOB))
+    call(OperationRequest(ROLE, "sagemaker", "DescribeProcessingJob", {"ProcessingJobName": "asked"}))
+    assert kept.calls == [
+        ("DeleteModel", "Sagewright Studio", "", "ValidationException"),
+        ("DeleteModel", None, "sagemaker.amazonaws.com", "ValidationException"),
+        ("CreateProcessingJob", None, "sagemaker.amazonaws.com", ""),
+    ]

@@ -9,11 +9,13 @@ import typer
 
 from sagewright.cli.access.calls import Iam
 from sagewright.cli.access.handing import PersonalKey, check_folder, hand_over, target_of
+from sagewright.cli.access.master import rotate_master
 from sagewright.cli.options import FAILURE, DataOption, fail, settings_of
 from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
 from sagewright.model.aws.access_keys import AccessKey
 
-app = typer.Typer(no_args_is_help=True, help="Access keys of users.")
+app = typer.Typer(no_args_is_help=True, help="Access keys of users, and the master key of the store.")
+app.command("rotate-master")(rotate_master)
 ADMIN = "admin"
 OfUser = Annotated[str, typer.Argument(help="The user's name.", metavar="USER")]
 ToOption = Annotated[Path | None, typer.Option("--to", help="Write a folder with the server's URL and the key.")]

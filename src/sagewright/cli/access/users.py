@@ -121,6 +121,18 @@ def grant(name: UserName, policy: PolicyOption = None, data: DataOption = None) 
         _grant(iam, name, one, document)
 
 
+@app.command("sign-in")
+def sign_in(
+    name: UserName,
+    data: DataOption = None,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="Time within which it works.")] = 60,
+) -> None:
+    """Print a URL that signs a user in to Studio once, for one who has no key. The session lasts at most 12 hours."""
+    from sagewright.cli.server.studio import signed_in_as
+
+    typer.echo(signed_in_as(settings_of(data=data), name, minutes))
+
+
 @app.command()
 def delete(name: UserName, data: DataOption = None) -> None:
     """Delete a user with its keys, sessions and policies. What the user made stays."""

@@ -30,14 +30,20 @@ def backup(
     keep: Annotated[
         int | None, typer.Option("--keep", min=1, help="Then remove all but the newest N backups.", metavar="N")
     ] = None,
+    without_master_key: Annotated[
+        bool,
+        typer.Option(
+            "--without-master-key", help="Leave out the keys that open the store's secrets; keep them elsewhere."
+        ),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the backups of the folder.")] = False,
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
     """Back up a data directory, while its server runs or not: rows, objects, images, homes of notebooks, keys.
 
-    Bytes that an earlier backup in the folder has are not copied again. The folder holds secrets: keep it as safe as the data
-    directory.
+    Bytes that an earlier backup in the folder has are not copied again. The folder holds the master key that opens the secrets in
+    the store, unless it is left out or kept outside the data directory: keep it as safe as the data directory.
     """
     from sagewright.backups.repository import BackupFailed, BackupRepository
     from sagewright.backups.taking import take_backup
@@ -52,11 +58,12 @@ def backup(
                 OutputColumn("taken", lambda one: str(one["at"])),
                 OutputColumn("objects", lambda one: str(len(one["blobs"]))),
                 OutputColumn("size", lambda one: gigabytes(sum(one["blobs"].values()))),
+                OutputColumn("master key", lambda one: "in it" if one["with_keys"] else "not in it"),
                 OutputColumn("version", lambda one: str(one["version"])),
             )
             print_rows(rows, columns, chosen(output, json))
             return
-        name, manifest = take_backup(settings_of(data=data), repository)
+        name, manifest = take_backup(settings_of(data=data), repository, with_keys=not without_master_key)
         removed = repository.keep(keep) if keep else []
     except (BackupFailed, OSError) as error:
         fail(str(error), FAILURE)
@@ -66,6 +73,8 @@ def backup(
         write(
             f"{name}: {len(manifest.blobs)} large objects ({gigabytes(manifest.size)}), {len(manifest.layers)} layers"
         )
+        if manifest.master_keys and not manifest.with_keys:
+            write(f"The master key {' or '.join(manifest.master_keys)} is not in it: keep a copy elsewhere.")
     if manifest.missing:
         fail(
             f"{len(manifest.missing)} objects had lost their bytes before: sagewright objects scrub names them.",
@@ -85,7 +94,7 @@ def restore(
 ) -> None:
     """Restore a backup into a new data directory. Jobs that ran when it was taken are lost, and retried or failed."""
     from sagewright.backups.repository import BackupFailed, BackupRepository
-    from sagewright.backups.restoring import restore_backup
+    from sagewright.backups.restoring import missing_master_key, restore_backup
 
     settings = settings_of(data=data, database=database)
     try:
@@ -93,4 +102,6 @@ def restore(
     except (BackupFailed, OSError) as error:
         fail(str(error), FAILURE)
     write(f"{settings.data} holds {name}, taken at {manifest.at}.")
+    if sentence := missing_master_key(settings, manifest):
+        write(sentence)
     print(f"Start it: sagewright up --data {settings.data}", file=sys.stderr)  # noqa: T201

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
+import orjson
+
 from sagewright.engine.events.targets import TargetMessage, Undeliverable
 from sagewright.model import addresses
 from sagewright.model.members import TypedDocument, member
@@ -45,6 +47,14 @@ class Hook:
     body: bytes
 
 
+@dataclass(frozen=True)
+class HookAuth:
+    """Type of a connection, and its AuthParameters with their secrets."""
+
+    type: str
+    parameters: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApiDestination(TypedDocument):
     """`connection`: ARN of its connection; `url`: with an asterisk for each path parameter."""
@@ -56,10 +66,26 @@ class ApiDestination(TypedDocument):
 
 @dataclass(frozen=True, kw_only=True)
 class HookConnection(TypedDocument):
-    """`auth`: AuthParameters, with the secrets."""
+    """`sealed`: AuthParameters, which hold secrets, as sealed JSON; see `opened_auth`."""
 
     type: str = member("AuthorizationType")
-    auth: dict[str, Any] = member("AuthParameters")
+    sealed: str = member("SealedAuthParameters")
+
+
+def sealed_auth(store: Database, connection: Resource | ResourceScope, name: str, auth: dict[str, Any]) -> str:
+    """Seals the AuthParameters of a connection."""
+    return store.secrets.seal(orjson.dumps(auth).decode(), _secret_of(connection, name))
+
+
+def opened_auth(store: Database, connection: Resource) -> dict[str, Any]:
+    """Returns the AuthParameters with their secrets. Raises MasterKeyFault."""
+    sealed = HookConnection.read(connection.document).sealed
+    opened: dict[str, Any] = orjson.loads(store.secrets.open(sealed, _secret_of(connection, connection.name)))
+    return opened
+
+
+def _secret_of(connection: Resource | ResourceScope, name: str) -> str:
+    return f"{CONNECTION}/{connection.account}/{connection.region}/{name}"
 
 
 def resource_arn(kind: str, resource: Resource) -> str:
@@ -86,7 +112,8 @@ class Hooks:
         destination = self._find(DESTINATION, message.arn, destination_arn)
         target = ApiDestination.read(destination.document)
         connection = self._find(CONNECTION, target.connection, connection_arn)
-        status = self._status(_hook(message, target, HookConnection.read(connection.document)))
+        auth = HookAuth(HookConnection.read(connection.document).type, opened_auth(self._store, connection))
+        status = self._status(_hook(message, target, auth))
         if not 200 <= status < 300:
             raise Undeliverable(f"it answered with the status {status}", again=status >= 500 or status in RETRIED)
 
@@ -160,10 +187,10 @@ def _exchange(plain: socket.socket, hook: Hook, host: str) -> int:
         connection.close()
 
 
-def _hook(message: TargetMessage, destination: ApiDestination, connection: HookConnection) -> Hook:
+def _hook(message: TargetMessage, destination: ApiDestination, auth: HookAuth) -> Hook:
     """Builds the request. Raises ValueError for an invalid URL, Undeliverable for an unsupported scheme."""
     own = message.target.get("HttpParameters") or {}
-    shared = connection.auth.get("InvocationHttpParameters") or {}
+    shared = auth.parameters.get("InvocationHttpParameters") or {}
     text = destination.url
     for value in own.get("PathParameterValues") or ():
         text = text.replace("*", quote(value, safe=""), 1)
@@ -180,15 +207,15 @@ def _hook(message: TargetMessage, destination: ApiDestination, connection: HookC
     }
     headers |= {one["Key"]: one["Value"] for one in shared.get("HeaderParameters") or ()}
     headers |= own.get("HeaderParameters") or {}
-    headers |= _signed(connection, body) | {"X-Sagewright-Event-Id": message.event["id"]}
+    headers |= _signed(auth, body) | {"X-Sagewright-Event-Id": message.event["id"]}
     return Hook(destination.method, url._replace(query=query), headers, body)
 
 
-def _signed(connection: HookConnection, body: bytes) -> dict[str, str]:
+def _signed(hook_auth: HookAuth, body: bytes) -> dict[str, str]:
     """Returns the connection's key, and an HMAC of the time and the body made with it: receivers that have the key can verify the
     sender."""
-    auth = connection.auth
-    if connection.type == "API_KEY":
+    auth = hook_auth.parameters
+    if hook_auth.type == "API_KEY":
         key = auth["ApiKeyAuthParameters"]["ApiKeyValue"]
         headers = {auth["ApiKeyAuthParameters"]["ApiKeyName"]: key}
     else:

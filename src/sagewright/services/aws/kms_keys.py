@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AccessDenied, AwsError
 from sagewright.services.context import Context
+from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
@@ -63,9 +64,22 @@ def absent(context: Context, key_id: str) -> AwsError:
     return not_found(f"Key '{arn_of(context, key_id)}' does not exist")
 
 
-def material_of(plain: bytes) -> dict[str, Any]:
-    """Returns new material in the form of a key's document; only `services.aws.kms` reads it."""
-    return {"Material": base64.b64encode(plain).decode(), "MaterialId": secrets.token_hex(32)}
+def material_of(store: Database, key_id: str, plain: bytes, material_id: str = "") -> dict[str, Any]:
+    """Returns new material, sealed, in the form of a key's document. `material_id`: a random one by default."""
+    named = material_id or secrets.token_hex(32)
+    sealed = store.secrets.seal(base64.b64encode(plain).decode(), secret_of(key_id, named))
+    return {"Material": sealed, "MaterialId": named}
+
+
+def opened(store: Database, key_id: str, material: dict[str, Any]) -> bytes:
+    """Returns the bytes of material. Raises MasterKeyFault."""
+    identity = secret_of(key_id, material["MaterialId"])
+    return base64.b64decode(store.secrets.open(material["Material"], identity))
+
+
+def secret_of(key_id: str, material_id: str) -> str:
+    """Returns the identity of sealed material."""
+    return f"{KIND}/{key_id}/{material_id}"
 
 
 def materials(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -159,12 +173,12 @@ def _made_by_aws(context: Context, name: str) -> Resource | None:
     """Returns the alias of a new key, or the one that another request has created meanwhile."""
     service = name.rpartition("/")[2]
     words = DESCRIPTIONS.get(service, f"Default key of {service}")
+    key_id = str(uuid.uuid4())
     described = {
         "Manager": "AWS",
         "Description": words,
-        "Materials": [material_of(secrets.token_bytes(MATERIAL_BYTES))],
+        "Materials": [material_of(context.store, key_id, secrets.token_bytes(MATERIAL_BYTES))],
     }
-    key_id = str(uuid.uuid4())
     key = New(key_id, described, arn_of(context, key_id), {}, status=ENABLED)
     alias = New(name, {"TargetKeyId": key_id}, arn_of(context, name), {})
     with contextlib.suppress(IntegrityError), context.store.write() as connection:

@@ -1,7 +1,9 @@
 """The tables, one module per group of nouns, on one MetaData."""
 
 from sagewright.store.schema import (
+    audit,
     clienttokens,
+    data_keys,
     ecr,
     events,
     identity,
@@ -22,7 +24,9 @@ from sagewright.store.schema import (
 from sagewright.store.schema.base import metadata
 
 __all__ = [
+    "audit",
     "clienttokens",
+    "data_keys",
     "ecr",
     "events",
     "identity",

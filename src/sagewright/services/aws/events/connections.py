@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.events.api_destinations import CONNECTION, DESTINATION, connection_arn
+from sagewright.engine.events.api_destinations import (
+    CONNECTION,
+    DESTINATION,
+    connection_arn,
+    opened_auth,
+    sealed_auth,
+)
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
@@ -20,7 +26,8 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 MOST_LISTED = 100
-KEPT: tuple[str, ...] = ("Description", "AuthorizationType", "AuthParameters")
+KEPT: tuple[str, ...] = ("Description", "AuthorizationType")
+SEALED = "SealedAuthParameters"
 STATE = "AUTHORIZED"
 MEMBERS = {
     "API_KEY": ("ApiKeyAuthParameters", ("ApiKeyName", "ApiKeyValue")),
@@ -83,7 +90,9 @@ def times(found: Resource) -> dict[str, Any]:
 @operation("events", "CreateConnection")
 def create_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
+    scope = ResourceScope(CONNECTION, context.account, context.region)
     document = {name: request[name] for name in KEPT if name in request}
+    document[SEALED] = sealed_auth(context.store, scope, request["Name"], request["AuthParameters"])
     return _new(make(context, CONNECTION, request["Name"], document))
 
 
@@ -91,7 +100,11 @@ def create_connection(context: Context, request: dict[str, Any]) -> dict[str, An
 def describe_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = find(context, CONNECTION, request["Name"], described=True)
     document = found.document
-    description = {"Name": found.name, "AuthParameters": _without_secrets(document["AuthParameters"]), **_head(found)}
+    description = {
+        "Name": found.name,
+        "AuthParameters": _without_secrets(opened_auth(context.store, found)),
+        **_head(found),
+    }
     return description | {name: document[name] for name in ("Description", "AuthorizationType") if name in document}
 
 
@@ -110,9 +123,11 @@ def list_connections(context: Context, request: dict[str, Any]) -> dict[str, Any
 def update_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = find(context, CONNECTION, request["Name"])
     changes = {name: request[name] for name in KEPT if name in request}
-    if "AuthParameters" in changes:
-        changes["AuthParameters"] = _merged(found.document["AuthParameters"], changes["AuthParameters"])
-    _check({"Name": found.name, **found.document, **changes})
+    auth = opened_auth(context.store, found)
+    if "AuthParameters" in request:
+        auth = _merged(auth, request["AuthParameters"])
+        changes[SEALED] = sealed_auth(context.store, found, found.name, auth)
+    _check({"Name": found.name, **found.document, **changes, "AuthParameters": auth})
     return _head(alter(context, found, changes))
 
 

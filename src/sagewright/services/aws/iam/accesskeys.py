@@ -42,14 +42,19 @@ def list_access_keys(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("iam", "UpdateAccessKey")
 def update_access_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    key = _require(context, request)
-    identity.set_key_status(context.store, key.id, KeyStatus(request["Status"]))
+    """Turns a key on or off. Sessions of its holder end when it is turned off."""
+    key, status = _require(context, request), KeyStatus(request["Status"])
+    identity.set_key_status(context.store, key.id, status)
+    if status is KeyStatus.INACTIVE:
+        identity.end_sessions(context.store, _holder(context, request)[1])
     return {}
 
 
 @operation("iam", "DeleteAccessKey")
 def delete_access_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Deletes a key. Sessions of its holder end."""
     identity.delete_key(context.store, _require(context, request).id)
+    identity.end_sessions(context.store, _holder(context, request)[1])
     return {}
 
 

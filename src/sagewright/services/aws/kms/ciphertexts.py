@@ -8,7 +8,6 @@ derives too ("AWS KMS cryptographic details"). The first version contained only 
 
 from __future__ import annotations
 
-import base64
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from sagewright.services.aws.kms_keys import materials
+from sagewright.services.aws.kms_keys import materials, opened
+from sagewright.store.database import Database
 from sagewright.store.resources.resources import Resource
 
 FIRST, VERSION = b"\x01", b"\x02"
@@ -70,17 +70,19 @@ class Ciphertext:
         return self.header[-NONCE_BYTES:]
 
 
-def seal(key: Resource, plaintext: bytes, context: EncryptionContext) -> bytes:
+def seal(store: Database, key: Resource, plaintext: bytes, context: EncryptionContext) -> bytes:
     material = materials(key.document)[-1]
     several = key.name.startswith(_SEVERAL)
     header = VERSION + (_SEVERAL_REGIONS if several else _ONE_REGION) + uuid.UUID(key.name.removeprefix(_SEVERAL)).bytes
     header += bytes.fromhex(material["MaterialId"]) + secrets.token_bytes(SALT_BYTES + NONCE_BYTES)
     new = Ciphertext(header, b"")
-    sealed: bytes = _cipher(material, new.salt).encrypt(new.nonce, plaintext, _authenticated(header, context))
+    sealed: bytes = _cipher(opened(store, key.name, material), new.salt).encrypt(
+        new.nonce, plaintext, _authenticated(header, context)
+    )
     return header + sealed
 
 
-def unseal(key: Resource, ciphertext: Ciphertext, context: EncryptionContext) -> tuple[bytes, str]:
+def unseal(store: Database, key: Resource, ciphertext: Ciphertext, context: EncryptionContext) -> tuple[bytes, str]:
     """Returns the plaintext, and the id of the material that encrypted it. Raises Unreadable."""
     from cryptography.exceptions import InvalidTag
 
@@ -90,21 +92,20 @@ def unseal(key: Resource, ciphertext: Ciphertext, context: EncryptionContext) ->
         raise Unreadable
     authenticated = _authenticated(ciphertext.header, context)
     try:
-        plaintext: bytes = _cipher(material, ciphertext.salt).decrypt(
-            ciphertext.nonce, ciphertext.sealed, authenticated
-        )
+        cipher = _cipher(opened(store, key.name, material), ciphertext.salt)
+        plaintext: bytes = cipher.decrypt(ciphertext.nonce, ciphertext.sealed, authenticated)
     except InvalidTag:
         raise Unreadable from None
     return plaintext, material["MaterialId"]
 
 
-def _cipher(material: dict[str, Any], salt: bytes) -> Any:
+def _cipher(plain: bytes, salt: bytes) -> Any:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     derive = HKDF(SHA256(), length=32, salt=salt, info=b"sagewright kms 1")
-    return AESGCM(derive.derive(base64.b64decode(material["Material"])))
+    return AESGCM(derive.derive(plain))
 
 
 def _authenticated(header: bytes, context: EncryptionContext) -> bytes:

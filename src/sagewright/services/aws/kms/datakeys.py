@@ -16,6 +16,7 @@ from sagewright.services.aws.kms.using import check_algorithm, check_request, ch
 from sagewright.services.aws.kms_keys import arn_of, materials
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.store.database import Database
 from sagewright.store.resources.resources import Resource
 
 DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
@@ -58,7 +59,7 @@ def _data_key(context: Context, request: dict[str, Any], name: str) -> tuple[byt
         raise ValidationException("Please specify either number of bytes or key spec.")
     key = _key_for(context, request, name)
     plaintext = secrets.token_bytes(request.get("NumberOfBytes") or DATA_KEY_BYTES[request["KeySpec"]])
-    return plaintext, {"CiphertextBlob": _sealed(key, plaintext, request), **_named(context, key)}
+    return plaintext, {"CiphertextBlob": _sealed(context.store, key, plaintext, request), **_named(context, key)}
 
 
 def _pair(context: Context, request: dict[str, Any], name: str) -> tuple[bytes, dict[str, Any]]:
@@ -66,7 +67,7 @@ def _pair(context: Context, request: dict[str, Any], name: str) -> tuple[bytes, 
     if spec not in PAIRS:
         raise AwsError("UnsupportedOperationException", f"Sagewright serves no key pairs of the spec {spec}.")
     private = material.generate(spec)
-    described = {"PrivateKeyCiphertextBlob": _sealed(key, private, request), "KeyPairSpec": spec}
+    described = {"PrivateKeyCiphertextBlob": _sealed(context.store, key, private, request), "KeyPairSpec": spec}
     return private, described | {"PublicKey": material.public_bytes(material.load(private)), **_named(context, key)}
 
 
@@ -78,8 +79,8 @@ def _key_for(context: Context, request: dict[str, Any], name: str) -> Resource:
     return key
 
 
-def _sealed(key: Resource, plaintext: bytes, request: dict[str, Any]) -> bytes:
-    return seal(key, plaintext, request.get("EncryptionContext") or {})
+def _sealed(store: Database, key: Resource, plaintext: bytes, request: dict[str, Any]) -> bytes:
+    return seal(store, key, plaintext, request.get("EncryptionContext") or {})
 
 
 def _named(context: Context, key: Resource) -> dict[str, str]:

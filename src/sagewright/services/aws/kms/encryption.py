@@ -51,7 +51,7 @@ def encrypt(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     members = _Members("Encrypt")
     key, algorithm = _key_for(context, request, members)
     check_request(context, request)
-    blob = _encrypted(key, algorithm, request["Plaintext"], request.get("EncryptionContext"))
+    blob = _encrypted(context, (key, algorithm), request["Plaintext"], request.get("EncryptionContext"))
     return {"CiphertextBlob": blob, "KeyId": arn_of(context, key.name), "EncryptionAlgorithm": algorithm}
 
 
@@ -70,7 +70,7 @@ def re_encrypt(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_request(context, request)
     new = materials(key.document)[-1]["MaterialId"] if is_symmetric(key) else None
     return {
-        "CiphertextBlob": _encrypted(key, algorithm, opened.plaintext, request.get(_TO.context)),
+        "CiphertextBlob": _encrypted(context, (key, algorithm), opened.plaintext, request.get(_TO.context)),
         "SourceKeyId": arn_of(context, opened.key.name),
         "KeyId": arn_of(context, key.name),
         _FROM.algorithm: opened.algorithm,
@@ -95,10 +95,14 @@ def _key_for(context: Context, request: dict[str, Any], members: _Members) -> tu
     return key, algorithm
 
 
-def _encrypted(key: Resource, algorithm: str, plaintext: bytes, context: dict[str, str] | None) -> bytes:
+def _encrypted(
+    context: Context, how: tuple[Resource, str], plaintext: bytes, authenticated: dict[str, str] | None
+) -> bytes:
+    """`how`: key and algorithm; `authenticated`: the request's encryption context."""
+    key, algorithm = how
     if algorithm == SYMMETRIC:
-        return seal(key, plaintext, context or {})
-    pair = material.private_key(key)
+        return seal(context.store, key, plaintext, authenticated or {})
+    pair = material.private_key(context.store, key)
     most = pair.key_size // 8 - 2 * _OAEP_DIGEST_BYTES[algorithm] - 2
     if len(plaintext) > most:
         message = f"Algorithm {algorithm} and key spec {spec_of(key)} cannot encrypt data larger than {most} bytes."
@@ -119,7 +123,9 @@ def _decrypted(context: Context, request: dict[str, Any], members: _Members) -> 
         if members.key not in request:
             raise ValidationException(f"{members.key} is required for the algorithm {algorithm}.")
         key, _ = _key_for(context, request, members)
-        plaintext: bytes = material.private_key(key).decrypt(request["CiphertextBlob"], material.oaep(algorithm))
+        plaintext: bytes = material.private_key(context.store, key).decrypt(
+            request["CiphertextBlob"], material.oaep(algorithm)
+        )
     except (Unreadable, ValueError):
         raise AwsError("InvalidCiphertextException", "") from None
     return _Opened(key, algorithm, plaintext, None)
@@ -137,7 +143,7 @@ def _unsealed(context: Context, request: dict[str, Any], members: _Members) -> _
     if key.name != ciphertext.key_id:
         raise _wrong_key()
     check_state(context, key)
-    plaintext, material_id = unseal(key, ciphertext, request.get(members.context) or {})
+    plaintext, material_id = unseal(context.store, key, ciphertext, request.get(members.context) or {})
     return _Opened(key, SYMMETRIC, plaintext, material_id)
 
 

@@ -21,6 +21,7 @@ from sagewright.services.aws.kms.specs import AGREE, ENCRYPT, MAC, PAIRS, SIGN, 
 from sagewright.services.aws.kms_keys import DISABLED, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
@@ -58,10 +59,12 @@ def create_grant(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     document = {name: request[name] for name in _KEPT if name in request}
     found = _same(resources.children(context.store, key.id), document)
     if found is None:
-        secret = base64.b64encode(secrets.token_bytes(_RANDOM_BYTES)).decode()
-        new = New(secrets.token_hex(_ID_BYTES), document | {"Secret": secret}, "", {}, parent=key.id)
+        grant_id = secrets.token_hex(_ID_BYTES)
+        plain = base64.b64encode(secrets.token_bytes(_RANDOM_BYTES)).decode()
+        sealed = context.store.secrets.seal(plain, secret_of(grant_id))
+        new = New(grant_id, document | {"Secret": sealed}, "", {}, parent=key.id)
         found = resources.create(context.store, _place_of(context), new)
-    return {"GrantToken": _token(found), "GrantId": found.name}
+    return {"GrantToken": _token(context.store, found), "GrantId": found.name}
 
 
 @operation("kms", "ListGrants")
@@ -117,19 +120,26 @@ def require_token(context: Context, token: str) -> Resource:
     except (binascii.Error, ValueError):
         decoded = b""
     grant = resources.find(context.store, _place_of(context), decoded[:_ID_BYTES].hex())
-    if grant is None or not hmac.compare_digest(_signed(grant, decoded[: _ID_BYTES + _RANDOM_BYTES]), decoded):
+    if grant is None or not hmac.compare_digest(
+        _signed(context.store, grant, decoded[: _ID_BYTES + _RANDOM_BYTES]), decoded
+    ):
         raise AwsError("InvalidGrantTokenException", "The grant token is not one of a grant that is there.")
     return grant
 
 
-def _token(grant: Resource) -> str:
-    return base64.urlsafe_b64encode(
-        _signed(grant, bytes.fromhex(grant.name) + secrets.token_bytes(_RANDOM_BYTES))
-    ).decode()
+def secret_of(grant_id: str) -> str:
+    """Returns the identity of a grant's sealed secret."""
+    return f"{KIND}/{grant_id}"
 
 
-def _signed(grant: Resource, text: bytes) -> bytes:
-    return text + hmac.digest(base64.b64decode(grant.document["Secret"]), text, hashlib.sha256)
+def _token(store: Database, grant: Resource) -> str:
+    text = bytes.fromhex(grant.name) + secrets.token_bytes(_RANDOM_BYTES)
+    return base64.urlsafe_b64encode(_signed(store, grant, text)).decode()
+
+
+def _signed(store: Database, grant: Resource, text: bytes) -> bytes:
+    secret = base64.b64decode(store.secrets.open(grant.document["Secret"], secret_of(grant.name)))
+    return text + hmac.digest(secret, text, hashlib.sha256)
 
 
 def _place_of(context: Context) -> ResourceScope:

@@ -23,6 +23,7 @@ from sagewright.services.aws.kms_keys import (
     absent,
     arn_of,
     as_of_now,
+    material_of,
     materials,
     refuse_pending,
     require_own,
@@ -50,8 +51,9 @@ def get_parameters_for_import(context: Context, request: dict[str, Any]) -> dict
             "UnsupportedOperationException", f"Sagewright serves no wrapping by {algorithm} under {wrapping}."
         )
     private, until = material.generate(wrapping), now_ms() + DAY_MS
-    document = {"Private": base64.b64encode(private).decode(), "Algorithm": algorithm, "ValidToMs": until}
     token = secrets.token_bytes(_AES_BYTES)
+    sealed = context.store.secrets.seal(base64.b64encode(private).decode(), secret_of(token.hex()))
+    document = {"Private": sealed, "Algorithm": algorithm, "ValidToMs": until}
     resources.create(context.store, _place_of(context), New(token.hex(), document, "", {}, parent=key.id))
     return {
         "KeyId": arn_of(context, key.name),
@@ -114,6 +116,11 @@ class _Import:
     request: dict[str, Any]
 
 
+def secret_of(token: str) -> str:
+    """Returns the identity of a sealed private key."""
+    return f"{KIND}/{token}"
+
+
 def _place_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
@@ -138,7 +145,7 @@ def _new(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, 
         material.check(spec_of(key), plain)
     except material.WrongMaterial as error:
         raise AwsError("IncorrectKeyMaterialException", str(error)) from None
-    new: dict[str, Any] = {"Material": base64.b64encode(plain).decode(), "MaterialId": material.import_id(key, plain)}
+    new = material_of(context.store, key.name, plain, material.import_id(key, plain))
     new |= {} if valid_to_ms is None else {"ValidToMs": valid_to_ms}
     return new | ({"Description": request["KeyMaterialDescription"]} if "KeyMaterialDescription" in request else {})
 
@@ -165,7 +172,8 @@ def _unwrapped(context: Context, key: Resource, request: dict[str, Any]) -> byte
         raise AwsError("InvalidImportTokenException", "The import token is not one of this key.")
     if found.document["ValidToMs"] <= now_ms():
         raise AwsError("ExpiredImportTokenException", "The import token has expired.")
-    pair = material.load(base64.b64decode(found.document["Private"]))
+    private = context.store.secrets.open(found.document["Private"], secret_of(found.name))
+    pair = material.load(base64.b64decode(private))
     return _decrypted(pair, found.document["Algorithm"], request["EncryptedKeyMaterial"])
 
 

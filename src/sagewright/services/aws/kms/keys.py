@@ -58,8 +58,8 @@ def create_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         policies.check(policy)
         document["Policy"] = policy
     imported = requested["Origin"] == "EXTERNAL"
-    document["Materials"] = [] if imported else [material_of(generate(requested["Spec"]))]
     key_id = f"mrk-{uuid.uuid4().hex}" if request.get("MultiRegion") else str(uuid.uuid4())
+    document["Materials"] = [] if imported else [material_of(context.store, key_id, generate(requested["Spec"]))]
     status = PENDING_IMPORT if imported else ENABLED
     new = New(key_id, document, arn_of(context, key_id), pairs, status=status, principal=context.principal.arn)
     return {"KeyMetadata": metadata(context, resources.create(context.store, scope_of(context), new))}

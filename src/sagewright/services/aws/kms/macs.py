@@ -38,4 +38,4 @@ def _made(context: Context, request: dict[str, Any], name: str) -> tuple[dict[st
     check_request(context, request)
     digest = "sha" + algorithm.removeprefix("HMAC_SHA_")
     described = {"KeyId": arn_of(context, key.name), "MacAlgorithm": algorithm}
-    return described, hmac.digest(material.current(key), request["Message"], digest)
+    return described, hmac.digest(material.current(context.store, key), request["Message"], digest)

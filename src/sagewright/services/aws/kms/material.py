@@ -6,7 +6,6 @@ and "Importing key material" (AWS KMS developer guide).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from functools import lru_cache
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sagewright.model.clock import to_datetime
 from sagewright.services.aws.kms.specs import PAIRS, SYMMETRIC
-from sagewright.services.aws.kms_keys import MATERIAL_BYTES, materials
+from sagewright.services.aws.kms_keys import MATERIAL_BYTES, materials, opened
+from sagewright.store.database import Database
 from sagewright.store.resources.resources import Resource
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def import_id(key: Resource, plain: bytes) -> str:
     return hashlib.sha256(key.name.encode() + b"\0" + plain).hexdigest()
 
 
-def current(key: Resource) -> bytes:
+def current(store: Database, key: Resource) -> bytes:
     """Returns the material for encrypting, signing and so on."""
-    return base64.b64decode(materials(key.document)[-1]["Material"])
+    return opened(store, key.name, materials(key.document)[-1])
 
 
 def expiration(material: dict[str, Any]) -> dict[str, Any]:
@@ -89,9 +89,9 @@ def expiration(material: dict[str, Any]) -> dict[str, Any]:
     return {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": to_datetime(material["ValidToMs"])}
 
 
-def private_key(key: Resource) -> Any:
+def private_key(store: Database, key: Resource) -> Any:
     """Returns the private key of an asymmetric key."""
-    return _loaded(materials(key.document)[-1]["Material"])
+    return _loaded(current(store, key))
 
 
 def public_bytes(pair: Any) -> bytes:
@@ -110,8 +110,8 @@ def load(plain: bytes) -> Any:
 
 
 @lru_cache(maxsize=128)
-def _loaded(material: str) -> Any:
-    return load(base64.b64decode(material))
+def _loaded(plain: bytes) -> Any:
+    return load(plain)
 
 
 def _encoded(pair: Any) -> bytes:

@@ -91,7 +91,7 @@ def rotate_key_on_demand(context: Context, request: dict[str, Any]) -> dict[str,
             raise AwsError("LimitExceededException", f"{message} performed for this key: {arn}")
         new = key.document.get("Pending")
         if origin_of(key) == "AWS_KMS":
-            new = material_of(generate(SYMMETRIC))
+            new = material_of(context.store, key.name, generate(SYMMETRIC))
         elif new is None:
             message = f"No available key material pending rotation for the key: {arn}."
             raise AwsError("KMSInvalidStateException", message)
@@ -123,7 +123,7 @@ def rotate_due(store: Database) -> None:
         due = next_ms(key)
         if key.status != ENABLED or due is None or due > now_ms():
             return None
-        new = _with(key, material_of(generate(SYMMETRIC)), "AUTOMATIC")
+        new = _with(key, material_of(store, key.name, generate(SYMMETRIC)), "AUTOMATIC")
         if rotation := key.document.get("Rotation"):
             following = rotation | {"NextMs": now_ms() + rotation["PeriodDays"] * DAY_MS}
             return replace(new, document=new.document | {"Rotation": following})

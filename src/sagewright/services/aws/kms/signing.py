@@ -46,7 +46,7 @@ def get_public_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_request(context, request)
     return {
         "KeyId": arn_of(context, key.name),
-        "PublicKey": material.public_bytes(material.private_key(key)),
+        "PublicKey": material.public_bytes(material.private_key(context.store, key)),
         "CustomerMasterKeySpec": spec_of(key),
         "KeySpec": spec_of(key),
         "KeyUsage": usage_of(key),
@@ -65,7 +65,7 @@ def derive_shared_secret(context: Context, request: dict[str, Any]) -> dict[str,
     check_request(context, request)
     return {
         "KeyId": arn_of(context, key.name),
-        "SharedSecret": material.private_key(key).exchange(ec.ECDH(), other),
+        "SharedSecret": material.private_key(context.store, key).exchange(ec.ECDH(), other),
         "KeyAgreementAlgorithm": request["KeyAgreementAlgorithm"],
         "KeyOrigin": origin_of(key),
     }
@@ -94,7 +94,7 @@ def _requested(
     check_algorithm(key, algorithm)
     how = _how(algorithm, request)
     check_request(context, request)
-    return key, material.private_key(key), (request["Message"], how)
+    return key, material.private_key(context.store, key), (request["Message"], how)
 
 
 def _how(algorithm: str, request: dict[str, Any]) -> tuple[Any, ...]:

@@ -34,7 +34,7 @@ def signed(store: Database, scope: tuple[str, str], notification: dict[str, str]
     text = "".join(f"{name}\n{notification[name]}\n" for name in _SIGNED if name in notification)
     return {
         "SignatureVersion": version,
-        "Signature": base64.b64encode(_signature(signer.document["Key"], text.encode(), version)).decode(),
+        "Signature": base64.b64encode(_signature(_pem(store, signer), text.encode(), version)).decode(),
         "SigningCertURL": f"{PATH}/{_file_of(signer)}",
     }
 
@@ -43,6 +43,15 @@ def certificate(store: Database, scope: tuple[str, str], name: str) -> bytes | N
     """Returns the certificate with that file name in PEM, or None."""
     found = resources.find(store, ResourceScope(KIND, *scope), _NAME)
     return str(found.document["Certificate"]).encode() if found and name == _file_of(found) else None
+
+
+def secret_of(account: str, region: str) -> str:
+    """Returns the identity of a sealed key."""
+    return f"{KIND}/{account}/{region}"
+
+
+def _pem(store: Database, signer: Resource) -> str:
+    return store.secrets.open(signer.document["Key"], secret_of(signer.account, signer.region))
 
 
 def _file_of(signer: Resource) -> str:
@@ -56,7 +65,9 @@ def _signer(store: Database, scope: tuple[str, str]) -> Resource:
     if found is not None:
         return found
     try:
-        return resources.create(store, where, New(_NAME, _new_document(), "", {}))
+        new = _new_document()
+        sealed = new | {"Key": store.secrets.seal(new["Key"], secret_of(*scope))}
+        return resources.create(store, where, New(_NAME, sealed, "", {}))
     except ResourceNameTaken:  # another server was first
         found = resources.find(store, where, _NAME)
         assert found is not None, "a signer is never deleted"

@@ -15,7 +15,7 @@ from sagewright.model.notebooks.grants import Grant, one_time_token
 from sagewright.model.notebooks.origins import OPEN, TOKEN, NotebookHosts
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.studio.sign_in.notebook_routes import label_of_route
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store import identity
 
 LAB, SERVER, CODE, CANVAS = "JupyterLab", "JupyterServer", "CodeEditor", "Canvas"

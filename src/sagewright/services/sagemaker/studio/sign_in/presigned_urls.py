@@ -26,9 +26,9 @@ from sagewright.services.sagemaker.studio.sign_in.notebook_urls import (
     read_landing,
     refuse_jobs,
 )
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.services.sagemaker.studio.spaces import require_space
 from sagewright.services.sagemaker.studio.user_profiles import require_profile
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store.resources.resources import Resource
 
 STUDIO = "studio::"

@@ -20,7 +20,7 @@ from sagewright.services.sagemaker.studio.sign_in.presigned_urls import (
     create_presigned_domain_url,
     create_presigned_notebook_instance_url,
 )
-from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
+from sagewright.services.session_keys import StoredKeys
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey

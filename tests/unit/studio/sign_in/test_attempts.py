@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.studio.attempts import MOST_ADDRESSES, MOST_ATTEMPTS, SignInAttempts
+from sagewright.studio.sign_in.attempts import MOST_ADDRESSES, MOST_ATTEMPTS, SignInAttempts
 
 
 def test_an_address_that_guesses_locks_out_itself_alone() -> None:

@@ -1,0 +1,71 @@
+"""The audit trail: who did what when, and what was denied."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sagewright.studio import tables
+from sagewright.studio.tables import Chip, Choice, EmptyState, Listing, Row, TableColumn
+from sagewright.studio.visit import Visit, page
+
+START = EmptyState("Nothing was recorded", "sagewright audit --since 7d   # the setting audit says what is recorded")
+BY = {
+    "resource": ("ResourceName", "Resource"),
+    "user": ("Username", "User"),
+    "event": ("EventName", "Event"),
+    "reads": ("ReadOnly", "Kind"),
+}
+"""Attributes of a lookup, by parameters of the address. CloudTrail takes one: the others choose among its rows."""
+READS = (("", "Reads and writes"), ("false", "Writes"), ("true", "Reads"))
+
+
+@page("/audit", "list.html", "audit")
+def audit(visit: Visit) -> Listing:
+    query = {name: visit.query.get("q" if name == "resource" else name, "") for name in BY}
+    wanted = [{"AttributeKey": BY[name][0], "AttributeValue": value} for name, value in query.items() if value]
+    found = visit.client.call(
+        "cloudtrail", "LookupEvents", LookupAttributes=wanted[:1] or None, NextToken=visit.query.get("after")
+    )
+    columns = (
+        TableColumn("Event", "name"),
+        TableColumn("User", "text"),
+        TableColumn("Resource", "mono", "", 1),
+        TableColumn("Address", "mono", "", 2),
+        TableColumn("Error", "text", "", 1),
+        TableColumn("Time", "time"),
+    )
+    chips = tuple(Chip(BY[one][1], query[one], visit.link(**{one: None})) for one in ("user", "event") if query[one])
+    token = found.get("NextToken")
+    return Listing(
+        "Audit",
+        columns,
+        tuple(_row(visit, one) for one in found["Events"] if _has(one, wanted[1:])),
+        START,
+        crumb="Data and tools",
+        choices=(Choice("reads", "Kind", READS, query["reads"]),),
+        chips=chips,
+        more=visit.link(after=token) if token else "",
+        hint="Resource…",
+        q=query["resource"],
+    )
+
+
+def _has(event: dict[str, Any], attributes: list[dict[str, str]]) -> bool:
+    return all(event.get(one["AttributeKey"]) == one["AttributeValue"] for one in attributes)
+
+
+def _row(visit: Visit, event: dict[str, Any]) -> Row:
+    record = json.loads(event["CloudTrailEvent"])
+    user = event["Username"] or "unknown"
+    return Row(
+        event["EventId"],
+        (
+            tables.name(event["EventName"], visit.link(event=event["EventName"])),
+            tables.TableCell(user, "text", visit.link(user=user)),
+            tables.TableCell(", ".join(one["ResourceName"] for one in event["Resources"]), "mono"),
+            tables.TableCell(record.get("sourceIPAddress", ""), "mono"),
+            tables.text(record.get("errorCode", ""), look="soft"),
+            tables.time(event["EventTime"]),
+        ),
+    )

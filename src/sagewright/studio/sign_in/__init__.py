@@ -1,0 +1,1 @@
+"""Signing in: failed attempts, and sign-in by a provider."""
