@@ -392,9 +392,8 @@ class Gateway:
             return
         if exchange.key is None:
             raise refusal("s3", "missing")
-        authorize_elsewhere(
-            self.context_of(exchange, "s3"), exchange.s3.operation, asked_elsewhere(exchange.request, exchange.s3)
-        )
+        asked = asked_elsewhere(exchange.request, exchange.s3)
+        authorize_elsewhere(self.context_of(exchange, "s3"), exchange.s3.operation, asked)
         exchange.response = self._forwarder.answer(exchange.request, exchange.s3)
         if exchange.form:
             exchange.response = exchange.form.answer(exchange.response, exchange.request.base_url)
