@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,7 @@ from sagewright.services.aws.kms.rotation import (
     rotate_due,
 )
 from sagewright.services.aws.kms.states import cancel_key_deletion, forget_deleted, schedule_key_deletion
-from sagewright.services.aws.kms_keys import ALIAS, KIND, materials, require_key, scope_of
+from sagewright.services.aws.kms_keys import ALIAS, KIND, material_of, materials, require_key, scope_of
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
@@ -87,7 +86,7 @@ def changed(context: Context, name: str, how: Any) -> None:
 
 def test_a_key_and_a_ciphertext_of_an_earlier_version_are_good(context: Context) -> None:
     name, material, head = made(context), bytes(range(32)), bytes(28)
-    old = {"Material": base64.b64encode(material).decode(), "MaterialId": "ab" * 32, "Manager": "CUSTOMER"}
+    old = material_of(context.store, name, material, "ab" * 32) | {"Manager": "CUSTOMER"}
     changed(context, name, lambda _: old | {"Description": ""})
     header = FIRST + uuid.UUID(name).bytes + head
     derived = HKDF(SHA256(), length=32, salt=head[:16], info=b"sagewright kms 1").derive(material)
