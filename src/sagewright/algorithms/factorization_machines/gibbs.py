@@ -255,6 +255,10 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
         return factors
     root = np.sqrt(np.maximum(squares, LEAST_SQUARES)).astype(np.float32)[:, None]
     weighted = factors * root
+    if len(weighted) < factors.shape[1]:
+        strengths, found = np.linalg.eigh((weighted @ weighted.T).astype(np.float64))
+        narrow = found[:, -width:] * np.sqrt(np.maximum(strengths[-width:], 0)) / root
+        return np.asarray(np.pad(narrow, ((0, 0), (max(0, width - narrow.shape[1]), 0))), np.float32)
     _, directions = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
     return np.asarray(factors @ directions[:, -width:].astype(np.float32), np.float32)
 
