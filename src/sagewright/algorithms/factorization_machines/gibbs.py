@@ -266,11 +266,12 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
 def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
     """The mean machine of the sweeps after the burn-in. The products of its factors approximate the mean of the chain's."""
     mean = _Mean(sampler, length.kept)
-    for number in range(length.burn_in + length.kept):
+    sweeps = length.burn_in + length.kept
+    for number in range(sweeps):
         sampler.sweep()
         if number >= length.burn_in:
             mean.add()
-        if number % REFRESHED == REFRESHED - 1:
+        if number % REFRESHED == REFRESHED - 1 or number == sweeps - 1:
             sampler.refresh()
             report(number, sampler)
     return mean.machine()
