@@ -255,6 +255,10 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
         return factors
     root = np.sqrt(np.maximum(squares, LEAST_SQUARES)).astype(np.float32)[:, None]
     weighted = factors * root
+    if len(weighted) < factors.shape[1]:
+        strengths, found = np.linalg.eigh((weighted @ weighted.T).astype(np.float64))
+        narrow = found[:, -width:] * np.sqrt(np.maximum(strengths[-width:], 0)) / root
+        return np.asarray(np.pad(narrow, ((0, 0), (max(0, width - narrow.shape[1]), 0))), np.float32)
     _, directions = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
     return np.asarray(factors @ directions[:, -width:].astype(np.float32), np.float32)
 
@@ -262,11 +266,12 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
 def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
     """The mean machine of the sweeps after the burn-in. The products of its factors approximate the mean of the chain's."""
     mean = _Mean(sampler, length.kept)
-    for number in range(length.burn_in + length.kept):
+    sweeps = length.burn_in + length.kept
+    for number in range(sweeps):
         sampler.sweep()
         if number >= length.burn_in:
             mean.add()
-        if number % REFRESHED == REFRESHED - 1:
+        if number % REFRESHED == REFRESHED - 1 or number == sweeps - 1:
             sampler.refresh()
             report(number, sampler)
     return mean.machine()

@@ -15,6 +15,8 @@ from sagewright.algorithms.firstparty.hosts import Group
 
 JUDGED = 8
 """Number of last sweeps of the burn-in whose mean prediction is evaluated."""
+LEAST_HELD = 50
+"""Held-out rows at least, or a third of all."""
 LEFT = 4
 """Sweeps of the burn-in that remain for the chain of all rows."""
 
@@ -47,18 +49,20 @@ def shrunk(machine: Machine, centre: float, share: float) -> Machine:
 
 def compare(said: np.ndarray, nothing: float, truth: np.ndarray, binary: bool, group: Group) -> tuple[float, float]:
     """Compares raw scores of all hosts' held-out rows with the constant `nothing`. Returns the loss with the best of
-    `baseline.SHARES` as a multiple of the constant's, and that share.
+    `baseline.SHARES` as a multiple of the constant's, and that share: 1 unless the constant is better by a standard error, since
+    on a few held-out rows either may be better by chance.
     """
-    scores = [nothing + share * (said - nothing) for share in baseline.SHARES]
-    losses = [_loss(binary, each, truth) * len(truth) if len(truth) else 0.0 for each in [*scores, said * 0 + nothing]]
-    *own, of_nothing, rows = group.total(np.array([*losses, len(truth)]))
-    best = baseline.share(own, of_nothing)
+    scores = [nothing + share * (said - nothing) for share in [*baseline.SHARES, 0.0]]
+    each = np.stack([_losses(binary, raw, truth) for raw in scores])
+    apart = each[0] - each[-1]
+    *own, of_nothing, squares, rows = group.total(np.append(each.sum(axis=1), [apart @ apart, len(truth)]))
+    best = baseline.share(own, of_nothing + np.sqrt(squares))
     return baseline.ratio(own[best] / max(rows, 1), of_nothing / max(rows, 1)), baseline.shrunk(best)
 
 
 def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None:
     """Returns None if there are too few rows to hold some out."""
-    parts = baseline.split(len(task.y), np.random.default_rng([seed, 8, group.rank]))
+    parts = baseline.split(len(task.y), np.random.default_rng([seed, 8, group.rank]), LEAST_HELD)
     if group.total(np.array([int(parts is None)]))[0]:
         return None
     assert parts is not None
@@ -83,5 +87,5 @@ def constant(labels: np.ndarray, binary: bool, group: Group) -> float:
     return float(np.log(share / (1 - share)))
 
 
-def _loss(binary: bool, raw: np.ndarray, truth: np.ndarray) -> float:
-    return reported.cross_entropy(raw, truth) if binary else float(np.square(raw - truth).mean())
+def _losses(binary: bool, raw: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return np.asarray(reported.cross_entropies(raw, truth) if binary else np.square(raw - truth), np.float64)

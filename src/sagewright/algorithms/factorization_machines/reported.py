@@ -25,6 +25,10 @@ def quality(run: Session, part: str, raw: np.ndarray, labels: np.ndarray, **when
 
 
 def cross_entropy(raw: np.ndarray, labels: np.ndarray) -> float:
+    return float(cross_entropies(raw, labels).mean())
+
+
+def cross_entropies(raw: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the loss of each row, (n,)."""
     score = probability(raw)
-    likelihood = np.where(labels == 1, score, 1 - score)
-    return float(-np.mean(np.log(np.maximum(likelihood, 1e-15))))
+    return np.asarray(-np.log(np.maximum(np.where(labels == 1, score, 1 - score), 1e-15)))

@@ -24,8 +24,10 @@ from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
 """The largest slope accepted as an optimum, for a loss of 1; proportionally less for a smaller loss, such as a rare class's."""
-LEAST, ROUGH = 1e-9, 10.0
-"""A search ends where a step gains less than this share of the loss. Both limits of a rough search are larger, this one twice."""
+LEAST, ROUGHLY = 1e-9, 1e-6
+"""A search ends where a step gains less than this share of the loss; a rough one at the latter. The largest slope is the same for
+both, since the slope of a rare category is small from the start.
+"""
 MEMORY = 10
 SOFT = (0.5, 0.1, 0.02)
 """Kinks are rounded off over these shares of the median distance from them."""
@@ -120,8 +122,8 @@ def _penalised(objective: Objective, led: Led, width: float) -> Function:
 def _search(
     evaluate: Function, objective: Objective, at: np.ndarray, evaluations: int, rotation: np.ndarray | None
 ) -> np.ndarray:
-    steepest = STEEPEST * min(1.0, evaluate(at)[0]) * (ROUGH if objective.rough else 1)
-    least = LEAST * (ROUGH**2 if objective.rough else 1)
+    steepest = STEEPEST * min(1.0, evaluate(at)[0])
+    least = ROUGHLY if objective.rough else LEAST
     options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": steepest, "ftol": least, "maxcor": MEMORY}
     if objective.l1:
         return sparse_optimum(evaluate, at, objective.l1, objective.loss.classes, options)

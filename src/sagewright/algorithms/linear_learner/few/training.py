@@ -40,8 +40,10 @@ ALIKE = 10.0
 """Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
 UNLIKELY = 2.0
 """How much less such models have in the logarithm of their shares."""
-SAME = 1e-2
-"""Deviations that differ by less than this share of them are one."""
+SAME, NEARLY_SAME, CHEAP = 1.01, 1.5, 10_000_000
+"""Deviations that differ by less than these factors are one: the larger factor holds where a rotation takes more products than are
+CHEAP.
+"""
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,8 @@ def _widths(run: Session, data: Data, rows: int) -> Iterator[np.ndarray]:
     """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where deviations differ."""
     scale = data.scaler.scale
     yield np.ones(len(scale))
-    if not path.has_l1(run.values) and rows < path.FEW * len(scale) and scale.max() > (1 + SAME) * scale.min():
+    same = SAME if rows * len(scale) * min(rows, len(scale)) < CHEAP else NEARLY_SAME
+    if not path.has_l1(run.values) and rows < path.FEW * len(scale) and scale.max() > same * scale.min():
         yield scale / np.sqrt(np.mean(np.square(scale)))
 
 
