@@ -24,7 +24,7 @@ from sagewright.front.admission import Admission
 from sagewright.front.application import InvocationApplication
 from sagewright.front.invocations.capturing import Capturing
 from sagewright.front.invocations.counting import Counting
-from sagewright.front.invocations.direct import DirectInvocations
+from sagewright.front.invocations.direct import PREFIX, DirectInvocations
 from sagewright.front.invocations.dispatch import Dispatch
 from sagewright.front.invocations.routes import Routes
 from sagewright.front.invocations.spool import CaptureSpool
@@ -78,7 +78,7 @@ class Front:
         self._notebook_sessions = NotebookSessions(self._keys, self._server.send, self._server.present)
         self._proxy = NotebookApplication(self._notebooks, self._notebook_sessions, self._limits, self._server.refresh)
         self._direct = DirectInvocations(self._dispatch, admission, self._proxy.takes)
-        self._connections.direct = self._direct
+        self._connections.direct, self._connections.direct_prefix = self._direct, PREFIX
         self._serving = FrontServer(self._application, self._connections, lambda: self._notebooks.hosts)
         self._survival = Survival(self._place.control, self._serving, self._server)
 

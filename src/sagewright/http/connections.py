@@ -46,6 +46,8 @@ class Connections:
         """Moves a connection to the other process with a whole head and the first bytes of its body: True if it is gone."""
         self.direct: Callable[[Any], bool] | None = None
         """Answers a whole small request without ASGI (`http.direct`); returns False if it declines."""
+        self.direct_prefix = b"/"
+        """Beginning of the paths of requests that `direct` gets."""
         self._retiring_s: float | None = None
         self._all: dict[CountedConnection, None] = {}
         self._unproven: dict[CountedConnection, None] = {}

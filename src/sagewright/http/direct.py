@@ -11,11 +11,12 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from sagewright.http.asgi import client_scheme
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.takeover import TakeoverProtocol
 
 MOST_BODY = 64 * 1024
-PREFIX = b"/endpoints/"
-"""Beginning of the paths of requests that can be answered directly."""
 
 log = logging.getLogger("sagewright.http")
 
@@ -54,6 +55,21 @@ class DirectExchange:
     def has_left(self, patience_s: float) -> bool:
         return self.protocol.has_left(patience_s)
 
+    def request(self) -> HttpRequest | None:
+        """Returns the request, without its body and query; None if it has a header twice, or a transfer coding."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        if len(headers) != len(self.headers) or "transfer-encoding" in headers:
+            return None
+        protocol = self.protocol
+        scheme = client_scheme({"client": protocol.client, "scheme": "https" if protocol.by_tls else "http"}, headers)
+        return HttpRequest("POST", self.url.decode("latin-1"), "", headers, BytesBody(b""), scheme, protocol.address)
+
+    def respond(self, response: HttpResponse) -> None:
+        """`answer`, for a response with a body in memory."""
+        assert isinstance(response.body, bytes)
+        lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+        self.answer(response.status, lines, response.body)
+
     def prove(self) -> None:
         """Marks the client as authenticated."""
         if not self.protocol.proven:
@@ -62,8 +78,11 @@ class DirectExchange:
     def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Sends the whole response, with its length. Raises ValueError for a header with a line break."""
         self.left = None
-        if not self.disconnected:
-            self.protocol.answer_directly(self, status, [*headers, (b"content-length", b"%d" % len(body))], body)
+        if self.disconnected:
+            return
+        if status not in {204, 304} and all(name != b"content-length" for name, _ in headers):
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.protocol.answer_directly(self, status, headers, body)
 
 
 class DirectProtocol(TakeoverProtocol):
@@ -77,7 +96,12 @@ class DirectProtocol(TakeoverProtocol):
         return self.parser.get_http_version() != "1.0" and bool(self.parser.should_keep_alive())
 
     def on_headers_complete(self) -> None:
-        may_be = self.url.startswith(PREFIX) and self._all.direct is not None and not self._mute and not self._busy
+        may_be = (
+            self._all.direct is not None
+            and self.url.startswith(self._all.direct_prefix)
+            and not self._mute
+            and not self._busy
+        )
         if may_be and not self.expect_100_continue and self.parser.get_method() == b"POST":
             self._parts = []
             self._in_head, self._unparsed, self._body_open = False, 0, True  # what follows is not part of a head

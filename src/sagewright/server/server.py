@@ -20,6 +20,7 @@ from sagewright.engine.jobs.reservations import Reservations
 from sagewright.front.addressing import is_for_front
 from sagewright.front.link.handshake import MAIN
 from sagewright.http.connections import Connections
+from sagewright.http.direct import DirectProtocol
 from sagewright.http.passing import PassingServer
 from sagewright.model import process_memory, titles
 from sagewright.model.aws.regions import ANY
@@ -45,6 +46,7 @@ from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.tls.public import check_exposure, public_door
 from sagewright.wire.gateway import Edge, Gateway
+from sagewright.wire.quick import QuickCalls
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
 
@@ -163,6 +165,7 @@ class Server:
         shares = Reservations(store, meeting.site.machines, meeting.site.name)
         internal = InternalApi(platform, authenticator, limits, meeting.peers, shares)
         notebooks = NotebookDoor(NotebookHosts(self.settings.notebook_domain))
+        connections.direct = QuickCalls(gateway, notebooks.names)
         return split(Applications(gateway, internal, images, relay, studio, notebooks, DocsApplication()))
 
 
@@ -181,7 +184,8 @@ class MainServer(PassingServer):
     closes."""
 
     def __init__(self, application: Any, connections: Connections, hosts: NotebookHosts) -> None:
-        super().__init__(application, connections, lambda _protocol, data: is_for_front(data, hosts))
+        moves = lambda _protocol, data: is_for_front(data, hosts)  # noqa: E731
+        super().__init__(application, connections, moves, DirectProtocol, DirectProtocol)
         self.leaving: Callable[[], Awaitable[None]] | None = None
 
     @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,16 +28,18 @@ from sagewright.services.aws.s3.elsewhere import authorize_elsewhere
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import ServedOperation
 from sagewright.wire import responses, routing, shortage
+from sagewright.wire.body_limits import LARGEST_OF_OTHERS, largest_request
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import out_of_memory, refusal
-from sagewright.wire.models import SERVICES, operation_model
+from sagewright.wire.models import operation_model
 from sagewright.wire.origins import asked_elsewhere, origin_of
 from sagewright.wire.pools import Pools, busy
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
 from sagewright.wire.protocols.table import protocols
 from sagewright.wire.queryforms import form_model
+from sagewright.wire.quick import TRIED, puts_object, quick_targets, reads_object
 from sagewright.wire.recording import RequestRecorder
 from sagewright.wire.s3.cross_origin import CrossOrigin
 from sagewright.wire.s3.form import PostedForm, read_form
@@ -59,12 +61,6 @@ UNASKED = 64 * 1024
 
 LONG = 256 * 1024
 """Size from which hashing a body would block the event loop for too long."""
-LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024,
-           "lambda": 70 * 1024 * 1024}  # fmt: skip
-"""Maximum request size in bytes of services with larger requests than the others: a layer's part, InvokeEndpoint's body, a
-function's archive."""
-
-LARGEST_OF_OTHERS = 4 * 1024 * 1024
 
 
 @dataclass
@@ -165,7 +161,7 @@ class Gateway:
         writes_wait = platform.settings.fsync == "full"
         quick = self._quick_puts = self._quick_reads and not writes_wait
         self._sync = SharedSync(platform.store.flush)
-        self._quick = _quick_targets(entries.values()) if quick else frozenset()
+        self._quick = quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
@@ -197,7 +193,11 @@ class Gateway:
     async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         """Answers a request whose body is available, or is read by the answering thread."""
         request = exchange.request
-        if self._is_quick(request) and (response := await self._at_once(exchange, incoming)) is not None:
+        if (
+            self.is_quick(request)
+            and TRIED not in incoming.scope
+            and (response := await self._at_once(exchange, incoming)) is not None
+        ):
             return response
         if request.method == "OPTIONS":
             return await self._pools.strangers.run(self.handle, request)
@@ -250,7 +250,7 @@ class Gateway:
         service = exchange.route.service
         if service != "s3":
             exchange.key = self._authenticator.vet(request, service)
-            return BodyPurpose(known=DIGEST in request.headers, most=LARGEST.get(service, LARGEST_OF_OTHERS))
+            return BodyPurpose(known=DIGEST in request.headers, most=largest_request(service))
         exchange.s3 = self._s3_router.match(request)
         if exchange.s3.operation == POST_OBJECT:
             return BodyPurpose(form=True)
@@ -272,20 +272,33 @@ class Gateway:
 
     async def _at_once(self, exchange: Exchange, incoming: Incoming) -> HttpResponse | None:
         """Returns the response, computed in the event loop; None if it would wait for other writers, so that a thread answers."""
+        answered = self._now(exchange)
+        if answered is None:
+            return None
+        response, due = answered
+        if exchange.key is not None:
+            incoming.prove()
+        return await self.kept(exchange.request, response) if due else response
+
+    def answer_now(self, request: HttpRequest) -> tuple[HttpResponse, bool, bool] | None:
+        """See QuickGateway."""
+        exchange = Exchange(request)
+        answered = self._now(exchange)
+        return None if answered is None else (answered[0], exchange.key is not None, answered[1])
+
+    def _now(self, exchange: Exchange) -> tuple[HttpResponse, bool] | None:
+        """Returns the response, and whether its effects still have to be on disk; None if it would wait for other writers."""
         request = exchange.request
         whole = request.body.read()
         request.body = BytesBody(whole)
         try:
             with self._platform.store.promising() as promise:
-                response = self._run(exchange, self._all_steps)
+                return self._run(exchange, self._all_steps), promise.due
         except ServiceUnavailable:
             request.body = BytesBody(whole)
             return None
-        if exchange.key is not None:
-            incoming.prove()
-        return await self._kept(request, response) if promise.due else response
 
-    async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    async def kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Returns `response` once its effects are on disk."""
         try:
             await self._sync.wait()
@@ -295,14 +308,14 @@ class Gateway:
             return self._error(exchange, failure)
         return response
 
-    def _is_quick(self, request: HttpRequest) -> bool:
+    def is_quick(self, request: HttpRequest) -> bool:
         """Returns True if answering takes less time than a thread switch: then the event loop answers."""
         if not isinstance(request.body, BytesBody) or len(request.body) > QUICK_BODY:
             return False
         target = request.headers.get("x-amz-target")
         if target:
             return target in self._quick
-        return (self._quick_reads and _reads_object(request)) or (self._quick_puts and _puts_object(request))
+        return (self._quick_reads and reads_object(request)) or (self._quick_puts and puts_object(request))
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answers a request whose body is available; never raises."""
@@ -475,22 +488,6 @@ class Gateway:
 
 def _is_long(body: BodyReader) -> bool:
     return isinstance(body, BytesBody) and len(body) > LONG
-
-
-def _quick_targets(entries: Iterable[ServedOperation]) -> frozenset[str]:
-    """Returns the X-Amz-Target values of the quick operations."""
-    return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
-
-
-def _reads_object(request: HttpRequest) -> bool:
-    """Returns True for a plain GET or HEAD of an object, by path: it reads one row, and a file that asgi opens and sends."""
-    return request.method in {"GET", "HEAD"} and not request.query and request.path.find("/", 1) > 0
-
-
-def _puts_object(request: HttpRequest) -> bool:
-    """Returns True for a plain PUT of an object, by path, so small that its body is stored in its row."""
-    plain = request.method == "PUT" and not request.query and "x-amz-copy-source" not in request.headers
-    return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
 
 
 def _logged(exchange: Exchange, response: HttpResponse | None) -> HttpResponse | None:

@@ -24,23 +24,20 @@ from sagewright.front.invocations.messages import (
     error_response,
 )
 from sagewright.front.invocations.routes import Endpoint, RouteInstance, RouteVariant
-from sagewright.http.asgi import client_scheme
-from sagewright.http.body import BytesBody
 from sagewright.http.direct import DirectExchange
 from sagewright.http.leaving import DirectCallers
-from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.http.messages import HttpRequest
 from sagewright.model.aws.regions import routed_name
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError
 from sagewright.upstream.client import Answer, Broken, OpenExchange, Upstream
 
 SERVICE = "sagemaker"
+PREFIX = b"/endpoints/"
 log = logging.getLogger("sagewright.front")
 _PATH = re.compile(rb"/endpoints/([A-Za-z0-9-]+)/invocations")
-_CHOOSING = re.compile(
-    rb"x-amzn-sagemaker-(target-.*|inference-component|enable-explanations)|x-mlflow-.*|transfer-encoding"
-)
-"""Headers of requests that are declined: they choose what is asked, or how it is read."""
+_CHOOSING = re.compile(rb"x-amzn-sagemaker-(target-.*|inference-component|enable-explanations)|x-mlflow-.*")
+"""Headers of requests that are declined: they choose what is asked."""
 _SHOWN = tuple((name, name.encode()) for name in ("content-type", *RETURNED))
 _VARIANT = INVOKED_VARIANT.lower().encode()
 
@@ -139,7 +136,7 @@ class _Invocation:
             self._report(result, time.monotonic() - self._sent)
         except Exception:
             log.exception("request %s failed", self.id)
-            self._answer(error_response(faults.failed(), self.id))
+            self._exchange.respond(error_response(faults.failed(), self.id))
 
     def _report(self, result: Answer | Exception, model_s: float) -> None:
         front, variant = self._front, self._variant
@@ -148,7 +145,7 @@ class _Invocation:
         if isinstance(result, Exception) or not 200 <= result.status < 300:
             error = self._fault(result)
             count_error(tally, error)
-            self._answer(error_response(error, self.id))
+            self._exchange.respond(error_response(error, self.id))
             return
         tally.timed("ModelLatency", model_s * 1e6)
         known = result.headers
@@ -164,11 +161,6 @@ class _Invocation:
         if isinstance(result, Broken):
             return faults.broken(where, container, str(result))
         return faults.timed_out(where, container, TIMEOUT_S)
-
-    def _answer(self, response: HttpResponse) -> None:
-        lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        assert isinstance(response.body, bytes)
-        self._exchange.answer(response.status, lines, response.body)
 
     def _left(self) -> None:
         """Releases the container's connection, since the client has disconnected."""
@@ -198,17 +190,10 @@ def _sole_variant(endpoint: Endpoint) -> RouteVariant | None:
 
 
 def _request(exchange: DirectExchange) -> HttpRequest | None:
-    """Returns None for a request with a header twice, or with one that needs the ordinary way."""
-    found: dict[str, str] = {}
-    for name, value in exchange.headers:
-        if _CHOOSING.fullmatch(name):
-            return None
-        found[name.decode("latin-1")] = value.decode("latin-1")
-    if len(found) != len(exchange.headers):
+    """Returns None for a request that needs the ordinary way."""
+    if any(_CHOOSING.fullmatch(name) for name, _ in exchange.headers):
         return None
-    protocol = exchange.protocol
-    scheme = client_scheme({"client": protocol.client, "scheme": "https" if protocol.by_tls else "http"}, found)
-    return HttpRequest("POST", exchange.url.decode("latin-1"), "", found, BytesBody(b""), scheme, protocol.address)
+    return exchange.request()
 
 
 def _scope(exchange: DirectExchange) -> Any:
