@@ -18,7 +18,8 @@ WITHOUT = {
         "endpoints delete", "models approve", "models reject", "models add", "models remove", "deploy-rule create",
         "deploy-rule delete", "cp", "sync", "objects gc", "weights add", "solutions run", "solutions remove", "wrangle",
         "guide", "studio", "open", "notebook open", "notebook run", "processing history", "users create",
-        "users delete", "users grant", "keys create", "keys rotate", "keys revoke", "restore",
+        "users delete", "users grant", "users sign-in", "keys create", "keys rotate", "keys revoke",
+        "keys rotate-master", "restore",
     },
     "prints lines of logs, or files, as they are": {
         "jobs logs", "processing logs", "transform logs", "pipelines logs", "endpoints logs", "endpoints invoke",

@@ -20,6 +20,7 @@ from sagewright.engine.events.api_destinations import (
     allowed,
     connection_arn,
     destination_arn,
+    sealed_auth,
     signature,
 )
 from sagewright.engine.events.rules import EventRule
@@ -82,6 +83,13 @@ def listening(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Lis
     made.socket.close()
 
 
+def sealed(store: Database, connection: dict[str, Any]) -> dict[str, Any]:
+    """A connection as it is stored under the name that `make` gives it."""
+    kept = {name: value for name, value in connection.items() if name != "AuthParameters"}
+    text = sealed_auth(store, ResourceScope(CONNECTION, *SCOPE), "n", connection["AuthParameters"])
+    return kept | {"SealedAuthParameters": text}
+
+
 def make(store: Database, kind: str, document: dict[str, Any]) -> Resource:
     return resources.create(store, ResourceScope(kind, *SCOPE), New("n", document, "", {}))
 
@@ -89,7 +97,7 @@ def make(store: Database, kind: str, document: dict[str, Any]) -> Resource:
 def message(
     store: Database, url: str, method: str = "POST", connection: dict[str, Any] | None = None, **http: Any
 ) -> TargetMessage:
-    made = make(store, CONNECTION, connection or KEY)
+    made = make(store, CONNECTION, sealed(store, connection or KEY))
     document = {"ConnectionArn": connection_arn(made), "InvocationEndpoint": url, "HttpMethod": method}
     target = {"Id": "t", "Arn": destination_arn(make(store, DESTINATION, document)), "HttpParameters": http}
     rule = EventRule(Resource("id", "event-rule", *SCOPE, "r", 0, "", "ENABLED", 0, 0, {}))
