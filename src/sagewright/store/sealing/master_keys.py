@@ -92,7 +92,7 @@ class MasterKeySource:
 
     def make(self) -> list[MasterKey]:
         """Makes the file with a new key, or reads one that another process has just made. Raises OSError, MasterKeyFault."""
-        temporary = self.file.with_name(f"{self.file.name}.{os.getpid()}.new")
+        temporary = self.file.with_name(f"{self.file.name}.{secrets.token_hex(8)}.new")
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(temporary, [new_master_key()])
         try:
