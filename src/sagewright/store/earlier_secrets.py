@@ -49,6 +49,7 @@ def seal_earlier_secrets(store: Database) -> None:
             pass
     with store.write(durable=True) as connection:
         connection.execute(update(data_keys).values(rows_sealed_ms=now_ms()))
+    store.memory.clear()
     _forget_clear_text(store)
 
 

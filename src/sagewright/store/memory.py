@@ -68,6 +68,14 @@ class RowMemory:
                 for what, value in values.items():
                     self._keep(subject, what, value, kept_size(value))
 
+    def clear(self) -> None:
+        """Drops everything, after changes that were not declared."""
+        with self._lock:
+            self._generation += 1
+            self._subjects.clear()
+            self._sizes.clear()
+            self._size = 0
+
     def discard(self, connection: Connection) -> None:
         """Discards the declared changes of a transaction that was rolled back."""
         connection.info.pop(_PENDING, None)

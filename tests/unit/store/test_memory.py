@@ -145,3 +145,10 @@ def test_readers_never_see_what_is_no_longer_so(store: Database) -> None:
         stop.set()
         for reader in readers:
             reader.join()
+
+
+def test_what_was_cleared_is_read_again() -> None:
+    memory = RowMemory()
+    assert (memory.recall("a", "x", lambda: 1), memory.recall("a", "x", lambda: 2)) == (1, 1)
+    memory.clear()
+    assert memory.recall("a", "x", lambda: 3) == 3

@@ -34,6 +34,7 @@ from sagewright.services.aws.kms.states import cancel_key_deletion, forget_delet
 from sagewright.services.aws.kms_keys import ALIAS, KIND, material_of, materials, require_key, scope_of
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.store.database import Database
+from sagewright.store.earlier_secrets import seal_earlier_secrets
 from sagewright.store.resources import resources
 
 
@@ -88,6 +89,7 @@ def test_a_key_and_a_ciphertext_of_an_earlier_version_are_good(context: Context)
     name, material, head = made(context), bytes(range(32)), bytes(28)
     old = material_of(context.store, name, material, "ab" * 32) | {"Manager": "CUSTOMER"}
     changed(context, name, lambda _: old | {"Description": ""})
+    seal_earlier_secrets(context.store)  # as the first start of a later version does
     header = FIRST + uuid.UUID(name).bytes + head
     derived = HKDF(SHA256(), length=32, salt=head[:16], info=b"sagewright kms 1").derive(material)
     blob = header + AESGCM(derived).encrypt(head[16:], b"old", header + b"{}")
