@@ -8,7 +8,6 @@ to be swift (`pace`), if the main thread is idle: passing them on would cost mor
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from dataclasses import replace
 
 from sagewright.serving.board import Board
 from sagewright.serving.connection import Connection, ServedRequest
+from sagewright.serving.inline import TIMED_OUT, InlineWatch, say_late
 from sagewright.serving.listening import Accepting
 from sagewright.serving.messages import Application, Response
 from sagewright.serving.settings import ServingSettings
@@ -28,7 +28,6 @@ from sagewright.serving.work import Work, answer_all, failure
 
 CANNOT_LOAD = 3
 """Exit status of a worker whose model can't be loaded."""
-TIMED_OUT = 4
 INLINE_BYTES = 64 << 10
 """Size up to which requests for an application that joins them are answered in the loop's thread."""
 _TICK_S = 0.25
@@ -46,6 +45,7 @@ class Worker:
         self._board, self._number = board, number
         self._loop = _new_loop()
         self._work = Work(application, self._loop, self._answer_joined)
+        self._inline = InlineWatch(settings.timeout_s)
         self._connections: set[Connection] = set()
         self._accepting: Accepting | None = None
         self._loaded = False
@@ -150,8 +150,7 @@ class Worker:
 
     def _give_up(self, limit_s: float) -> None:
         """Ends this process for a request that exceeds its limit: nothing else stops it."""
-        print(f"The model did not answer within {limit_s:g} s; its worker is replaced.", file=sys.stderr, flush=True)
-        faulthandler.dump_traceback(all_threads=True)
+        say_late(limit_s)
         if self._accepting is not None:
             self._accepting.close()
         late = failure(f"The model did not answer within {limit_s:g} seconds (SAGEMAKER_MODEL_SERVER_TIMEOUT).")
@@ -206,9 +205,10 @@ class Worker:
         if not quick or sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
             self._work.put(exchanges)
             return
-        begin = time.monotonic()
+        began = self._inline.begin()
         answers = answer_all(self._application, [each.request for each in exchanges])
-        pace.note(time.monotonic() - begin)
+        self._inline.end()
+        pace.note(time.monotonic() - began)
         for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
             exchange.send(answer)
 
