@@ -57,15 +57,15 @@ def _has(event: dict[str, Any], attributes: list[dict[str, str]]) -> bool:
 
 def _row(visit: Visit, event: dict[str, Any]) -> Row:
     record = json.loads(event["CloudTrailEvent"])
-    user = event["Username"] or "unknown"
+    user, error = event["Username"] or "unknown", record.get("errorCode", "")
     return Row(
         event["EventId"],
         (
             tables.name(event["EventName"], visit.link(event=event["EventName"])),
-            tables.TableCell(user, "text", visit.link(user=user)),
-            tables.TableCell(", ".join(one["ResourceName"] for one in event["Resources"]), "mono"),
+            tables.text(user, visit.link(user=user), "f-state bad" if error else "f-state"),
+            tables.TableCell(", ".join(one["ResourceName"] for one in event["Resources"]), "mono", look="f-num"),
             tables.TableCell(record.get("sourceIPAddress", ""), "mono"),
-            tables.text(record.get("errorCode", ""), look="soft"),
+            tables.text(error, look="bad"),
             tables.time(event["EventTime"]),
         ),
     )
