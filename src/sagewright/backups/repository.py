@@ -106,8 +106,14 @@ class BackupRepository:
         return names[-1]
 
     def begin(self, now: datetime) -> Path:
-        """Returns a new directory, which counts as a backup once `finish` has renamed it."""
-        made = self._backups / f"{now.strftime(STAMP)}{UNFINISHED}"
+        """Returns a new directory, which counts as a backup once `finish` has renamed it. A second one of the same second gets a
+        number behind its time."""
+        name = stamp = now.strftime(STAMP)
+        number = 1
+        while (self._backups / name).exists():
+            number += 1
+            name = f"{stamp}-{number}"
+        made = self._backups / f"{name}{UNFINISHED}"
         made.mkdir(parents=True)
         return made
 

@@ -57,8 +57,8 @@ def _ids(store: Database, scope: ResourceScope, folded: str) -> list[str] | None
         if len(waiting) > FEW:
             return None
         path = _PATH.first(connection, {"of": f"{scope.kind}/{scope.account}/{scope.region}"})
-        if path is None:
-            return waiting
+        if path is None:  # no job of this kind is indexed: Search does not know all kinds
+            return None
         every = grams(folded)
         counts = [
             (_number(_COUNT.first(connection, {"at": path[0], "run": run})), run)

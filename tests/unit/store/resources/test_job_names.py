@@ -76,6 +76,13 @@ def test_a_deleted_job_is_not_listed(database: Database) -> None:
     assert listed(database, requested("job")) == ["job-two"]
 
 
+def test_kinds_that_search_does_not_know_take_the_order(database: Database) -> None:
+    processing = ResourceScope("processing", "000000000000", "us-east-1")
+    jobs.create(database, processing, JobDraft("job-one", {"ProcessingJobName": "job-one"}))
+    create(database, ["job-two"])
+    assert job_names.few_named(database, processing, requested("job")) is None
+
+
 def test_short_parts_frequent_ones_and_a_long_queue_take_the_order(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
