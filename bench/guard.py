@@ -202,6 +202,7 @@ def main() -> int:
     release = release.strip()
     if not release:
         parser.error("no release is tagged here: fetch the tags, or name a revision with --release")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile what it imports
     lost = []
     with tempfile.TemporaryDirectory() as scratch:
         pair = (Guarded(built(release), Path(scratch) / "release"), Guarded(ROOT, Path(scratch) / "this"))
