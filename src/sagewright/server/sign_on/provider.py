@@ -21,6 +21,8 @@ TIMEOUT_S = 5.0
 MOST_BYTES = 256 << 10
 KEPT_S, AGAIN_S = 3600.0, 30.0
 """Time for which documents are kept, and after which the keys may be read again for one that is missing."""
+AWAY_S = 10.0
+"""Time for which a provider that failed is not asked again: each attempt of a stranger would hold a thread."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -32,6 +34,7 @@ class OidcProvider:
         self._http = urllib3.PoolManager(timeout=TIMEOUT_S, retries=False)
         self._lock = threading.Lock()
         self._documents: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._away_until_s = 0.0
 
     def metadata(self) -> dict[str, Any]:
         """Returns the discovery document."""
@@ -53,9 +56,16 @@ class OidcProvider:
     def _kept(self, url: str, most_s: float) -> dict[str, Any]:
         with self._lock:
             since_s, document = self._documents.get(url, (0.0, {}))
-            if document and time.monotonic() - since_s < most_s:
+            now_s = time.monotonic()
+            if document and now_s - since_s < most_s:
                 return document
-            document = self._sent("GET", url)
+            if now_s < self._away_until_s:
+                raise SignOnRefused("The provider did not answer a moment ago. Try again in a few seconds.")
+            try:
+                document = self._sent("GET", url)
+            except SignOnRefused:
+                self._away_until_s = time.monotonic() + AWAY_S
+                raise
             self._documents[url] = time.monotonic(), document
             return document
 

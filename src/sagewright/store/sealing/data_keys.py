@@ -44,6 +44,11 @@ def rotate(engine: Engine, source: MasterKeySource, *, shared: bool, to: MasterK
         raise MasterKeyFault(
             f"{source.place[:1].upper()}{source.place[1:]} can't be rewritten: name a file for the new key, --to FILE."
         )
+    with source.exclusive():
+        return _rotated(engine, source, shared, to)
+
+
+def _rotated(engine: Engine, source: MasterKeySource, shared: bool, to: MasterKeySource | None) -> MasterKey:
     known = source.read()
     new = _first(to.read()) if to else new_master_key()
     if to is None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +91,16 @@ class MasterKeySource:
         _write(temporary, keys)
         temporary.rename(self.file)
         _sync(self.file.parent)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Locks the file's folder against other rotations: of two at once, one would overwrite the other's key."""
+        descriptor = os.open(self.file.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def make(self) -> list[MasterKey]:
         """Makes the file with a new key, or reads one that another process has just made. Raises OSError, MasterKeyFault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from joserfc.jwk import RSAKey
 from tests.oidc import CLIENT, SECRET, SmallProvider
 
 from sagewright.model.sign_on import SignOnRefused
-from sagewright.server.sign_on.provider import OidcProvider
+from sagewright.server.sign_on.provider import AWAY_S, OidcProvider
 from sagewright.server.sign_on.tokens import CodeGrant, OidcClient, claims_of
 
 
@@ -74,3 +75,18 @@ def test_a_provider_that_is_not_there() -> None:
     for issuer in ("http://127.0.0.1:9", "http://example.org", "https://"):
         with pytest.raises(SignOnRefused):
             OidcProvider(issuer).metadata()
+
+
+def test_a_provider_that_failed_is_left_alone_for_a_moment(
+    provider: SmallProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = OidcProvider(provider.issuer)
+    with monkeypatch.context() as away:
+        away.setattr(provider, "discovery", {"padding": "x" * 300_000})
+        for said in ("answered 200 with", "a moment ago", "a moment ago"):
+            with pytest.raises(SignOnRefused, match=said):
+                found.metadata()
+    assert provider.asked.count("/.well-known/openid-configuration") == 1
+    later_s = time.monotonic() + AWAY_S + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
+    assert found.metadata()["issuer"] == provider.issuer

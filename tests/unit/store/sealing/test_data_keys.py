@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +42,24 @@ def test_a_rotation_changes_the_key_and_no_secret(database: Database, source: Ma
     source.write([before])
     with pytest.raises(MasterKeyFault, match=f"master key {new.id}; the file .* holds {before.id}"):
         opened(database, source, sealed)
+
+
+def test_rotations_at_once_lose_no_key(
+    database: Database, source: MasterKeySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = database.secrets.seal("secret", PLACE)
+    read = MasterKeySource.read
+
+    def slowly(own: MasterKeySource) -> list[MasterKey]:
+        found = read(own)
+        time.sleep(0.05)  # the other one has read the same, if nothing keeps it
+        return found
+
+    monkeypatch.setattr(MasterKeySource, "read", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: data_keys.rotate(database.engine, source, shared=False), range(3)))
+    assert opened(database, source, sealed) == "secret"
+    assert len(source.read()) == 1
 
 
 def test_the_former_key_of_other_servers_opens_until_all_have_the_new_one(
