@@ -56,7 +56,7 @@ class AuditSpool:
             file.unlink()
 
     def _opened(self) -> int:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # no parents: a deleted data directory stays deleted
         return os.open(self._folder / CURRENT, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def _close_current(self) -> None:
