@@ -42,6 +42,7 @@ def addresses(world: World) -> list[str]:
         "/studio/alarms/studio-alarm",
         "/studio/metrics",
         "/studio/logs",
+        "/studio/audit",
         "/studio/buckets",
         f"/studio/buckets/{BUCKET}/",
         f"/studio/buckets/{BUCKET}/train/data.csv",

@@ -42,6 +42,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/alarms/studio-alarm": "Sum of waiting",
         "/studio/metrics?namespace=/aws/sagemaker/TrainingJobs": "train:logloss",
         "/studio/logs": "/aws/sagemaker/TrainingJobs",
+        "/studio/audit": "CreateTrainingJob",
         "/studio/logs/aws/sagemaker/TrainingJobs": "train-logloss",
         "/studio/buckets": BUCKET,
         f"/studio/buckets/{BUCKET}/": "train/",
