@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,35 @@ def test_the_series_is_the_logistic_function(reach: float) -> None:
     series = Series.expand(reach)
     at = np.linspace(-reach, reach, 301)
     value = 0.5 + np.sin(np.outer(at, series.frequencies)) @ series.weights
-    assert np.allclose(value, 1 / (1 + np.exp(-at)), atol=1e-10)
+    assert np.allclose(value, 1 / (1 + np.exp(-at)), atol=4e-7)
+
+
+def finely(steps: np.ndarray, start: float) -> np.ndarray:
+    """The same integral with many more terms and as many nodes as are exact, in double precision."""
+    period = np.abs(steps).sum() + abs(start) + 24
+    nodes, shares = np.polynomial.legendre.leggauss(2 * (len(steps) // 4 + 1))
+    values = np.zeros(len(steps))
+    for at in range(1, int(period * 24 / np.pi**2) + 2, 2):
+        frequency = np.pi * at / period
+        turns = np.exp(1j * frequency * steps) - 1
+        factors = 1 + np.outer((nodes + 1) / 2, turns)
+        means = (shares / 2) @ (np.prod(factors, axis=1)[:, None] / factors) * turns
+        values += 2 * np.pi / (period * np.sinh(np.pi * frequency)) * (np.exp(1j * frequency * start) * means).imag
+    return values
+
+
+def test_drawn_games_are_within_single_precision() -> None:
+    draws = np.random.default_rng(int(os.environ.get("SAGEWRIGHT_TEST_SEED", "7")))
+    for _ in range(40):
+        players = int(draws.integers(2, 65))
+        shapes = [draws.normal(size=players), draws.standard_t(2, size=players), np.abs(draws.normal(size=players))]
+        steps = shapes[draws.integers(3)]
+        steps *= 10 ** draws.uniform(-1, np.log10(280)) / np.abs(steps).sum()
+        start = float(draws.uniform(-10, 10))
+        baseline = np.zeros((1, players))
+        found = LogisticExplainer(np.ones(players), start, baseline).explain(pd.DataFrame(steps[None]))
+        exact = finely(steps.astype(np.float32).astype(np.float64), start)
+        assert np.abs(found.values[0, :, 0] - exact).max() < 2e-6, (players, steps.tolist(), start)
 
 
 def test_far_rows_and_many_features_are_evaluated_by_coalitions(tmp_path: Path) -> None:
