@@ -127,7 +127,8 @@ def _nodes(players: int, weight: float, turn: float) -> int:
     """Returns the number of nodes for a term of this weight whose products turn by `turn` radians at most.
 
     Half as many nodes as players are exact. Fewer suffice for a small weight, and for products that turn little; products fall
-    within a time of 1 / players, where m nodes are 1 / m^2 apart. The constants keep drawn games within 1e-6 of the exact values. The number is even: no node lies at 1/2, where a factor can be zero.
+    within a time of 1 / players, where m nodes are 1 / m^2 apart. The constants keep drawn games within 1e-6 of the exact values.
+    The number is even: no node lies at 1/2, where a factor can be zero.
     """
     exact = 2 * (players // 4 + 1)
     for_weight = 2 * ceil(max(0.0, log(weight / NEGLIGIBLE)) * (players / 300) ** 0.5)
@@ -141,7 +142,9 @@ def _quadrature(count: int) -> list[tuple[float, float]]:
     conjugates of those at t, turned.
     """
     nodes, shares = np.polynomial.legendre.leggauss(count)
-    return [((node + 1) / 2, share / 2) for node, share in zip(nodes.tolist(), shares.tolist(), strict=True) if node < 0]
+    return [
+        ((node + 1) / 2, share / 2) for node, share in zip(nodes.tolist(), shares.tolist(), strict=True) if node < 0
+    ]
 
 
 class _Term:
