@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.contract.studio.chromium import violations
 from tests.contract.studio.world import BUCKET, World, train
+from tests.tuning import Tuners
 
 
 def addresses(world: World) -> list[str]:
@@ -92,6 +93,35 @@ def test_rows_are_compared_by_keys_alone(page: Page, world: World) -> None:
     page.keyboard.press("v")
     page.wait_for_url("**/studio/compare?*")
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 runs")
+
+
+def test_a_range_of_an_axis_is_kept_by_dragging_and_by_typing(page: Page, world: World, server: Any) -> None:
+    tuners = Tuners(server)
+    name = f"ranges-{time.time_ns() % 10**12}"
+    tuners.run(name, strategy="Random", jobs=6, parallel=3)
+    page.goto(f"/studio/tuning/{name}")
+    axis = page.locator(".grip").first.bounding_box()
+    assert axis is not None
+    page.mouse.move(axis["x"] + 9, axis["y"] + axis["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(axis["x"] + 9, axis["y"] + axis["height"] + 20, steps=3)
+    page.mouse.up()
+    page.wait_for_url("**in=*")
+    expect(page.locator(".brush")).to_have_count(1)
+    expect(page.locator(".chip")).to_contain_text("at most")
+    hidden = page.locator(".ln.gone").count()
+    assert 0 < hidden < 6
+    expect(page.get_by_role("status").filter(has_text="of 6 trials")).to_have_text(f"{6 - hidden} of 6 trials")
+    assert violations(page) == []
+    page.get_by_label("Axis", exact=True).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.type("1e9")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**from=1e9*")
+    expect(page.get_by_text("No trial is within these ranges.")).to_be_visible()
+    page.get_by_label("Remove the range of").click()
+    page.wait_for_url(f"**/studio/tuning/{name}")
+    expect(page.locator(".ln.gone")).to_have_count(0)
 
 
 def test_a_version_is_rejected_by_keys_alone(page: Page, world: World, server: Any) -> None:

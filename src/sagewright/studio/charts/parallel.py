@@ -16,10 +16,13 @@ TOP, BOTTOM, LEFT, RIGHT = 30, 12, 3, 7
 
 @dataclass(frozen=True)
 class Axis:
-    """`values`: the value of each run. An axis whose positive values span two powers of ten is logarithmic."""
+    """`values`: the value of each run. `kept`: the range that is chosen on it. An axis whose positive values span two powers of
+    ten is logarithmic.
+    """
 
     name: str
     values: Sequence[float]
+    kept: tuple[float, float] | None = None
 
     @property
     def logarithmic(self) -> bool:
@@ -68,5 +71,28 @@ def parallel(axes: Sequence[Axis], runs: Sequence[ParallelRun], label: str, heig
             f'<text class="ink b md" x="{x}" y="12" text-anchor="{anchor}"{shift}>{escape(name)}</text>'
         )
         for value, y in ((max(axis.values), TOP + 4), (min(axis.values), height - BOTTOM)):
-            parts.append(f'<text class="halo" x="{x}" dx="5" y="{y}">{escape(number(value))}</text>')
+            parts.append(f'<text class="halo" x="{x}" dx="12" y="{y}">{escape(number(value))}</text>')
+        parts.append(_brush(axis, x, inner))
     return Markup("".join([*parts, "</svg>"]))
+
+
+def _brush(axis: Axis, x: str, inner: int) -> str:
+    """Returns the strip of an axis along which one drags, and the range that is kept."""
+    over = axis.scale
+    strip = f'x="{x}" width="18" transform="translate(-9 0)"'
+    drawn = ""
+    if axis.kept is not None:
+        low, high = (min(max(over.at(_placed(axis, end)), 0.0), 1.0) for end in axis.kept)
+        height = short(max((high - low) * inner, 2.0))
+        drawn = f'<rect class="brush" {strip} y="{short(TOP + (1 - high) * inner)}" height="{height}"/>'
+    return (
+        f'{drawn}<rect class="grip" {strip} y="{TOP}" height="{inner}" data-axis="{escape(axis.name)}" '
+        f'data-low="{over.low!r}" data-high="{over.high!r}" data-log="{"yes" if axis.logarithmic else ""}"/>'
+    )
+
+
+def _placed(axis: Axis, end: float) -> float:
+    """Returns where an end of a range stands, which may be infinite, or beyond what a logarithm has."""
+    if math.isinf(end) or (axis.logarithmic and end <= 0):
+        return math.copysign(1e300, end if math.isinf(end) else -1.0)
+    return axis.place(end)

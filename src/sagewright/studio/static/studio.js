@@ -153,6 +153,33 @@ document.addEventListener("input", event => {
 document.addEventListener("click", event => { if (event.target.closest("[data-discard]")) { $$("[data-was]").forEach(f => { f.value = f.dataset.was; const o = f.dataset.twin && $(`[name="${f.dataset.twin}"]`); if (o) o.value = f.value; }); drafts(); } });
 drafts();
 
+/* Parallel coordinates: a drag along an axis keeps its range, a click frees it; the ranges are in the address. */
+let brush = null;
+const end = (axis, y) => {                                    /* open at the axis's ends */
+  const box = axis.getBoundingClientRect(), at = 1 - (y - box.top) / box.height, { low, high, log } = axis.dataset;
+  if (at < .01 || at > .99) return "";
+  const value = +low + at * (high - low);
+  return +(log ? 10 ** value : value).toPrecision(5);
+};
+document.addEventListener("pointerdown", event => {
+  const axis = event.target.closest(".grip");
+  if (axis) { event.preventDefault(); axis.setPointerCapture(event.pointerId); brush = { axis, y: event.clientY, mark: axis.cloneNode() }; brush.mark.setAttribute("class", "brush"); axis.before(brush.mark); }
+});
+document.addEventListener("pointermove", event => {
+  if (!brush) return;
+  const { axis, y, mark } = brush, box = axis.getBoundingClientRect(), [a, b] = [y, event.clientY].map(v => Math.max(box.top, Math.min(box.bottom, v))).sort((p, q) => p - q);
+  mark.setAttribute("y", +axis.getAttribute("y") + a - box.top); mark.setAttribute("height", b - a);
+});
+document.addEventListener("pointerup", event => {
+  if (!brush) return;
+  const { axis, y } = brush, name = axis.dataset.axis, to = new URL(location), [top, bottom] = [y, event.clientY].sort((p, q) => p - q);
+  const kept = to.searchParams.getAll("in").filter(range => !range.startsWith(name + "~"));
+  if (bottom - top > 3) kept.push(`${name}~${end(axis, bottom)}~${end(axis, top)}`);
+  to.searchParams.delete("in"); kept.forEach(range => to.searchParams.append("in", range));
+  if (to.searchParams.get("axis") === name) ["axis", "from", "to"].forEach(field => to.searchParams.delete(field));
+  brush = null; location.assign(to);
+});
+
 /* A user's chart: a frame without an origin gets its specification, draws it and says how tall it is. Until then, and where it fails, the picture stays. */
 const isDark = () => { const t = document.documentElement.dataset.theme; return t ? t === "dark" : matchMedia("(prefers-color-scheme: dark)").matches; };
 const give = frame => frame.contentWindow?.postMessage({ spec: frame.dataset.chart, dark: isDark() }, "*");

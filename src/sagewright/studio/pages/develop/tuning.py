@@ -10,11 +10,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sagewright.studio import charts, tables, wording
+from sagewright.studio import brushes, charts, tables, wording
+from sagewright.studio.brushes import Brush
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Axis, Curve, ParallelRun
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
 STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
@@ -118,6 +119,11 @@ class TuningView:
     progress: Markup = field(repr=False, default=Markup(""))
     importance: Markup = field(repr=False, default=Markup(""))
     why: str = ""
+    axes: tuple[str, ...] = ()
+    """Axes of `parallel`, on which a range can be chosen."""
+    chips: tuple[Chip, ...] = ()
+    kept: int = 0
+    """The number of finished trials within the chosen ranges."""
 
 
 @page("/tuning/{name}", "tuning.html", "tuning", ("tuning", "training"))
@@ -132,6 +138,10 @@ def tuning_job(visit: Visit) -> TuningView:
     done = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=maximize)
     names = tuple(dict.fromkeys(key for one in trials for key in one.parameters))
     importances = importance(done, names)
+    metric = objective.get("MetricName", "objective")
+    ranges = brushes.read(visit)
+    kept = [one for one in done if all(brush.keeps(_places(one, metric)) for brush in ranges)]
+    axes = _axes(done, names, metric, ranges)
     counters = found["TrainingJobStatusCounters"]
     most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs", "–")
     return TuningView(
@@ -147,15 +157,18 @@ def tuning_job(visit: Visit) -> TuningView:
         found["CreationTime"],
         wording.seconds_between(found["CreationTime"], found.get("HyperParameterTuningEndTime") or visit.now),
         tuple(trials),
-        tuple(done[:SHOWN]),
+        tuple(kept[:SHOWN]),
         names,
         importances,
         _buttons(name, found, done),
         config.get("TrainingJobEarlyStoppingType", "Off"),
-        _parallel(done, names, objective.get("MetricName", "objective"), maximize=maximize),
+        _parallel(done, axes, kept, maximize=maximize),
         _progress(trials, maximize=maximize),
         charts.bars(importances, "Importance of parameters") if importances else Markup(""),
         visit.why("hyper-parameter-tuning-job", name, live=not found.get("HyperParameterTuningEndTime")),
+        tuple(axis.name for axis in axes),
+        brushes.chips(visit, ranges),
+        len(kept),
     )
 
 
@@ -221,21 +234,37 @@ def _groups(having: Sequence[tuple[tuple[int, float, str], float]]) -> list[list
     return [[value for _, value in having[at : at + size]] for at in range(0, len(having), size)]
 
 
-def _parallel(done: Sequence[TunedTrial], names: Sequence[str], objective: str, *, maximize: bool) -> Markup:
+def _places(one: TunedTrial, metric: str) -> dict[str, float]:
+    """Returns where a finished trial crosses each axis."""
+    numeric = {name: float(text) for name, text in one.parameters.items() if _position(text)[0] == 0}
+    return {**numeric, metric: one.value or 0.0}
+
+
+def _axes(done: Sequence[TunedTrial], names: Sequence[str], metric: str, ranges: Sequence[Brush]) -> list[Axis]:
     numeric = [name for name in names if all(_position(one.parameters.get(name, ""))[0] == 0 for one in done)][:7]
     if len(done) < 2 or not numeric:
+        return []
+    kept = {brush.axis: (brush.low, brush.high) for brush in ranges}
+    places = [_places(one, metric) for one in done]
+    return [Axis(name, [place[name] for place in places], kept.get(name)) for name in (*numeric, metric)]
+
+
+def _parallel(
+    done: Sequence[TunedTrial], axes: Sequence[Axis], kept: Sequence[TunedTrial], *, maximize: bool
+) -> Markup:
+    if not axes:
         return Markup("")
-    columns = [[float(one.parameters[name]) for one in done] for name in numeric]
-    values = [one.value or 0.0 for one in done]
-    axes = [Axis(name, column) for name, column in zip(numeric, columns, strict=True)]
-    axes.append(Axis(objective, values))
-    quarter = max(len(done) // 4, 1)
+    quarter, inside = max(len(done) // 4, 1), {one.name for one in kept}
     runs = [
-        ParallelRun(one.name, "k2 thick" if at == 0 else "r3" if at < quarter else "r0 hair")
+        ParallelRun(
+            one.name,
+            "gone" if one.name not in inside else "k2 thick" if at == 0 else "r3" if at < quarter else "r0 hair",
+        )
         for at, one in enumerate(done)
     ]
     best = "highest" if maximize else "lowest"
-    return charts.parallel(axes, runs, f"Parameters of {len(done)} trials; the {best} {objective} in orange")
+    shown = "" if len(kept) == len(done) else f"; {len(kept)} within the chosen ranges"
+    return charts.parallel(axes, runs, f"Parameters of {len(done)} trials; the {best} {axes[-1].name} in orange{shown}")
 
 
 def _progress(trials: Sequence[TunedTrial], *, maximize: bool) -> Markup:
