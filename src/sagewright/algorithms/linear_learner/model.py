@@ -1,12 +1,14 @@
 """A trained linear model: its file and its predictions.
 
 `model_algo-1` is a zip archive with MXNet's module `mx-mod`: a symbol of one fully connected layer, its parameters `fc0_weight` (C,
-d) and `fc0_bias` (C,) for unscaled rows, and `additional-params.json`.
+d) and `fc0_bias` (C,) for unscaled rows, and `additional-params.json`. Models that were trained on AWS are read too: they have a
+product, `fc0_weight` (d, C), and a sum, `fc0_bias` (1, C), and their threshold is one of the score.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,16 +98,30 @@ class LinearModel:
         """Raises UserError if the content is not such an archive. Without additional-params the shape of the weights decides."""
         members = artefact.unzipped(content)
         weights, bias = ndarray.named(artefact.member(members, ".params"), "fc0_weight", "fc0_bias")
+        if bias.ndim == 2 and weights.ndim == 2 and bias.shape == (1, weights.shape[1]):
+            weights, bias = weights.T, bias[0]
         if weights.ndim != 2 or bias.shape != weights.shape[:1]:
             raise UserError(f"fc0_weight has shape {weights.shape} and fc0_bias {bias.shape}")
         try:
             more = json.loads(members.get("additional-params.json", b"{}"))
             predictor = str(more.get("predictor_type") or _guess(members, len(bias)))
-            raw = float(more.get("raw_threshold", 0.0))
+            margins = bool(more.get("margins", more.get("loss_type") == "hinge_loss"))
+            raw = _raw_threshold(more, margins)
         except (ValueError, AttributeError, TypeError) as error:
             raise UserError(f"additional-params.json of the model can't be read: {error}") from error
-        wide = weights.T.astype(np.float64), bias.astype(np.float64)
-        return cls(predictor, *wide, threshold=raw, margins=bool(more.get("margins", False)))
+        return cls(predictor, weights.T.astype(np.float64), bias.astype(np.float64), threshold=raw, margins=margins)
+
+
+def _raw_threshold(more: dict[str, Any], margins: bool) -> float:
+    """Returns the weighted sum from which a binary classifier predicts 1."""
+    if "raw_threshold" in more or more.get("threshold") is None:
+        return float(more.get("raw_threshold", 0.0))
+    threshold = float(more["threshold"])
+    if margins:
+        return threshold
+    if not 0 < threshold < 1:
+        return math.copysign(math.inf, threshold - 0.5)
+    return math.log(threshold / (1 - threshold))
 
 
 def _guess(members: dict[str, bytes], classes: int) -> str:

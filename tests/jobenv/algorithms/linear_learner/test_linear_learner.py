@@ -329,3 +329,24 @@ def test_an_archive_of_ones_own_is_served() -> None:
     model = LinearModel.decode(artefact.zipped({"mx-mod-0000.params": ndarray.encode(arrays)}))
     answer = model.predict(np.array([[3, 0], [0, 3], [0, 0]], np.float32))
     assert answer["predicted_label"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "labels"),
+    [
+        ({"predictor_type": "binary_classifier", "loss_type": "logistic", "threshold": 0.6}, [1, 0, 0]),
+        ({"predictor_type": "binary_classifier", "loss_type": "logistic", "threshold": 0.25}, [1, 0, 1]),
+        ({"predictor_type": "binary_classifier", "loss_type": "logistic", "threshold": 1.0}, [0, 0, 0]),
+        ({"predictor_type": "binary_classifier", "loss_type": "hinge_loss", "threshold": -3.0}, [1, 1, 1]),
+        ({"predictor_type": "binary_classifier", "loss_type": "logistic", "threshold": None}, [1, 0, 1]),
+    ],
+)
+def test_a_model_that_was_trained_on_aws_is_served(parameters: dict[str, Any], labels: list[int]) -> None:
+    arrays = {"arg:fc0_weight": np.array([[1], [-2]], np.float32), "arg:fc0_bias": np.array([[0.25]], np.float32)}
+    members = {"mx-mod-0000.params": ndarray.encode(arrays), "additional-params.json": json.dumps(parameters).encode()}
+    model = LinearModel.decode(artefact.zipped(members))
+    answer = model.predict(np.array([[3, 0], [0, 1], [0, 0]], np.float32))
+    assert answer["predicted_label"].tolist() == labels
+    raw = np.array([3.25, -1.75, 0.25])
+    score = raw if parameters["loss_type"] == "hinge_loss" else 1 / (1 + np.exp(-raw))
+    assert np.allclose(answer["score"], score)
