@@ -97,7 +97,7 @@ class TransformKind(Kind):
         )
 
     def failure_reason(self, failure: Failure) -> str:
-        why = f": {failure.text}" if failure.text else ""
+        why = f". {failure.text}" if failure.text else ""
         return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information{why}"[:MAX_FAILURE]
 
 

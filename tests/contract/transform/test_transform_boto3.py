@@ -257,7 +257,10 @@ def test_a_pipeline_whose_second_container_cannot_be_loaded_fails_in_seconds(hos
     begin = time.monotonic()
     job = run(hosting, "half", "one", model=model)
     assert job["TransformJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("AlgorithmError: ")
+    assert re.fullmatch(
+        r"AlgorithmError: \S+: See job logs for more information\. Its last line: RuntimeError: no such weights",
+        job["FailureReason"],
+    ), job["FailureReason"]
     assert time.monotonic() - begin < 30
     assert any("no such weights" in line for line in lines(hosting, "half"))
 

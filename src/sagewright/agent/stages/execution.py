@@ -35,7 +35,7 @@ class Execution:
             None if brief.transform is None else BatchTransform(host, brief.transform, control, context.reporter.log)
         )
         self._following = Following(host, control) if brief.follows else None
-        self._serves_model = brief.program.purpose == Purpose.SERVE and self._transforming is None
+        self._serves_model = brief.program.purpose == Purpose.SERVE
 
     def execute(self, admitted: AdmittedHost, prepared: PreparedHost) -> Exit:
         """Returns the exit of the process. Raises JobError, JobGone."""
