@@ -106,7 +106,7 @@ def test_a_window_without_data_fails_in_aws_words(monitoring: Monitoring) -> Non
     assert "ProcessingJobArn" not in execution
 
 
-def test_stop_ends_the_execution_and_start_makes_another(monitoring: Monitoring) -> None:
+def test_stop_leaves_the_execution_and_start_makes_another(monitoring: Monitoring) -> None:
     monitoring.capture(ENDPOINT, "1")
     app = APP | {"ContainerEntrypoint": ["/bin/bash", "-c", "sleep 600"]}
     definition = monitoring.inline(ENDPOINT, MonitoringAppSpecification=app)
@@ -114,9 +114,15 @@ def test_stop_ends_the_execution_and_start_makes_another(monitoring: Monitoring)
     sagemaker, name = monitoring.sagemaker, {"MonitoringScheduleName": "long"}
     sagemaker.start_monitoring_schedule(**name)  # it is scheduled: no effect
     sagemaker.stop_monitoring_schedule(**name)
-    if monitoring.executions("long"):
-        assert monitoring.ended("long")["MonitoringExecutionStatus"] == "Stopped"
     assert sagemaker.describe_monitoring_schedule(**name)["MonitoringScheduleStatus"] == "Stopped"
+    deadline = time.monotonic() + 60
+    while not (arn := next((one.get("ProcessingJobArn") for one in monitoring.executions("long")), None)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    job = {"ProcessingJobName": arn.rpartition("/")[2]}
+    assert sagemaker.describe_processing_job(**job)["ProcessingJobStatus"] == "InProgress"
+    sagemaker.stop_processing_job(**job)
+    assert monitoring.ended("long")["MonitoringExecutionStatus"] == "Stopped"
     before = len(monitoring.executions("long"))
     sagemaker.start_monitoring_schedule(**name)
     deadline = time.monotonic() + 60

@@ -195,17 +195,32 @@ def test_filters_and_joins(hosting: Hosting) -> None:
     ]
 
 
-def test_what_went_in_and_came_out_is_captured(hosting: Hosting) -> None:
-    run(hosting, "captured", "bad/", DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/capture"})
+def captured(hosting: Hosting, name: str, source: str) -> dict[str, tuple[str, Any]]:
+    """Keys and contents of what a job captures, by part."""
+    run(hosting, name, source, DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/{name}"})
     s3 = hosting.server.boto("s3")
     described = {}
-    for one in s3.list_objects_v2(Bucket=BUCKET, Prefix="capture/")["Contents"]:
-        assert re.fullmatch(r"capture/(input|output)/\d{4}/\d\d/\d\d/\d\d/[0-9a-f-]{36}\.json", one["Key"])
-        described[one["Key"].split("/")[1]] = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
-    assert described == {
+    for one in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/")["Contents"]:
+        assert re.fullmatch(name + r"/(input|output)/\d{4}/\d\d/\d\d/\d\d/[0-9a-f-]{36}\.json", one["Key"])
+        body = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
+        described[one["Key"].split("/")[1]] = (one["Key"], body)
+    return described
+
+
+def test_what_went_in_and_came_out_is_captured(hosting: Hosting) -> None:
+    found = captured(hosting, "captured", "bad/")
+    assert {part: body for part, (_, body) in found.items()} == {
         "input": [{"prefix": f"s3://{BUCKET}/bad/"}, "1-good.csv", "3-good.csv"],
         "output": [{"prefix": f"s3://{BUCKET}/out/captured/"}, "1-good.csv.out", "3-good.csv.out"],
     }
+
+
+def test_an_object_that_is_captured_alone_can_be_an_input_again(hosting: Hosting) -> None:
+    key, body = captured(hosting, "alone", "csv/a.csv")["input"]
+    assert body == [{"prefix": f"s3://{BUCKET}/csv/a.csv"}, ""]
+    run(hosting, "again", key, listing="ManifestFile")
+    assert outputs(hosting, "again") == outputs(hosting, "alone")
+    assert list(outputs(hosting, "again")) == ["a.csv.out"]
 
 
 def test_several_hosts_share_the_objects(hosting: Hosting) -> None:

@@ -134,7 +134,10 @@ def _named(channel: InputChannel, source: ObjectSource, s3: JobS3) -> Iterator[C
         ) from error
     for start in range(0, len(keys), 1000):
         found = source.find([(bucket, key) for key in keys[start : start + 1000]])
-        yield from (ChannelMember(stored, name) for stored, name in zip(found, names[start:], strict=False))
+        yield from (
+            ChannelMember(stored, name or stored.key.rpartition("/")[2])  # the prefix itself names an object
+            for stored, name in zip(found, names[start:], strict=False)
+        )
 
 
 def _parsed(channel: InputChannel) -> tuple[str, str]:

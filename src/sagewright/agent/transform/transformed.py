@@ -15,6 +15,7 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.channels import ChannelMember
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.model.jobs.brief import DataListing, Transform
 
 _ENDING = ".out"
 
@@ -64,22 +65,25 @@ class TransformOutput:
             raise ClientError(f"Artifact upload failed:{cause(error)}") from error
 
 
-def capture(uri: str, target: TransformOutput, chosen: Sequence[ChannelMember]) -> None:
+def capture(transform: Transform, target: TransformOutput, chosen: Sequence[ChannelMember]) -> None:
     """Records the input and output objects, as manifests of this hour. Raises ClientError.
 
-    Source: AWS's developer guide, "Capture data from batch transform job".
+    The prefix of an input is the job's S3Uri as it was given: one that names an object is followed by an empty name.
+    Source: AWS's developer guide, "Capture data from batch transform job", and files that AWS's example notebooks show.
     """
     if not target.kept:
         return
-    bucket, prefix = parse_uri(uri)
+    bucket, prefix = parse_uri(transform.capture)
     place = OutputPrefix(bucket, prefix.rstrip("/"))
     kept = {path.removesuffix(_ENDING) for path in target.kept}
     given = [member for member in chosen if member.path in kept]
     first = given[0]
     source = first.stored.uri.removesuffix(first.path)
+    if transform.data.listing == DataListing.PREFIX:
+        source = transform.data.uri
     name = f"{time.strftime('%Y/%m/%d/%H', time.gmtime())}/{uuid.uuid4()}.json"
     for part, whence, paths in (
-        ("input", source, [member.path for member in given]),
+        ("input", source, [member.stored.uri.removeprefix(source) for member in given]),
         ("output", target.place.uri, list(target.kept)),
     ):
         target.put(place, f"{part}/{name}", json.dumps([{"prefix": whence}, *paths]).encode())

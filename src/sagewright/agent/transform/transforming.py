@@ -133,7 +133,7 @@ class BatchTransform:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         if self._transform.capture:
-            capture(self._transform.capture, target, chosen)
+            capture(self._transform, target, chosen)
         if self._failures:
             raise next((each for each in self._failures if isinstance(each, AlgorithmError)), self._failures[0])
 
