@@ -15,6 +15,10 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 MAX_DEPTH = 20
+TRANSFORMED = "batchTransformOutput"
+"""The captured part of a transform job's row: its input, if it was joined, and its prediction."""
+PREDICTION = "SageMakerOutput"
+"""The member of a transformed JSON row that has the model's answer."""
 Cells: TypeAlias = list[tuple[str, Any]]
 """Values of a row by name; columns of CSV are named by their positions."""
 
@@ -51,6 +55,21 @@ def rows_of(part: Any) -> list[Cells]:
     except csv.Error as error:
         raise UnreadablePart(f"has captured data that are not valid CSV: {error}.") from None
     return [[(str(number), cell) for number, cell in enumerate(row)] for row in found]
+
+
+def transformed_rows(part: Any) -> list[Cells]:
+    """Returns the row of a transform job: its columns, or its values and, by their names within it, those of its prediction.
+
+    Raises UnreadablePart.
+    """
+    found = rows_of(part)
+    if str(part.get("encoding", "")).upper() != "JSON":
+        return found
+    prefix = f"{PREDICTION}."
+    return [
+        [*cells, *((name.removeprefix(prefix), cell) for name, cell in cells if name.startswith(prefix))]
+        for cells in found
+    ]
 
 
 def ground_truth(part: Any, rows: int) -> list[Cells]:

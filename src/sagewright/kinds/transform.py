@@ -115,7 +115,7 @@ def _transform(request: dict[str, Any]) -> Transform:
     given, output = request["TransformInput"], request["TransformOutput"]
     client, processing = request.get("ModelClientConfig") or {}, request.get("DataProcessing") or {}
     source = given["DataSource"]["S3DataSource"]
-    strategy = request.get("BatchStrategy")
+    strategy, capture = request.get("BatchStrategy"), request.get("DataCaptureConfig") or {}
     return Transform(
         data=DataSet(uri=source["S3Uri"], listing=source["S3DataType"], sharded=True),
         uri=output["S3OutputPath"],
@@ -128,13 +128,14 @@ def _transform(request: dict[str, Any]) -> Transform:
             processing.get("InputFilter") or "$",
             processing.get("OutputFilter") or "$",
             processing.get("JoinSource") == "Input",
+            bool(capture.get("GenerateInferenceId")),
         ),
         several=None if strategy is None else strategy == "MultiRecord",
         payload_mb=request.get("MaxPayloadInMB"),
         concurrency=request.get("MaxConcurrentTransforms") or None,
         timeout_s=client.get("InvocationsTimeoutInSeconds") or DEFAULT_TIMEOUT_S,
         retries=client.get("InvocationsMaxRetries", DEFAULT_RETRIES),
-        capture=(request.get("DataCaptureConfig") or {}).get("DestinationS3Uri") or "",
+        capture=capture.get("DestinationS3Uri") or "",
     )
 
 

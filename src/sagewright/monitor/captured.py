@@ -36,8 +36,8 @@ def files(root: Path, start: datetime | None = None, end: datetime | None = None
     return sorted(path for path in found if _is_within(path.relative_to(root), start, end))
 
 
-def lines(path: Path) -> Iterator[CapturedLine]:
-    """Yields the records of a file. Raises MonitorError for a line that is none."""
+def lines(path: Path, *, listed: bool = False) -> Iterator[CapturedLine]:
+    """Yields the records of a file; with `listed`, a line may be a list of them. Raises MonitorError for a line that is none."""
     with path.open("rb") as stream:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
@@ -51,9 +51,10 @@ def lines(path: Path) -> Iterator[CapturedLine]:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 raise MonitorError(f"{place} is not valid JSON.") from None
-            if not isinstance(record, dict):
-                raise MonitorError(f"{place} is not a JSON object.")
-            yield CapturedLine(place, record)
+            for one in record if listed and isinstance(record, list) else [record]:
+                if not isinstance(one, dict):
+                    raise MonitorError(f"{place} is not a JSON object.")
+                yield CapturedLine(place, one)
 
 
 def event_ids(record: dict[str, Any]) -> list[str]:
@@ -61,6 +62,12 @@ def event_ids(record: dict[str, Any]) -> list[str]:
     metadata = record.get("eventMetadata")
     given = metadata if isinstance(metadata, dict) else {}
     return [str(given[name]) for name in ("inferenceId", "eventId") if given.get(name)]
+
+
+def hour_of(path: Path) -> str:
+    """Returns the hourly folder, as 2026/01/02/03, that a path is in; "" for one in none."""
+    match = _HOUR.search(path.parent.as_posix())
+    return "/".join(match.groups()) if match else ""
 
 
 def _is_within(path: Path, start: datetime | None, end: datetime | None) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagewright.captured.parts import Cells, UnreadablePart, flat, ground_truth, rows_of
+from sagewright.captured.parts import TRANSFORMED, Cells, UnreadablePart, flat, ground_truth, rows_of, transformed_rows
 from sagewright.monitor.captured import MAX_LINE_BYTES, files, lines
 from sagewright.monitor.errors import MonitorError
 from sagewright.monitor.job import MonitorJob
@@ -94,7 +94,12 @@ def captured_rows(place: str, record: Row) -> list[CapturedRow]:
     if not isinstance(captured, dict):
         raise MonitorError(f"{place} has no captureData.")
     try:
-        inputs, outputs = ([] if captured.get(name) is None else rows_of(captured[name]) for name in (INPUT, OUTPUT))
+        if captured.get(TRANSFORMED) is not None:
+            inputs, outputs = list[Cells](), transformed_rows(captured[TRANSFORMED])
+        else:
+            inputs, outputs = (
+                [] if captured.get(name) is None else rows_of(captured[name]) for name in (INPUT, OUTPUT)
+            )
         count = max(len(inputs), len(outputs))
         truth = ground_truth(record["groundTruthData"], count) if "groundTruthData" in record else None
     except UnreadablePart as error:

@@ -6,6 +6,7 @@ output.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sqlite3
@@ -15,9 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sagewright.monitor.captured import event_ids, files, lines
+from sagewright.monitor.captured import event_ids, files, hour_of, lines
+from sagewright.monitor.datasets import DatasetFormat
 from sagewright.monitor.errors import MonitorError
 from sagewright.monitor.job import MonitorJob
+from sagewright.monitor.transformed import NEEDED, OF_TRANSFORM, transformed
 
 TRUTH = "ground_truth_source"
 BATCH = 10_000
@@ -25,8 +28,8 @@ BATCH = 10_000
 
 
 def merge(job: MonitorJob) -> str:
-    """Writes the merged records below the job's output, in the folders of the captured ones. Returns the exit message. Raises
-    MonitorError if nothing fits together."""
+    """Writes the merged records below the job's output, in the folders of the captured ones; those of transform jobs by schedule
+    and hour. Returns the exit message. Raises MonitorError if nothing fits together."""
     truth = job.path(TRUTH)
     assert truth is not None  # it is what makes the job a merge
     with tempfile.TemporaryDirectory(prefix="merge-") as scratch:
@@ -38,7 +41,10 @@ def merge(job: MonitorJob) -> str:
         finally:
             known.close()
     if not merged:
-        raise MonitorError("No captured record has the event id of a record of ground truth.")
+        needed = (
+            f" {NEEDED[0].upper()}{NEEDED[1:]}." if job.variables.get("monitoring_input_type") == OF_TRANSFORM else ""
+        )
+        raise MonitorError(f"No captured record has the event id of a record of ground truth.{needed}")
     return f"Completed: {merged} records merged"
 
 
@@ -82,7 +88,7 @@ class GroundTruth:
 
 def _truth(root: Path, start: datetime | None, end: datetime | None) -> Iterator[tuple[str, Any]]:
     for path in files(root, start, end):
-        for line in lines(path):
+        for line in lines(path, listed=True):
             identifiers, data = event_ids(line.record), line.record.get("groundTruthData")
             if not identifiers or not isinstance(data, dict) or "data" not in data:
                 raise MonitorError(
@@ -95,10 +101,14 @@ def _truth(root: Path, start: datetime | None, end: datetime | None) -> Iterator
 
 def _merge_file(job: MonitorJob, path: Path, known: GroundTruth) -> int:
     """Returns the number of records that were merged; a file is written if there are any."""
-    target, count = job.output / path.relative_to(job.data), 0
-    stream = None
+    if job.variables.get("monitoring_input_type") == OF_TRANSFORM:
+        target = _target(job, path)
+        found = transformed(path, DatasetFormat.read(job.variables.get("dataset_format")))
+    else:
+        target, found = job.output / path.relative_to(job.data), lines(path)
+    stream, count = None, 0
     try:
-        for line in lines(path):
+        for line in found:
             truth = known.find(event_ids(line.record))
             if truth is None:
                 continue
@@ -111,3 +121,12 @@ def _merge_file(job: MonitorJob, path: Path, known: GroundTruth) -> int:
         if stream is not None:
             stream.close()
     return count
+
+
+def _target(job: MonitorJob, path: Path) -> Path:
+    """Returns where the records of a transform job's output go: the same name whenever it is merged, since windows overlap."""
+    place = path.relative_to(job.data)
+    name = hashlib.sha256(place.as_posix().encode()).hexdigest()[:32]
+    return (
+        job.output / job.variables.get("sagemaker_monitoring_schedule_name", "") / hour_of(place) / f"part-{name}.jsonl"
+    )

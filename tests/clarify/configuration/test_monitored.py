@@ -31,7 +31,21 @@ def test_what_the_configuration_has_comes_first():
     assert (config.pre_training, config.post_training, config.predictor.label) == (("CI",), (), 1)
 
 
-@pytest.mark.parametrize("form", ["", "{", "[]", '{"csv": {}}'])
+@pytest.mark.parametrize("form", ["", "{", "[]", '{"orc": {}}'])
 def test_a_job_over_other_data_keeps_its_configuration(form):
     assert completed(BIAS, {"dataset_format": form, "analysis_type": "MODEL_BIAS"}) is BIAS
     assert completed([], {"dataset_format": MERGED}) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        ('{"csv":{"header":false}}', "text/csv"),
+        ('{"json":{"line":true}}', "application/jsonlines"),
+        ('{"json":{}}', "application/json"),
+        ('{"parquet":{}}', "application/x-parquet"),
+    ],
+)
+def test_inputs_of_transform_jobs_have_the_type_of_the_monitors_input(form, kind):
+    assert completed(BIAS, {"dataset_format": form})["dataset_type"] == kind
+    assert completed(BIAS | {"dataset_type": "text/csv"}, {"dataset_format": form})["dataset_type"] == "text/csv"

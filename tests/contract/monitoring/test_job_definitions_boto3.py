@@ -188,9 +188,9 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("GroundTruthS3Input of a ModelQuality monitor must have an S3Uri", "ModelQuality",
      {"ModelQualityJobInput": {"EndpointInput": endpoint_input(ENDPOINT), "GroundTruthS3Input": {}}}),
     ("Exactly one of EndpointInput and BatchTransformInput", "DataQuality", {"DataQualityJobInput": {}}),
-    ("does not merge ground truth with the captured data of batch transform jobs", "ModelBias",
+    ("a ModelBias monitor has no DatasetFormat Parquet", "ModelBias",
      {"ModelBiasJobInput": {"BatchTransformInput": {
-         "DataCapturedDestinationS3Uri": f"s3://{BUCKET}/batch", "DatasetFormat": {"Csv": {}},
+         "DataCapturedDestinationS3Uri": f"s3://{BUCKET}/batch", "DatasetFormat": {"Parquet": {}},
          "LocalPath": "/opt/ml/processing/input"}, **TRUTH}}),
     ("Could not find endpoint", "ModelExplainability",
      {"ModelExplainabilityJobInput": {"EndpointInput": endpoint_input("absent")}}),

@@ -55,3 +55,21 @@ def test_monitors_of_sdk_v2_that_run_clarify(server: RunningServer, tmp_path: Pa
     assert "violations: [('Gender', 'DPPL')]" in said
     assert "explained: [('label0', 'feature_attribution_drift_check')]" in said
     assert "metrics: True False\nmetrics: False True" in said
+
+
+def test_monitors_of_sdk_v2_judge_a_transform_job(server: RunningServer) -> None:
+    done = server.sdk_v2(PROGRAMS / "monitors_batch_v2.py")
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()[-3000:]
+    said = done.stdout
+    assert "csv: 60 {5} 60 1\n" in said
+    assert "accuracy: True" in said
+    assert "merged: True" in said
+    parts = {"batchTransformOutput": {"data": "20,0,0", "encoding": "CSV"}}
+    assert f"record: ['captureData', 'eventMetadata', 'eventVersion', 'groundTruthData'] {parts} True" in said
+    assert "json: ['SageMakerInferenceId', 'SageMakerInferenceTime', 'SageMakerOutput', 'f']" in said
+    assert said.count("execution: Completed ") == 3
+    (of_csv, of_json) = (
+        [line.removeprefix(kind) for line in said.splitlines() if line.startswith(f"{kind} D")]
+        for kind in ("csv", "jsonl")
+    )
+    assert of_csv == of_json == [" DPL 0.5", " DPPL -0.2"]

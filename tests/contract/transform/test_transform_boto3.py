@@ -72,6 +72,9 @@ def hosting(server: RunningServer) -> Hosting:
     return made
 
 
+IDENTIFIED = {"DestinationS3Uri": "s3://b/c", "GenerateInferenceId": True}
+
+
 def requested(name: str, source: str, model: str = "looks", **changes: Any) -> dict[str, Any]:
     """`input` and `output` change what is nested, the rest members of the request."""
     data = {"S3DataSource": {"S3DataType": changes.pop("listing", "S3Prefix"), "S3Uri": f"s3://{BUCKET}/{source}"}}
@@ -394,7 +397,8 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"SplitType": "None"}}, "SplitType Line"),
         ({"DataProcessing": {"JoinSource": "Input"}, "output": {"Accept": "application/json"}}, "Accept"),
         ({"listing": "AugmentedManifestFile"}, "AugmentedManifestFile"),
-        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://b/c", "GenerateInferenceId": True}}, "GenerateInferenceId"),
+        ({"DataCaptureConfig": IDENTIFIED, "input": {"ContentType": "image/png"}}, "GenerateInferenceId supports"),
+        ({"DataCaptureConfig": IDENTIFIED, "input": {"SplitType": "None"}}, "GenerateInferenceId of text/csv needs"),
     ],
 )
 def test_what_is_refused_at_once(hosting: Hosting, changes: dict[str, Any], message: str) -> None:

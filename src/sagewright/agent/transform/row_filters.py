@@ -1,6 +1,6 @@
-"""Row filters of batch transform: InputFilter, the join with the input, OutputFilter.
+"""Row filters of batch transform: InputFilter, the join with the input, OutputFilter, inference ids.
 
-Source: AWS's developer guide, "Associate Prediction Results with Input Records".
+Source: AWS's developer guide, "Associate Prediction Results with Input Records"; for ids, outputs in AWS's example notebooks.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
+import uuid
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from sagewright.model.jobs.brief import RowFilters
 from sagewright.model.jobs.json_paths import WHOLE, JsonPath, NothingThere, json_path
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
+ID, TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
 
 
 class BadRow(ValueError):
@@ -28,6 +31,7 @@ class _Format(Protocol):
     def read(self, row: bytes) -> Any: ...
     def chosen(self, path: JsonPath, row: Any) -> Any: ...
     def joined(self, given: Any, predicted: Any) -> Any: ...
+    def identified(self, row: Any, identifier: str, begun: str) -> Any: ...
     def write(self, row: Any) -> bytes: ...
 
 
@@ -47,6 +51,9 @@ class _Csv:
     def joined(self, given: list[str], predicted: list[str]) -> list[str]:
         return given + predicted
 
+    def identified(self, row: list[str], identifier: str, begun: str) -> list[str]:
+        return [*row, identifier, begun]
+
     def write(self, row: list[str]) -> bytes:
         if not any(mark in field for field in row for mark in '",\n\r'):
             return ",".join(row).encode()
@@ -64,6 +71,11 @@ class _Json:
 
     def joined(self, given: Any, predicted: Any) -> Any:
         return {**given, OUTPUT: predicted} if isinstance(given, dict) else {INPUT: given, OUTPUT: predicted}
+
+    def identified(self, row: Any, identifier: str, begun: str) -> Any:
+        """Returns the object with both members first; a row that is a prediction alone becomes its SageMakerOutput."""
+        named = isinstance(row, dict) and OUTPUT in row
+        return {ID: identifier, TIME: begun, **(row if named else {OUTPUT: row})}
 
     def write(self, row: Any) -> bytes:
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
@@ -83,10 +95,15 @@ class RowFilter:
     def __init__(self, rows: RowFilters, content_type: str, *, by_line: bool) -> None:
         """Raises BadRow for a content type whose rows cannot be parsed."""
         self._before, self._after, self._join = _path(rows.before), _path(rows.after), rows.join
-        self._by_line = by_line
+        self._identified, self._by_line = rows.identified, by_line
+        self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         format_ = format_of(content_type)
         if format_ is None and not self.does_nothing:
-            raise BadRow(f"rows of the content type {content_type or '(none)'} cannot be filtered or joined")
+            raise BadRow(
+                f"rows of the content type {content_type or '(none)'} cannot be filtered, joined or identified"
+            )
+        if rows.identified and isinstance(format_, _Csv) and not by_line:
+            raise BadRow("rows of CSV get inference ids with the SplitType Line alone")
         self._format: _Format = format_ or _Json()
 
     @property
@@ -95,7 +112,7 @@ class RowFilter:
 
     @property
     def keeps_output(self) -> bool:
-        return self._after is None and not self._join
+        return self._after is None and not self._join and not self._identified
 
     def before(self, record: bytes) -> bytes:
         """Returns the filtered record for the request. Raises BadRow."""
@@ -117,12 +134,15 @@ class RowFilter:
         return b"\n".join(kept) + (b"\n" if answer.endswith(b"\n") else b"")
 
     def _kept(self, given: bytes | None, row: bytes) -> bytes:
-        if given is not None and self._after is None and isinstance(self._format, _Csv):
+        if given is not None and self._after is None and isinstance(self._format, _Csv) and not self._identified:
             return given.rstrip(b"\r") + b"," + row.rstrip(b"\r")
         predicted = self._read(row, "output")
         if given is not None:
             predicted = self._format.joined(self._read(given, "input"), predicted)
-        return self._format.write(self._chosen(self._after, predicted, "the output filter"))
+        chosen = self._chosen(self._after, predicted, "the output filter")
+        if self._identified:
+            chosen = self._format.identified(chosen, str(uuid.uuid4()), self._begun)
+        return self._format.write(chosen)
 
     def _read(self, row: bytes, what: str) -> Any:
         try:

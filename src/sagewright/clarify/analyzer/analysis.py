@@ -88,7 +88,7 @@ def _analyse_table(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, Lo
 def _load(job: ClarifyJob, config: AnalysisConfig) -> Dataset:
     logging.info("Loading dataset...")
     start = time.monotonic()
-    paths = datasets.find(config, job.data)
+    paths = datasets.find(config, job.data, job.config)
     dataset = load_captured(config, paths) if is_captured(config, paths) else datasets.load(config, paths)
     info = io.StringIO()
     dataset.table.info(buf=info, memory_usage=False, max_cols=100, show_counts=True)

@@ -40,7 +40,7 @@ def analyse_series(job: ClarifyJob, config: AnalysisConfig) -> Section:
     check_settings(settings)
     baseline = SeriesBaseline.parse(_baseline(settings.baseline))
     series = _series_settings(config)
-    paths = datasets.find(config, job.data)
+    paths = datasets.find(config, job.data, job.config)
     table = None if config.dataset_type == JSON else read_csv(paths, config.headers)
     if table is not None:
         series = _by_name(series, table)

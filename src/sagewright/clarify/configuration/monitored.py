@@ -18,10 +18,13 @@ _OF_BIAS = {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"met
 
 
 def completed(document: Any, environment: Mapping[str, str]) -> Any:
-    """Returns the configuration with the members that the environment gives; unchanged for a job over other data."""
-    if not isinstance(document, dict) or not _is_of_captured_data(environment):
+    """Returns the configuration with the members that the environment gives; unchanged for a job that is no monitor's."""
+    monitored = _dataset_type(environment)
+    if not isinstance(document, dict) or monitored is None:
         return document
-    made = {**document, "dataset_type": CAPTURED}
+    made = {"dataset_type": monitored, **document}
+    if monitored == CAPTURED:
+        made["dataset_type"] = CAPTURED
     if environment.get(ANALYSIS) == "MODEL_BIAS":
         made.setdefault("methods", _OF_BIAS)
     if environment.get("features_attribute"):
@@ -41,12 +44,24 @@ def completed(document: Any, environment: Mapping[str, str]) -> Any:
     return made
 
 
-def _is_of_captured_data(environment: Mapping[str, str]) -> bool:
+def _dataset_type(environment: Mapping[str, str]) -> str | None:
+    """Returns the data type of what is monitored: captured records, or inputs of transform jobs; None for other jobs."""
     try:
         form = json.loads(environment.get(FORMAT) or "{}")
     except (ValueError, RecursionError):
-        return False
-    return isinstance(form, dict) and bool(_CAPTURED_FORMATS & set(form))
+        return None
+    if not isinstance(form, dict):
+        return None
+    if _CAPTURED_FORMATS & set(form):
+        return CAPTURED
+    options = form.get("json")
+    by_line = isinstance(options, dict) and any(str(options.get(name)).lower() == "true" for name in ("line", "lines"))
+    types = {
+        "csv": "text/csv",
+        "json": f"application/json{'lines' if by_line else ''}",
+        "parquet": "application/x-parquet",
+    }
+    return next((types[name] for name in form if name in types), None)
 
 
 def _column(text: str) -> int | str:

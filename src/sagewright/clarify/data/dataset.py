@@ -55,9 +55,10 @@ def resolve(table: pd.DataFrame, name_or_index: Column, purpose: str) -> str:
     return name_or_index
 
 
-def find(config: AnalysisConfig, folder: Path) -> list[Path]:
-    """Returns the files in `folder`, or of `dataset_uri` if the job has no such input. Raises CustomerError."""
-    paths = files_below(folder)
+def find(config: AnalysisConfig, folder: Path, own: Path | None = None) -> list[Path]:
+    """Returns the files in `folder`, or of `dataset_uri` if the job has no such input. `own`: a file that is none of them, even
+    where the job's inputs are within each other: the configuration. Raises CustomerError."""
+    paths = [path for path in files_below(folder) if path != own]
     if not paths and config.dataset_uri:
         paths = download(config.dataset_uri)
     if not paths:

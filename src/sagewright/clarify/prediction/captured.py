@@ -14,12 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from sagewright.captured.parts import UnreadablePart, ground_truth, text_of
+from sagewright.captured.parts import TRANSFORMED, UnreadablePart, ground_truth, text_of
 from sagewright.clarify.configuration.analysis import AnalysisConfig, Predictor
 from sagewright.clarify.data.dataset import Dataset
 from sagewright.clarify.data.jsonfiles import compile_expression, json_lines
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.answers import AnswerForm, predicted_labels
+from sagewright.clarify.prediction.transformed import transformed_rows
 from sagewright.clarify.tables import cell_value
 
 PREDICTED = "predicted_label"
@@ -41,14 +42,19 @@ def load_captured(config: AnalysisConfig, paths: Sequence[Path]) -> Dataset:
         if not isinstance(record, dict):
             raise CustomerError(f"{place} is no captured record.")
         captured = record.get("captureData")
-        if not isinstance(captured, dict) or "endpointInput" not in captured:
+        if isinstance(captured, dict) and isinstance(captured.get(TRANSFORMED), dict):
+            transformed = transformed_rows(captured[TRANSFORMED], config, place)
+            rows = transformed.features
+            predictions += transformed.predictions
+        elif isinstance(captured, dict) and "endpointInput" in captured:
+            rows = _features(captured["endpointInput"], config, place)
+            if "endpointOutput" in captured and not config.has_predictions:
+                predictions += _predictions(captured["endpointOutput"], predictor, len(rows), config, place)
+        else:
             raise CustomerError(f"{place} has no captureData.endpointInput: the endpoint must capture its input.")
-        rows = _features(captured["endpointInput"], config, place)
         features += rows
-        if "endpointOutput" in captured and not config.has_predictions:
-            predictions += _predictions(captured["endpointOutput"], predictor, len(rows), config, place)
         if "groundTruthData" in record:
-            labels += _labels(record["groundTruthData"], len(rows), place)
+            labels += _labels(record["groundTruthData"], len(rows), config, place)
     if not features:
         raise CustomerError("The data set has no rows.")
     return _dataset(config, features, labels, predictions)
@@ -58,6 +64,8 @@ def _dataset(config: AnalysisConfig, features: list[list[Any]], labels: list[Any
     width = len(features[0])
     label = str(config.label) if labels and config.label is not None else "label" if labels else ""
     names = [name for name in config.headers if name not in {config.label, config.predicted_label}]
+    if label not in config.headers and len(names) == width + 1:
+        label = names.pop()  # `label` is an expression, and its header is the one after those of the features
     names = names or [f"column_{index}" for index in range(width)]
     if len(names) != width or any(len(row) != width for row in features):
         raise CustomerError(
@@ -73,12 +81,25 @@ def _dataset(config: AnalysisConfig, features: list[list[Any]], labels: list[Any
     return Dataset(table, tuple(names), label, PREDICTED if predictions else "")
 
 
-def _labels(truth: Any, rows: int, place: str) -> list[Any]:
-    """Returns the first value of each row's ground truth."""
+def _labels(truth: Any, rows: int, config: AnalysisConfig, place: str) -> list[Any]:
+    """Returns each row's ground truth: what the expression `label` finds in JSON, or else its first value."""
     try:
+        if (
+            isinstance(truth, dict)
+            and str(truth.get("encoding", "")).upper() == "JSON"
+            and isinstance(config.label, str)
+            and config.label not in config.headers
+        ):
+            found = compile_expression(config.label, "label").search(json.loads(text_of(truth)))
+            if isinstance(found, list) and len(found) == rows:
+                return found
+            if rows == 1 and found is not None:
+                return [found]
         found = [cells[0][1] if cells else None for cells in ground_truth(truth, rows)]
     except UnreadablePart as error:
         raise CustomerError(f"{place} {error}") from None
+    except ValueError:
+        raise CustomerError(f"{place}: groundTruthData is not valid JSON.") from None
     return [_typed(cell) if isinstance(cell, str) else cell for cell in found]
 
 

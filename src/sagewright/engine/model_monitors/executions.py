@@ -174,7 +174,7 @@ class ExecutionReconciler:
     def _captured(self, step: _Step, most: int) -> list[DataPart]:
         objects, data, facts = self._dependencies.objects, step.job.data, step.facts
         if data.endpoint is None:
-            part = "input" if step.job.type != MonitoringType.MODEL_QUALITY else "output"
+            part = "output" if step.job.merges else "input"
             return self._root(step, data.captured or "", [(part,)]).manifests(objects, facts.window, most)
         endpoint = self._endpoint(step, data.endpoint)
         if endpoint.capture is None:
@@ -184,8 +184,11 @@ class ExecutionReconciler:
         )
 
     def _merged(self, step: _Step, most: int) -> list[DataPart]:
-        name = step.job.data.endpoint or ""
-        root = self._root(step, processing_requests.merge_uri(step.job), _folders(name, self._endpoint(step, name)))
+        name = step.job.data.endpoint
+        folders: list[tuple[str, ...]] = [(step.facts.schedule,)]
+        if name is not None:
+            folders = _folders(name, self._endpoint(step, name))
+        root = self._root(step, processing_requests.merge_uri(step.job), folders)
         return root.parts(self._dependencies.objects, step.facts.window, most)
 
     def _endpoint(self, step: _Step, name: str) -> CapturingEndpoint:

@@ -41,6 +41,7 @@ _MERGE_SOURCE, _MERGE_TRUTH, _MERGE_OUTPUT = (
     f"{_PROCESSING}/{name}" for name in ("input_data", "groundtruth", "output")
 )
 _MERGER = "sagemaker-model-monitor-groundtruth-merger"
+_TRANSFORMED = "batchTransformOutput"
 _REGISTRY = "156813124566.dkr.ecr.{region}.amazonaws.com"
 """Registry of AWS's monitors; the account is that of us-east-1 and is not looked at here."""
 
@@ -93,6 +94,12 @@ def merge_request(
         "output_path": _MERGE_OUTPUT,
         **_window(facts),
     }
+    if job.data.endpoint is None:
+        environment |= {
+            "dataset_format": json.dumps(_batch_format(job.data), separators=(",", ":")),
+            "monitoring_input_type": "BATCH_TRANSFORM_INPUT",
+            "sagemaker_monitoring_schedule_name": facts.schedule,
+        }
     request = _request(job, facts.job(MERGE_NAME), {"ImageUri": f"{host}/{_MERGER}"}, environment)
     return request | {
         "ProcessingInputs": inputs,
@@ -171,7 +178,7 @@ def _variables(job: MonitoringJob, facts: ExecutionFacts) -> dict[str, str]:
 
 def _dataset_format(job: MonitoringJob) -> dict[str, Any]:
     if job.data.endpoint is None:
-        return _batch_format(job.data)
+        return {"sagemakerMergeJson": {"captureIndexNames": [_TRANSFORMED]}} if job.merges else _batch_format(job.data)
     if not job.merges:
         return {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
     with_features = job.type == MonitoringType.MODEL_BIAS

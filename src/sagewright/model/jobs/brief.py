@@ -214,11 +214,14 @@ class NotebookKernel:
 
 @dataclass(frozen=True)
 class RowFilters:
-    """Filters for the rows of a transform. `before` and `after`: JSONPaths; `join`: each row is output in front of its answer."""
+    """Filters for the rows of a transform. `before` and `after`: JSONPaths; `join`: each row is output in front of its answer;
+    `identified`: each row of the output gets an inference id, and the time when the job began.
+    """
 
     before: str = "$"
     after: str = "$"
     join: bool = False
+    identified: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import uuid
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -109,3 +112,25 @@ def test_what_cannot_be_looked_into_is_refused_only_if_it_has_to_be() -> None:
     assert untouched.after(payload(b"x"), b"\x00\n\xff") == b"\x00\n\xff"
     with pytest.raises(BadRow, match="image/png"):
         RowFilter(RowFilters(join=True), "image/png", by_line=False)
+
+
+def test_rows_get_an_inference_id_and_the_time_of_the_job() -> None:
+    rows = RowFilter(RowFilters(join=True, identified=True), CSV, by_line=True)
+    found = [line.split(b",") for line in rows.after(payload(b"7,1", b'8,"a,b"'), b"0.5\n0.25\n").splitlines()]
+    assert [line[:-2] for line in found] == [[b"7", b"1", b"0.5"], [b"8", b'"a', b'b"', b"0.25"]]
+    assert len({str(uuid.UUID(line[-2].decode())) for line in found}) == 2
+    assert found[0][-1] == found[1][-1]
+    datetime.strptime(found[0][-1].decode(), "%Y-%m-%dT%H:%M:%SZ")
+    for filters, content_type, given, answer, expected in (
+        (RowFilters(join=True), LINES, b'{"f":1}', b'{"s":2}', {"f": 1, "SageMakerOutput": {"s": 2}}),
+        (RowFilters(), JSON, b'{"f":1}', b'{"s":2}', {"SageMakerOutput": {"s": 2}}),
+        (RowFilters(after="$.s"), JSON, b"{}", b'{"s":2}', {"SageMakerOutput": 2}),
+    ):
+        named = RowFilter(replace(filters, identified=True), content_type, by_line=content_type == LINES)
+        members = json.loads(named.after(payload(given), answer))
+        assert list(members)[:2] == ["SageMakerInferenceId", "SageMakerInferenceTime"]
+        assert {name: members[name] for name in list(members)[2:]} == expected
+    with pytest.raises(BadRow, match="SplitType Line"):
+        RowFilter(RowFilters(identified=True), CSV, by_line=False)
+    with pytest.raises(BadRow, match="image/png"):
+        RowFilter(RowFilters(identified=True), "image/png", by_line=False)

@@ -104,8 +104,6 @@ def _check_input(context: Context, request: dict[str, Any]) -> None:
 
 def _check_output(request: dict[str, Any]) -> None:
     capture = request.get("DataCaptureConfig") or {}
-    if capture.get("GenerateInferenceId"):
-        raise ValidationException("DataCaptureConfig: Sagewright does not serve GenerateInferenceId.")
     targets = {"S3OutputPath": request["TransformOutput"]["S3OutputPath"]}
     if capture:
         targets["DestinationS3Uri"] = capture["DestinationS3Uri"]
@@ -117,7 +115,7 @@ def _check_output(request: dict[str, Any]) -> None:
 
 
 def _check_rows(request: dict[str, Any]) -> None:
-    """Raises ValidationException for invalid filters, or content that can't be filtered."""
+    """Raises ValidationException for invalid filters, or content whose rows can't be filtered or get inference ids."""
     processing = request.get("DataProcessing") or {}
     given, output = request["TransformInput"], request["TransformOutput"]
     for member in ("InputFilter", "OutputFilter"):
@@ -128,13 +126,19 @@ def _check_rows(request: dict[str, Any]) -> None:
         except WrongPath as error:
             raise ValidationException(f"DataProcessing: {member}: {error}") from error
     join = processing.get("JoinSource", "None") == "Input"
-    if not join and all((processing.get(member) or WHOLE) == WHOLE for member in ("InputFilter", "OutputFilter")):
+    identified = bool((request.get("DataCaptureConfig") or {}).get("GenerateInferenceId"))
+    what = "GenerateInferenceId" if identified else "DataProcessing"
+    if (
+        not join
+        and not identified
+        and all((processing.get(member) or WHOLE) == WHOLE for member in ("InputFilter", "OutputFilter"))
+    ):
         return
     media = _media(given.get("ContentType"))
     if media not in ROWS:
-        raise ValidationException(f"DataProcessing supports the ContentTypes {', '.join(ROWS)}, got {media or 'none'}.")
+        raise ValidationException(f"{what} supports the ContentTypes {', '.join(ROWS)}, got {media or 'none'}.")
     if media != "application/json" and given.get("SplitType", "None") != "Line":
-        raise ValidationException(f"DataProcessing of {media} needs the SplitType Line.")
+        raise ValidationException(f"{what} of {media} needs the SplitType Line.")
     accept = _media(output.get("Accept"))
     if join and accept and (accept == "text/csv") != (media == "text/csv"):
         raise ValidationException(

@@ -74,10 +74,9 @@ def check_timing(config: ScheduleConfig, job: MonitoringJob) -> None:
 
 def _check_data(context: Context, job: MonitoringJob) -> None:
     if job.data.endpoint is None:
-        if job.merges:
+        if job.merges and "Parquet" in job.data.dataset_format:
             raise ValidationException(
-                f"Sagewright does not merge ground truth with the captured data of batch transform jobs yet: give a {job.type} "
-                "monitor an EndpointInput."
+                f"The outputs of transform jobs are CSV or JSON: a {job.type} monitor has no DatasetFormat Parquet."
             )
         if len(job.data.dataset_format) != 1:
             raise ValidationException("DatasetFormat must have exactly one of Csv, Json and Parquet.")
