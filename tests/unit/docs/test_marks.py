@@ -54,8 +54,12 @@ def test_a_part_of_a_program_is_in_it_and_the_page_runs_the_program() -> None:
         for number, block in enumerate(page.blocks):
             if block.directive == "part of":
                 found += 1
-                assert missing_part(block, (ROOT / page.folder / block.value).read_text()) is None, f"{name}:{block.line}"
-                later = [one.text for one in page.blocks[number + 1 :] if one.language == "console" and not one.directive]
+                assert missing_part(block, (ROOT / page.folder / block.value).read_text()) is None, (
+                    f"{name}:{block.line}"
+                )
+                later = [
+                    one.text for one in page.blocks[number + 1 :] if one.language == "console" and not one.directive
+                ]
                 assert any(f" {block.value}\n" in text for text in later), f"{name}: no command runs {block.value}"
     assert found > 0
 
