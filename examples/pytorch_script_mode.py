@@ -3,12 +3,11 @@
 import datasets
 from sagemaker.pytorch import PyTorch
 
-role = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 datasets.put("bucket", {"data/digits.csv": datasets.digits()})
 
 PyTorch(
     entry_point="train.py",
-    role=role,
+    role="arn:aws:iam::000000000000:role/SageMakerExecutionRole",
     instance_type="ml.p3.2xlarge",
     instance_count=1,
     framework_version="2.0",

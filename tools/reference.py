@@ -31,34 +31,33 @@ DATA_HOME = "~/.local/share"
 CLI = """# The command `sagewright`
 
 Every command that talks to a server finds it by its data directory: `--data`, else `SAGEWRIGHT_DATA`, else the default of
-the [setting](settings.md#data). `-h` on any command prints its options, `--version` the version.
+the [setting](settings.md#data). `-h` on any command prints its options; `sagewright --version` prints the version.
 
 | exit status | meaning |
 | --- | --- |
-| 0 | done |
-| 1 | the work failed: the server refused it, nothing has that name, a job that was waited for did not complete |
-| 2 | the command was used wrongly: an unknown option, a bad value, a data directory on which no server runs |
+| 0 | success |
+| 1 | failure: the server refused the request, nothing has that name, or a job that the command waited for did not complete |
+| 2 | usage error: an unknown option, an invalid value, or a data directory without a running server |
 
-A command that fails says why in one line on standard error. Commands that print data take `-o table`, `wide` (more columns),
-`name` (names alone, one a line, for scripts) or `json`; `--json` is short for the last. JSON has the members of the
-operation that the command's description names, as the [API reference](coverage.md) has them, with times in ISO 8601;
-members are added over time, never renamed. Names of jobs may be shortened to a prefix that no other job of the kind has,
-and `--last` stands for the newest job.
+A command that fails prints the reason in one line on standard error. Commands that print data take `-o table`, `wide` (more
+columns), `name` (only names, one per line, for scripts) or `json`; `--json` is short for the last. JSON has the members of the
+operation that the command's description names, with times in ISO 8601. Members may be added, but are never renamed. You can
+shorten the name of a job to a prefix that no other job of the kind has, and `--last` stands for the newest job.
 
-`source <(sagewright completion bash)` completes commands and options in a shell.
+`source <(sagewright completion bash)` enables completion of commands and options in a shell.
 """
 SETTINGS = """# Settings
 
-A setting is read from its environment variable when `sagewright up` starts; an option of the command goes first. A value
-that a setting cannot have ends the command with one line.
+A setting is read from its environment variable when `sagewright up` starts; an option of the command takes precedence. If a
+value is not valid, the command ends with one line that says so.
 
-The `~` in a path is the home directory. With `XDG_DATA_HOME` set, that stands for `~/.local/share`.
+The `~` in a path is the home directory. If `XDG_DATA_HOME` is set, it replaces `~/.local/share`.
 """
 COVERAGE = """# Coverage
 
-What is served of each service that the port answers for: the operations in the registry, compared with the botocore model
-they are checked by. An operation that is not served is answered with the error `UnknownOperationException` and its name,
-status 400, once its signature was checked. [Limits](limits.md) says what the served ones refuse or leave out.
+This page lists the operations of each service: those that Sagewright serves, and those that are only in the botocore model.
+An operation that is not served gets the error `UnknownOperationException` with its name, and status 400, after its signature
+was checked. [Limits](limits.md) lists what the served operations refuse or leave out.
 """
 
 
@@ -133,7 +132,13 @@ def settings_page() -> Iterator[str]:
         yield f"{f.metadata['doc']}\n"
         rows = [
             ("variable", f"`{PREFIX}{f.name.upper()}`"),
-            ("value", choices or {"bool": "`true` or `false`", "int": "a number"}.get(types[f.name].__name__, "text")),
+            (
+                "value",
+                choices
+                or {"bool": "`true` or `false`", "int": "a number", "float": "a number"}.get(
+                    types[f.name].__name__, "text"
+                ),
+            ),
             ("default", _shown(f.default)),
         ]
         yield _table(("", ""), rows)

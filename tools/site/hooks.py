@@ -7,7 +7,7 @@ from typing import Any
 
 OUTSIDE = {
     "../../DESIGN.md": "../explanation/design.md",
-    "../../README.md#documentation": "../index.md#reference",
+    "../../README.md#status": "../index.md#reference",
 }
 """Links out of `docs`, and the pages of the site that they lead to."""
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -111,8 +111,8 @@ class Settings:
     port: int = _setting(4700, "Port to listen on; 0 picks a free one.", check=_check_port)
     tls: str = _setting(
         "",
-        "self-signed: HTTPS with a certificate of the server's own authority, which is made once and which `sagewright users "
-        "create --to` hands over. Empty: HTTPS with `tls_cert` and `tls_key`, or HTTP.",
+        "self-signed: HTTPS with a certificate from the server's own authority, which is created once and included in the "
+        "folders of `sagewright users create --to`. Empty: HTTPS with `tls_cert` and `tls_key`, or HTTP.",
         ("", "self-signed"),
     )
     tls_cert: Path = _setting(Path(), "File with the certificate for HTTPS and its chain, in PEM format.")
@@ -145,8 +145,8 @@ class Settings:
     )
     audit: str = _setting(
         "writes",
-        "Recorded operations, which `sagewright audit` and CloudTrail's LookupEvents show. writes: those that change something, "
-        "and denials. all: reads too. off: none. Operations on data, such as GetObject and InvokeEndpoint, are not recorded "
+        "Operations that are recorded for `sagewright audit` and CloudTrail's LookupEvents. writes: those that change something, "
+        "and denials. all: also reads. off: none. Operations on data, such as GetObject and InvokeEndpoint, are not recorded "
         "unless denied.",
         ("writes", "all", "off"),
     )
@@ -168,12 +168,12 @@ class Settings:
     )
     oidc_issuer: str = _setting(
         "",
-        "URL of the OpenID Connect provider that signs people in to Studio, as its tokens name it. Empty: none does.",
+        "URL of the OpenID Connect provider that signs people in to Studio, as its tokens name it. Empty: no provider.",
         check=_check_url,
     )
     oidc_client: str = _setting("", "Id of this server as the provider's client.")
     oidc_secret: str = _setting(
-        "", "Secret of the client. Empty: it has none, and PKCE alone protects the code.", secret=True
+        "", "Secret of the client. Empty: the client has none, and only PKCE protects the code.", secret=True
     )
     oidc_users: str = _setting(
         "",
@@ -189,7 +189,8 @@ class Settings:
     )
     studio_hosts: str = _setting(
         "",
-        "Names, separated by commas, under which browsers may open Studio, besides addresses, localhost and this machine's name.",
+        "Host names, separated by commas, under which browsers may open Studio, in addition to IP addresses, localhost and "
+        "this machine's name.",
     )
     notebook_domain: str = _setting(
         "",
@@ -267,7 +268,7 @@ class Settings:
     athena_tables: str = _setting(
         "",
         "S3 prefix of the tables that Athena queries of processing jobs read, such as `s3://lake/tables`: the files of a table are "
-        "below `<database>/<table>/` there, all CSV or all Parquet. Empty: such jobs fail, with a reason.",
+        "below `<database>/<table>/` there, all CSV or all Parquet. Empty: such jobs fail with the reason.",
         check=_check_tables,
     )
     serverless_idle_s: int = _setting(
@@ -275,13 +276,14 @@ class Settings:
     )
     idle_minutes: float = _setting(
         0,
-        "Minutes without activity after which an app of Studio or a notebook instance is shut down, unless its domain, user "
-        "profile or space says otherwise. 0: never.",
+        "Minutes without activity after which a Studio app or a notebook instance is shut down, unless its domain, user "
+        "profile or space has its own setting. 0: never.",
         check=_check_not_negative,
     )
     code_editor: str = _setting(
         "",
-        "Path of a code-server of your own, which apps of the type CodeEditor run; below /usr, which every sandbox shows. "
+        "Path of your own code-server, which apps of the type CodeEditor run. It must be below /usr, which is visible in "
+        "every sandbox. "
         "Empty: such apps fail.",
         check=_check_program,
     )
@@ -301,7 +303,7 @@ class Settings:
     fsync: str = _setting(
         "normal",
         "normal: an object, its directory entry and its row are on the disk before its PUT is answered, and so is a deletion; "
-        "other rows survive a killed server, and a power failure except for the last seconds. full: every row is on "
+        "other rows survive a killed server, and all but those of the last seconds survive a power failure. full: every row is on "
         "the disk before its request is answered. off: nothing waits for the disk; all data survives a killed server, but not a "
         "power failure.",
         ("normal", "full", "off"),
@@ -314,20 +316,20 @@ class Settings:
     )
     server_memory_mb: int = _setting(
         0,
-        "Memory limit of the server's process in MiB, without jobs. A request that would exceed it is answered 503; if the "
-        "memory use stays near the limit, the server restarts. 0: an eighth of the machine's, at least 2048.",
+        "Memory limit of the server's process in MiB, without jobs. A request that would exceed it gets 503. If memory use "
+        "stays near the limit, the server restarts. 0: an eighth of the machine's memory, at least 2048.",
         check=_check_memory,
     )
     front_memory_mb: int = _setting(
         0,
-        "The same for the process that answers InvokeEndpoint. 0: a sixteenth of the machine's, at least 1024.",
+        "The same limit for the process that answers InvokeEndpoint. 0: a sixteenth of the machine's memory, at least 1024.",
         check=_check_memory,
     )
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
     ready_sandboxes: int = _setting(
         2,
         "Number of recently used environments for which a sandbox is kept ready, so that the next job starts sooner. Each "
-        "takes some 30 MB of memory. 0: none. A server that does not run as root keeps none.",
+        "takes about 30 MB of memory. 0: none. A server that does not run as root keeps none.",
     )
     limits: str = _setting(
         "auto",
@@ -357,7 +359,7 @@ class Settings:
         "is 503. At most half of the process's limit of open files.",
     )
     max_connections_per_address: int = _setting(
-        2048, "The same for connections from one address; behind a proxy all share one."
+        2048, "Maximum number of connections from one address. Behind a proxy, all clients share one address."
     )
     max_header_kb: int = _setting(64, "Maximum size of a request's line and headers in KiB.")
     header_timeout_s: int = _setting(
@@ -365,7 +367,7 @@ class Settings:
     )
     keep_alive_s: int = _setting(75, "Idle timeout in seconds of a connection between requests.")
     body_idle_s: int = _setting(
-        60, "Seconds for which the sender of a body may be silent; after as many, `body_rate` applies as well."
+        60, "Seconds for which the sender of a body may be silent. After that many seconds, `body_rate` applies too."
     )
     body_rate: int = _setting(512, "Minimum average rate of a body in bytes per second while the server waits for it.")
     hook_networks: str = _setting(
@@ -387,7 +389,7 @@ class Settings:
         60, "Seconds without a report after which a host whose agent cannot be observed counts as lost."
     )
     check_responses: bool = _setting(
-        False, "Check every answer against the service model and fail on a mismatch (for tests)."
+        False, "Check every response against the service model, and fail on a mismatch (for tests)."
     )
 
     @property

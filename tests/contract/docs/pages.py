@@ -6,6 +6,7 @@ A block is a fence of `console`, `python`, `json` or `text`. A comment before it
 - `<!-- output -->`: a `text` block that shows the output of the block before it.
 - `<!-- exit: 1 -->`: its last command ends with this status.
 - `<!-- file: NAME -->`: it is saved as NAME. A Python block whose first line is `# NAME.py` is saved, too.
+- `<!-- part of: NAME -->`: it is a part of a program in the page's folder, which a later command of the page runs.
 
 A comment `<!-- client: sdk-v3 -->` names the client environment of a page; others have SDK v2, boto3 and the AWS CLI.
 `<!-- in: examples -->` runs the page in a copy of that folder of the repository, `<!-- in: checkout -->` beside one.
@@ -34,7 +35,7 @@ _STATUS = re.compile(
 """A status that SDK v2 prints without ending the line: the next line of the log follows it."""
 VARIES = "…"
 RUN = ("console", "python")
-DIRECTIVES = ("not run", "output", "exit", "file")
+DIRECTIVES = ("not run", "output", "exit", "file", "part of")
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,17 @@ def _pattern(line: str) -> str:
             at = moment.end()
         parts.append("".join([*pieces, re.escape(part[at:])]))
     return ".*".join(parts)
+
+
+def missing_part(block: Block, program: str) -> str | None:
+    """Returns the first paragraph of a block that is not in the program, in this order; None if all are."""
+    at, program = 0, f"\n{program}"
+    for paragraph in re.split(r"\n{2,}", block.text.strip()):
+        found = program.find(f"\n{paragraph}\n", at)
+        if found < 0:
+            return paragraph
+        at = found + len(paragraph)
+    return None
 
 
 def unseen(page: DocsPage) -> list[Block]:

@@ -59,7 +59,7 @@ class PageRun:
     def run(self) -> None:
         """Raises PageLies."""
         for block in self._page.blocks:
-            if block.directive == "not run":
+            if block.directive in ("not run", "part of"):
                 self._printed = ""
             elif block.file:
                 path = Path(self._shell.run("pwd")[1].strip()) / block.file

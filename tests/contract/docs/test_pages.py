@@ -16,6 +16,7 @@ from tests.contract.docs.runner import ROOT, PageLies, PageRun
 pytestmark = pytest.mark.timeout(1500)
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in folder_of(ROOT)}
 DEAR = {
+    "README.md": "jobs with PyTorch, a tuning job and an endpoint",
     "docs/how-to/choose-an-algorithm.md": "an environment with the SDK, beside those of jobs",
     "docs/how-to/explain-with-clarify.md": "a report of Clarify, with its PDF",
     "docs/how-to/run-processing-jobs.md": "an environment with DuckDB",

@@ -193,18 +193,6 @@ def test_what_counts_as_a_path_of_a_machine() -> None:
         assert not OF_A_MACHINE.search(text), text
 
 
-def test_snippets_of_the_readme_are_examples() -> None:
-    """The programs in README are programs that tests run, except for the wording of the role."""
-    names = ("pytorch_script_mode.py", "processing_sklearn.py", "tune_xgboost.py", "deploy_and_compare.py")
-    programs = [(ROOT / "examples" / name).read_text() for name in names]
-    shown = list(snippets(ROOT / "README.md", "python"))
-    assert len(shown) == len(programs)
-    for snippet, program in zip(shown, programs, strict=True):
-        for line in snippet.splitlines():
-            if line.strip() and not line.strip().startswith("role="):
-                assert line in program, line
-
-
 def test_every_dependency_says_why() -> None:
     import tomllib
 

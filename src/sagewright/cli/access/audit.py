@@ -22,18 +22,25 @@ Document = dict[str, Any]
 
 def audit(
     data: DataOption = None,
-    user: Annotated[str | None, typer.Option("--user", help="A user, or the session of a role.")] = None,
-    event: Annotated[str | None, typer.Option("--event", help="An operation, such as DeleteEndpoint.")] = None,
-    resource: Annotated[str | None, typer.Option("--resource", help="A resource, by its name or ARN.")] = None,
-    key: Annotated[str | None, typer.Option("--key", help="An access key, by its id.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="A time in ISO 8601, or a span: 30m, 12h, 7d.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="The same.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only events of this user or role session.")] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", help="Only events of this operation, such as DeleteEndpoint.")
+    ] = None,
+    resource: Annotated[
+        str | None, typer.Option("--resource", help="Only events about this resource, by name or ARN.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Only events with this access key id.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Only events since then: a time in ISO 8601, or a span such as 30m, 12h, 7d."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only events until then: a time or a span.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only failures and denials.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of events.")] = 100,
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """List who did what when, newest first. JSON has the members of LookupEvents."""
+    """List who did what and when, newest first. JSON has the members of LookupEvents."""
     times = {"StartTime": _moment(since, "--since"), "EndTime": _moment(until, "--until")}
     wanted = {"Username": user, "EventName": event, "ResourceName": resource, "AccessKeyId": key}
     given = [{"AttributeKey": name, "AttributeValue": value} for name, value in wanted.items() if value]

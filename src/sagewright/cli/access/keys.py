@@ -51,7 +51,7 @@ def create(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
 
 @app.command()
 def rotate(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
-    """Replace a user's keys by a new one. The admin's old key is valid until it is revoked, since the server uses it."""
+    """Replace a user's keys with a new one. The admin's old key stays valid until it is revoked, because the server uses it."""
     settings = settings_of(data=data)
     iam = Iam(settings)
     before = [one["AccessKeyId"] for one in iam.all("list_access_keys", "AccessKeyMetadata", UserName=user)]
@@ -77,7 +77,7 @@ def rotate(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
 def revoke(
     keys: Annotated[list[str], typer.Argument(help="Ids of keys.", metavar="KEY...")], data: DataOption = None
 ) -> None:
-    """Delete keys, at once."""
+    """Delete keys. They stop working at once."""
     settings = settings_of(data=data)
     own, iam = target_of(settings).access_key_id, Iam(settings)
     holders = {

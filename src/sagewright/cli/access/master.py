@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def rotate_master(
     data: DataOption = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="File with the new key, made if missing; it becomes the server's later.")
+        Path | None,
+        typer.Option(
+            "--to",
+            help="File for the new key; it is created if it doesn't exist. Configure the server to use it afterwards.",
+        ),
     ] = None,
     finish: Annotated[
         bool, typer.Option("--finish", help="Lock out all former master keys, once every server has the new one.")

@@ -30,7 +30,7 @@ PolicyOption = Annotated[
     list[str] | None,
     typer.Option(
         "--policy",
-        help="A managed policy by its name or ARN, or a file with a policy document. Repeat it for several.",
+        help="A managed policy by its name or ARN, or a file with a policy document; repeatable.",
         metavar="POLICY",
     ),
 ]
@@ -41,7 +41,9 @@ def create(
     name: UserName,
     data: DataOption = None,
     policy: PolicyOption = None,
-    group: Annotated[list[str] | None, typer.Option("--group", help="A group to join, made if missing.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", help="A group to join; it is created if it doesn't exist.")
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="Write a folder with the server's URL and the key, for `--data`.")
     ] = None,
@@ -113,7 +115,7 @@ def show(name: UserName, data: DataOption = None, json: JsonOption = False) -> N
 
 @app.command()
 def grant(name: UserName, policy: PolicyOption = None, data: DataOption = None) -> None:
-    """Give a user further policies."""
+    """Attach further policies to a user."""
     if not policy:
         fail("Name a policy: --policy AmazonSageMakerReadOnly, an ARN, or a file.")
     iam, documents = Iam(settings_of(data=data)), {one: _document(one) for one in policy}
@@ -125,9 +127,9 @@ def grant(name: UserName, policy: PolicyOption = None, data: DataOption = None) 
 def sign_in(
     name: UserName,
     data: DataOption = None,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="Time within which it works.")] = 60,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="Minutes for which the URL works.")] = 60,
 ) -> None:
-    """Print a URL that signs a user in to Studio once, for one who has no key. The session lasts at most 12 hours."""
+    """Print a URL that signs a user without a key in to Studio, once. The session lasts at most 12 hours."""
     from sagewright.cli.server.studio import signed_in_as
 
     typer.echo(signed_in_as(settings_of(data=data), name, minutes))
@@ -135,7 +137,7 @@ def sign_in(
 
 @app.command()
 def delete(name: UserName, data: DataOption = None) -> None:
-    """Delete a user with its keys, sessions and policies. What the user made stays."""
+    """Delete a user with its keys, sessions and policies. Resources that the user created stay."""
     iam = Iam(settings_of(data=data))
     iam("get_user", UserName=name)
     if name == "admin":

@@ -41,7 +41,7 @@ SdkOption = Annotated[str, typer.Option("--sdk", help="Version of the SageMaker 
 
 @app.command("list")
 def list_(sdk: SdkOption = "v2", output: OutputOption = Format.TABLE, as_json: JsonOption = False) -> None:
-    """The examples, and the question that each of them answers. JSON has Name, Number, Question, Answer and Path."""
+    """List the examples and the question that each of them answers. JSON has Name, Number, Question, Answer and Path."""
     found = [
         {
             "Name": each.name,
@@ -57,7 +57,7 @@ def list_(sdk: SdkOption = "v2", output: OutputOption = Format.TABLE, as_json: J
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="Name or number.")], sdk: SdkOption = "v2") -> None:
-    """The program of an example."""
+    """Print the program of an example."""
     example = _found(name, sdk)
     console.print(f"# {example.path}", soft_wrap=True, markup=False)
     console.print(example.code, soft_wrap=True, markup=False, end="")
@@ -73,13 +73,13 @@ def run_(  # a parameter is an option of the command
         bool,
         typer.Option("--start", help="If no server runs, start one on the data directory, and stop it at the end."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for each.")] = 900,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for each example.")] = 900,
 ) -> None:
-    """Run examples on the server, one after the other. The exit status is 1 if one failed.
+    """Run examples on the server, one after the other. The exit status is 1 if one fails.
 
-    A line says the number that was measured, the bound that it must keep, the seconds, and the page in Studio. An example that
-    needs what this machine lacks is skipped and says what it needs.
+    A line shows the result, the bound that it must meet, the time in seconds, and the page in Studio. An example that needs
+    something that this machine lacks is skipped, with a message.
     """
     _checked(sdk)
     if every == bool(names):

@@ -45,9 +45,9 @@ def guide(
         Path | None, typer.Option("--server", help="The server's data directory.", show_default="SAGEWRIGHT_DATA")
     ] = None,
 ) -> None:
-    """Ask what you have and what you want, and end in a program that does it.
+    """Ask what data you have and what you want, and suggest a program that does it.
 
-    Without a terminal and without answers, the whole tree is printed.
+    Without a terminal and without answers, print the whole tree.
     """
     if sdk not in SDKS:
         fail(f"--sdk is {sdk[:20]!r}: it must be {' or '.join(SDKS)}.")

@@ -45,7 +45,7 @@ def catalogue(
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """JumpStart's models: which are here, and what they weigh. Names and JSON have all of them."""
+    """List JumpStart's models: which are on this machine, and their size. Names and JSON list all of them."""
     added = _added(data)
     found = [
         each for each in offers().values() if _matches(each, word, task) and (not here or each.here or each.id in added)
@@ -72,7 +72,7 @@ def add(
     model: ModelId,
     path: Annotated[
         Path | None,
-        typer.Argument(help="A folder of Hugging Face's cache, a folder with config.json, or a .safetensors."),
+        typer.Argument(help="A folder of Hugging Face's cache, a folder with config.json, or a .safetensors file."),
     ] = None,
     data: DataOption = None,
 ) -> None:
@@ -105,7 +105,7 @@ def add(
 
 
 def remove(model: ModelId, data: DataOption = None) -> None:
-    """Delete the weights that were added to a model."""
+    """Delete the weights that were added for a model."""
     entry = _entry(model)
     s3 = client(settings_of(data=data), "s3")
     bucket, prefix = (

@@ -44,7 +44,7 @@ def create(
         str, typer.Option(help="all-at-once, canary:10%/5m, linear:20%/2m or rolling:50%/1m.")
     ] = "all-at-once",
 ) -> None:
-    """Deploy every version that is approved in the group to the endpoint from now on."""
+    """From now on, deploy every version that is approved in the group to the endpoint."""
     from sagewright.cli.options import console
 
     settings = settings_of(data=data)
@@ -88,7 +88,7 @@ def _endpoint_arn(rule_arn: str, endpoint: str) -> str:
 
 @app.command("list")
 def list_(data: DataOption = None, output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
-    """All rules whose target is an endpoint. JSON has ListRules' rules, each with Endpoint and Deployment, its progress."""
+    """List all rules whose target is an endpoint. JSON has the rules of ListRules, each with Endpoint and Deployment."""
     settings = settings_of(data=data)
     rules = lean_client(settings, "events")
     found = [
@@ -106,9 +106,9 @@ def list_(data: DataOption = None, output: OutputOption = Format.TABLE, json: Js
 
 @app.command()
 def show(name: Name, data: DataOption = None, json: JsonOption = False) -> None:
-    """One rule: its source and target, the progress of its deployments, and who requested them.
+    """Show one rule: its source and target, the progress of its deployments, and who requested them.
 
-    JSON is DescribeRule's answer with Targets, each with Deployment, its progress.
+    JSON is the response of DescribeRule with Targets, each with its progress as Deployment.
     """
     from rich.markup import escape
     from rich.table import Table

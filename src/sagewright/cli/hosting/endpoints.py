@@ -42,7 +42,7 @@ def list_(
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """The newest endpoints. JSON has the summaries of ListEndpoints."""
+    """List the newest endpoints. JSON has the summaries of ListEndpoints."""
     filters = {"StatusEquals": status, "NameContains": contains}
     requested = {name: value for name, value in filters.items() if value is not None}
     order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
@@ -61,7 +61,7 @@ def show(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until no change is in progress.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """One endpoint: its status and the reason, its variants, and operations in progress. JSON is DescribeEndpoint's answer."""
+    """Show one endpoint: status, reason, variants, operations in progress. JSON is the response of DescribeEndpoint."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     found = _describe(sagemaker, name)
     said = ""
@@ -99,10 +99,10 @@ def invoke(
     body: Annotated[str, typer.Argument(help="Body of the request; @FILE for a file's content, - for standard input.")],
     data: DataOption = None,
     content_type: Annotated[str, typer.Option(help="Content type of the body.")] = "application/json",
-    accept: Annotated[str | None, typer.Option(help="Content type of the answer.")] = None,
-    variant: Annotated[str | None, typer.Option(help="Variant that answers, regardless of the weights.")] = None,
+    accept: Annotated[str | None, typer.Option(help="Content type of the response.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Variant to invoke, regardless of the weights.")] = None,
 ) -> None:
-    """Invoke an endpoint, and print its answer."""
+    """Invoke an endpoint and print its response."""
     from botocore.exceptions import ClientError
 
     from sagewright.cli.client import client
@@ -130,7 +130,7 @@ def logs(
     data: DataOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until Ctrl-C.")] = False,
 ) -> None:
-    """The output of the model servers, variant by variant."""
+    """Print the output of the model servers, variant by variant."""
     cloudwatch = lean_client(settings_of(data=data), "logs")
     endpoint, _, component = name.partition("/")
     group = f"/aws/sagemaker/InferenceComponents/{component}" if component else f"/aws/sagemaker/Endpoints/{endpoint}"
@@ -158,9 +158,9 @@ def compare(
     minutes: Annotated[int, typer.Option(help="Minutes to look back.")] = 60,
     json: JsonOption = False,
 ) -> None:
-    """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval.
+    """Compare the variants: invocations, errors and latency, each with its 95 % confidence interval.
 
-    JSON has a document for each variant, with the texts of the table.
+    JSON has a document for each variant, with the table's texts.
     """
     from sagewright.cli.client import client
     from sagewright.cli.hosting.comparing import compared, comparison

@@ -44,9 +44,9 @@ def explain(
     top: Annotated[int, typer.Option(help="Number of features.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Global importances, bias metrics, or the contributions to one row's score.
+    """Print global importances, bias metrics, or the contributions to one row's score.
 
-    JSON has all features: analysis.json as Clarify wrote it, the row's contributions by output, or the endpoint's answer.
+    JSON has all features: analysis.json as Clarify wrote it, the row's contributions by output, or the endpoint's response.
     """
     settings = settings_of(data=data)
     if record is not None:

@@ -42,7 +42,7 @@ class ModelCommands(LazyGroup):
     table = {  # noqa: RUF012 - never changed
         "catalogue": LazyCommand("hosting.catalogue:catalogue", "JumpStart's models: which are here, and their size."),
         "add": LazyCommand("hosting.catalogue:add", "Add the weights of a model."),
-        "remove": LazyCommand("hosting.catalogue:remove", "Delete the weights that were added to a model."),
+        "remove": LazyCommand("hosting.catalogue:remove", "Delete the weights that were added for a model."),
     }
 
 
@@ -56,12 +56,12 @@ app = typer.Typer(
 @app.command("list")
 def list_(
     data: DataOption = None,
-    group: Annotated[str | None, typer.Option(help="The versions of this group; without it, all groups.")] = None,
+    group: Annotated[str | None, typer.Option(help="List the versions of this group; without it, all groups.")] = None,
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Groups of model packages, or the versions of one. JSON has the summaries of the List operation."""
+    """List groups of model packages, or the versions of one. JSON has the summaries of the List operation."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
     operation, member, fields = "ListModelPackageGroups", "ModelPackageGroupSummaryList", GROUPS
@@ -78,7 +78,7 @@ def list_(
 
 @app.command()
 def show(version: Version, data: DataOption = None, json: JsonOption = False) -> None:
-    """One version: its containers, and the history of its changes. JSON is DescribeModelPackage's answer with History."""
+    """Show one version: containers and history of changes. JSON is the response of DescribeModelPackage with History."""
     from rich.markup import escape
     from rich.table import Table
 

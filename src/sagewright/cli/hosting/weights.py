@@ -30,7 +30,9 @@ app = typer.Typer(help="Pretrained weights for built-in algorithms.", no_args_is
 
 @app.command("add")
 def add(
-    file: Annotated[Path, typer.Argument(help="A .pth of torchvision's, under its own name, or a .safetensors.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .pth file of torchvision under its own name, or a .safetensors file.")
+    ],
     data: DataOption = None,
 ) -> None:
     """Store a file in the account's default bucket, for jobs with use_pretrained_model."""
@@ -52,7 +54,7 @@ def add(
 
 @app.command("list")
 def list_(data: DataOption = None, output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
-    """The stored files. JSON has Name, Size in bytes, Sha256 and Uri."""
+    """List the stored files. JSON has Name, Size in bytes, Sha256 and Uri."""
     settings = settings_of(data=data)
     s3, bucket = client(settings, "s3"), bucket_of(settings)
     stored: list[dict[str, Any]] = []

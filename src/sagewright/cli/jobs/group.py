@@ -49,7 +49,7 @@ def add_list(app: typer.Typer, kind: JobKind) -> None:
         output: OutputOption = Format.TABLE,
         json: JsonOption = False,
     ) -> None:
-        """The newest jobs. Seconds exclude the time in the queue; JSON has the summaries of the List operation."""
+        """List the newest jobs. Seconds exclude the time in the queue; JSON has the summaries of the List operation."""
         form = chosen(output, json)
         filters = {"StatusEquals": status, "NameContains": contains}
         requested = {name: value for name, value in filters.items() if value is not None}
@@ -105,7 +105,7 @@ def add_logs(app: typer.Typer, kind: JobKind) -> None:
         timestamps: Timestamps = False,
         last: Last = False,
     ) -> None:
-        """The job's log lines, host by host."""
+        """Print the job's log lines, host by host."""
         settings = settings_of(data=data)
         sagemaker, cloudwatch = lean_client(settings, "sagemaker"), lean_client(settings, "logs")
         named = resolve_name(sagemaker, kind, name, last)
@@ -132,7 +132,7 @@ def add_wait(app: typer.Typer, kind: JobKind) -> None:
         data: DataOption = None,
         last: Last = False,
         timeout_s: Annotated[
-            float, typer.Option("--timeout", min=0, help="Seconds after which it gives up with 1; 0: never.")
+            float, typer.Option("--timeout", min=0, help="Seconds after which to give up with exit status 1; 0: never.")
         ] = 0,
     ) -> None:
         """Wait until jobs have ended. The exit status is 0 if all of them completed, else 1."""

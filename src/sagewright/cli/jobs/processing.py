@@ -22,7 +22,7 @@ add_commands(app, PROCESSING)
 
 @app.command()
 def show(name: Name = "", data: DataOption = None, last: Last = False, json: JsonOption = False) -> None:
-    """One job: status, program, inputs, outputs, and exit message. JSON is DescribeProcessingJob's answer."""
+    """Show one job: status, program, inputs, outputs, exit message. JSON is the response of DescribeProcessingJob."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     job = PROCESSING.describe(sagemaker, resolve_name(sagemaker, PROCESSING, name, last))
     if json:
@@ -50,7 +50,7 @@ def _facts(job: Document) -> list[tuple[str, str]]:
 
 @app.command()
 def history(name: EventsOf, port: PortOption = 0, data: DataOption = None) -> None:
-    """Spark's history pages over a job's event logs, until Ctrl-C."""
+    """Serve Spark's history pages for a job's event logs, until Ctrl-C."""
     from sagewright.cli.jobs.history import show_history
 
     show_history(PROCESSING, name, port, data)

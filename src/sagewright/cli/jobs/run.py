@@ -44,7 +44,9 @@ ParametersOption = Annotated[
 ]
 SourceOption = Annotated[
     Path | None,
-    typer.Option("--source", help="Folder that the script needs, with it inside.", file_okay=False, exists=True),
+    typer.Option(
+        "--source", help="Folder that contains the script and the files that it needs.", file_okay=False, exists=True
+    ),
 ]
 RequirementsOption = Annotated[
     Path | None, typer.Option("--requirements", help="Packages to install first.", exists=True, dir_okay=False)
@@ -72,7 +74,7 @@ def run(
 ) -> None:
     """Train a script: upload it and its data, create the job, follow its log, download its model.
 
-    At the end it prints the code of the SageMaker Python SDK that does the same. The exit status is 1 if the job did not
+    At the end it prints equivalent code for the SageMaker Python SDK. The exit status is 1 if the job did not
     complete.
     """
     settings = settings_of(data=server)

@@ -36,8 +36,8 @@ def shell(
 ) -> None:
     """Open a shell inside a running job: its files, packages, variables, network, user and limits.
 
-    It ends with the job. The exit status is the command's, and 125 if the job could not be joined. It works on the machine that
-    runs the job, for the user who runs the server.
+    The shell ends with the job. The exit status is the command's, or 125 if the shell could not enter the job. It works only on
+    the machine that runs the job, for the user who runs the server.
     """
     words = [word for word in (name, *(command or [])) if word] if last else list(command or [])
     settings = settings_of(data=data)

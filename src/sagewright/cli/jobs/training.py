@@ -21,7 +21,7 @@ app.command()(shell)
 
 @app.command()
 def show(name: Name = "", data: DataOption = None, last: Last = False, json: JsonOption = False) -> None:
-    """One job: status, inputs, hyperparameters, metrics, artefacts, transitions. JSON is DescribeTrainingJob's answer."""
+    """Show one job: status, inputs, hyperparameters, metrics, artefacts, history. JSON is the response of DescribeTrainingJob."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     job = TRAINING.describe(sagemaker, resolve_name(sagemaker, TRAINING, name, last))
     if json:
@@ -69,7 +69,7 @@ def _source(source: dict[str, Any]) -> str:
 
 @app.command()
 def interrupt(name: Name = "", data: DataOption = None, last: Last = False) -> None:
-    """Interrupt a spot job as a cloud would: SIGTERM, a grace period, SIGKILL; then it is queued again."""
+    """Interrupt a spot job as a cloud would: SIGTERM, a grace period, then SIGKILL. The job is queued again."""
     from urllib.parse import quote
 
     settings = settings_of(data=data)

@@ -17,7 +17,7 @@ add_commands(app, TRANSFORM)
 
 @app.command()
 def show(name: Name = "", data: DataOption = None, last: Last = False, json: JsonOption = False) -> None:
-    """One job: status, model, input and output. JSON is DescribeTransformJob's answer."""
+    """Show one job: status, model, input and output. JSON is the response of DescribeTransformJob."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     job = TRANSFORM.describe(sagemaker, resolve_name(sagemaker, TRANSFORM, name, last))
     if json:

@@ -43,9 +43,9 @@ def show(
     export: Annotated[str, typer.Option(help="Write all training jobs to standard output: csv.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """One tuning job: progress, best training job, objective over time, and training jobs.
+    """Show one tuning job: progress, best training job, objective over time, training jobs.
 
-    JSON is DescribeHyperParameterTuningJob's answer.
+    JSON is the response of DescribeHyperParameterTuningJob.
     """
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     name = resolve_name(sagemaker, TUNING, name, last)

@@ -42,11 +42,11 @@ app = typer.Typer(cls=OpeningGroup, help="JupyterLab in a space of this server, 
 def open_(
     name: Annotated[str, typer.Argument(help="Name of the space; it is created if it is missing.")] = DEFAULT,
     data: DataOption = None,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Print the URL alone.")] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only print the URL.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the space's JupyterLab; its files stay.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the spaces and their state.")] = False,
     instance_type: Annotated[
-        str, typer.Option("--instance-type", help="Size of a space that is started, such as ml.m5.large.")
+        str, typer.Option("--instance-type", help="Instance type of a space that is started, such as ml.m5.large.")
     ] = "",
 ) -> None:
     """Open JupyterLab in the browser, signed in, and start its space if needed. The URL works once, within five minutes."""
@@ -83,7 +83,7 @@ def run(
         Path | None, typer.Option("--output", help="File for the notebook as it was run; beside FILE by default.")
     ] = None,
 ) -> None:
-    """Run a whole notebook as a job, with parameters, now or by a schedule. The exit status is 1 if a cell failed."""
+    """Run a whole notebook as a job, with parameters, now or on a schedule. The exit status is 1 if a cell failed."""
     service = NotebookJobService(_Session(settings_of(data=data)))
     try:
         options = read_run_options(_pairs(option, "--option"))

@@ -70,7 +70,9 @@ def _endpoint(settings: Settings) -> str:
 
 def down(
     data: DataOption = None,
-    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for its end.")] = 60,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds to wait until the server has ended.")
+    ] = 60,
 ) -> None:
     """Stop the server of a data directory. Its jobs and endpoints go on; the next `up` takes them over."""
     from sagewright.cli.lean import request

@@ -42,7 +42,7 @@ def list_(
     output: Annotated[Format, typer.Option("--output", "-o", help="Format of the list.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --output json.")] = False,
 ) -> None:
-    """List the cached environments, with their sizes. FREES is what removing one gives back: other directories share the rest."""
+    """List the cached environments and their sizes. FREES is what removing one would free; other directories share the rest."""
     from sagewright.runtimes.inventory import stored_environments
 
     found = [vars(one) for one in stored_environments(settings_of(data=data).environments_dir)]
@@ -65,7 +65,7 @@ def prebuild(
     ],
     data: DataOption = None,
 ) -> None:
-    """Build environments now, so that no job waits for them. Those that exist cost nothing."""
+    """Build environments now, so that no job has to wait for them. Existing ones cost nothing."""
     from sagewright.runtimes.environments import EnvironmentFailed, Environments
     from sagewright.runtimes.images import resolve_image
     from sagewright.runtimes.launch import has_environment
@@ -95,9 +95,9 @@ def prune(
     data: DataOption = None,
     all_: Annotated[bool, typer.Option("--all", help="Every environment.")] = False,
 ) -> None:
-    """Remove environments, and what interrupted builds have left, while no server and no job runs. Jobs build them again.
+    """Remove environments and the remains of interrupted builds, while no server and no job runs. Jobs build them again.
 
-    A directory of environments that machines share is not for this command: it sees the jobs of this one alone.
+    Don't use this command on a directory that several machines share: it sees only the jobs of this machine.
     """
     from sagewright.model.titles import running
     from sagewright.runtimes.environments import EnvironmentFailed, Environments

@@ -19,7 +19,7 @@ def ps(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
-    """List the server's processes and those of its jobs, without asking a server."""
+    """List the processes of the server and of its jobs. This works without a server."""
     from sagewright.model.titles import running
 
     found = running(None if data is None else data.expanduser().absolute())

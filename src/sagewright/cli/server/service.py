@@ -17,7 +17,8 @@ from sagewright.cli.options import FAILURE, DataOption, fail, settings_of
 app = typer.Typer(help="The server as a service of systemd: install, uninstall.", no_args_is_help=True)
 NAME = "sagewright.service"
 SystemOption = Annotated[
-    bool, typer.Option("--system", help="A service of the machine, started at boot; needs root. By default your own.")
+    bool,
+    typer.Option("--system", help="A system service, started at boot; needs root. By default a service of your user."),
 ]
 _UNIT = """[Unit]
 Description=Sagewright, an open SageMaker
@@ -43,7 +44,9 @@ def install(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port.", show_default="4700", min=1, max=65535)] = None,
     system: SystemOption = False,
-    user: Annotated[str, typer.Option(help="With --system: the user that it runs as.", show_default="you")] = "",
+    user: Annotated[
+        str, typer.Option(help="With --system: the user that the service runs as.", show_default="you")
+    ] = "",
     show: Annotated[bool, typer.Option("--print", help="Print the unit, and change nothing.")] = False,
 ) -> None:
     """Write a unit that runs `sagewright up` on the data directory, and start it now and at each boot."""

@@ -19,7 +19,7 @@ _COLUMNS = ("name", "kind", "state", "for", "CPUs", "GiB", "GPUs", "waits for")
 
 
 def status(data: DataOption = None, json: JsonOption = False) -> None:
-    """The running server: URL, pid, version, start, jobs, machine, disk. The exit status is 2 if none runs.
+    """Show the running server: URL, pid, version, start, jobs, machine, disk. The exit status is 2 if none runs.
 
     JSON has endpoint, version, pid, since_ms, now_ms, data, disk (free_bytes, total_bytes), machine and reserved (cpus,
     memory_gb, gpus), running, queued, and the jobs as `sagewright top` has them.
@@ -47,10 +47,12 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
 def top(
     data: DataOption = None,
     json: JsonOption = False,
-    interval_s: Annotated[float, typer.Option("--interval", min=0.2, help="Seconds between two looks.")] = 2,
-    once: Annotated[bool, typer.Option("--once", help="Print one table, as to a pipe.")] = False,
+    interval_s: Annotated[float, typer.Option("--interval", min=0.2, help="Seconds between refreshes.")] = 2,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print one table and exit, as when output goes to a pipe.")
+    ] = False,
 ) -> None:
-    """Running jobs with their CPUs, memory and GPUs, and queued ones with what they wait for; on a terminal until Ctrl-C.
+    """Show running jobs with their resources, and queued jobs with their reasons. On a terminal, refresh until Ctrl-C.
 
     JSON has running_jobs and queued_jobs: name, kind, status, created_ms, started_ms, cpus, memory_gb, gpus, gpu_indexes,
     and waits_for of a queued job.

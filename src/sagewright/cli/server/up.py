@@ -18,7 +18,8 @@ from sagewright.model.settings import Settings
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 PortOption = Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")]
 TlsOption = Annotated[
-    str | None, typer.Option(help="self-signed: HTTPS by an authority of the server's own.", show_default="HTTP")
+    str | None,
+    typer.Option(help="self-signed: HTTPS with a certificate from the server's own authority.", show_default="HTTP"),
 ]
 CertificateOption = Annotated[
     Path | None, typer.Option("--tls-cert", help="Certificate for HTTPS, in PEM format.", show_default=False)
@@ -37,7 +38,10 @@ DemoOption = Annotated[
     bool, typer.Option("--demo", help="Create sample jobs, a tuning job, models, a pipeline and an endpoint.")
 ]
 DetachOption = Annotated[
-    bool, typer.Option("--detach", "-d", help="Return once it answers; its output goes to up.log in the directory.")
+    bool,
+    typer.Option(
+        "--detach", "-d", help="Return once the server answers. Its output goes to up.log in the data directory."
+    ),
 ]
 
 

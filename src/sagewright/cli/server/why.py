@@ -12,7 +12,7 @@ from sagewright.cli.options import DataOption, console, settings_of
 
 
 def why(
-    name: Annotated[str, typer.Argument(help="Name or ARN; of a model package GROUP/VERSION.")],
+    name: Annotated[str, typer.Argument(help="Name or ARN; for a model package, GROUP/VERSION.")],
     kind: Annotated[str, typer.Option(help="Only this kind: training-job, endpoint, pipeline, …")] = "any",
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,

@@ -36,7 +36,7 @@ NameArgument = Annotated[str, typer.Argument(help="Name of the solution.")]
 
 @app.command("list")
 def list_(output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
-    """The solutions: what each of them answers, with which algorithm and data, and the measure that it must keep."""
+    """List the solutions: the question that each answers, its algorithm and data, and the bound that its result must meet."""
     found = [
         {
             "Name": one.template.name,
@@ -52,7 +52,7 @@ def list_(output: OutputOption = Format.TABLE, json: JsonOption = False) -> None
 
 @app.command("show")
 def show(name: NameArgument) -> None:
-    """The files of a solution: its readme, its program, and the scripts of its jobs."""
+    """Print the files of a solution: its readme, its program, and the scripts of its jobs."""
     for path in _found(name).files:
         console.print(f"# {path}", soft_wrap=True, markup=False)
         console.print(path.read_text(), soft_wrap=True, markup=False)
@@ -67,7 +67,10 @@ def run(
         typer.Option("--start", help="If no server runs, start one on the data directory, and stop it at the end."),
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep/--remove", help="Keep what the solution makes, or delete it at the end.")
+        bool,
+        typer.Option(
+            "--keep/--remove", help="Keep the resources that the solution creates, or delete them at the end."
+        ),
     ] = True,
     timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for the whole solution.")] = 3600,
 ) -> None:
@@ -98,7 +101,7 @@ def remove(
         bool, typer.Option("--data-too", help="Delete its data, results and reports in S3 as well.")
     ] = False,
 ) -> None:
-    """Delete what a solution made: endpoint, configurations, models, registered versions, pipeline."""
+    """Delete the resources that a solution created: endpoint, configurations, models, registered versions, pipeline."""
     _remove(_found(name), settings_of(data=data), data_too)
 
 

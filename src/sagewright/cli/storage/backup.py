@@ -28,7 +28,7 @@ def backup(
     folder: Folder,
     data: DataOption = None,
     keep: Annotated[
-        int | None, typer.Option("--keep", min=1, help="Then remove all but the newest N backups.", metavar="N")
+        int | None, typer.Option("--keep", min=1, help="Afterwards, remove all but the newest N backups.", metavar="N")
     ] = None,
     without_master_key: Annotated[
         bool,
@@ -42,8 +42,8 @@ def backup(
 ) -> None:
     """Back up a data directory, while its server runs or not: rows, objects, images, homes of notebooks, keys.
 
-    Bytes that an earlier backup in the folder has are not copied again. The folder holds the master key that opens the secrets in
-    the store, unless it is left out or kept outside the data directory: keep it as safe as the data directory.
+    Bytes that an earlier backup in the folder has are not copied again. The folder contains the master key that opens the
+    secrets in the store, unless it is left out or kept outside the data directory: keep it as safe as the data directory.
     """
     from sagewright.backups.repository import BackupFailed, BackupRepository
     from sagewright.backups.taking import take_backup
@@ -92,7 +92,7 @@ def restore(
         str | None, typer.Option("--database", help="An empty PostgreSQL database, for a backup of one.")
     ] = None,
 ) -> None:
-    """Restore a backup into a new data directory. Jobs that ran when it was taken are lost, and retried or failed."""
+    """Restore a backup into a new data directory. Jobs that were running when it was taken are lost: they are retried, or fail."""
     from sagewright.backups.repository import BackupFailed, BackupRepository
     from sagewright.backups.restoring import missing_master_key, restore_backup
 

@@ -44,7 +44,7 @@ LISTED = [
 
 
 def cp(source: SourceArgument, target: TargetArgument, data: DataOption = None) -> None:
-    """Copy a file, or all files of a folder, to or from S3. Folders are copied with all that they contain."""
+    """Copy a file, or a folder with everything in it, to or from S3."""
     _with_s3(data, lambda s3: _copy(s3, source, target))
 
 
@@ -64,7 +64,7 @@ def ls(
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Buckets, or folders and objects in S3. JSON has Name, and of objects Size and LastModified."""
+    """List buckets, or folders and objects in S3. JSON has Name, and for objects Size and LastModified."""
     _with_s3(data, lambda s3: print_rows(_listed(s3, uri), LISTED, chosen(output, json)))
 
 

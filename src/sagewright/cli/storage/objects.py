@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def scrub(data: DataOption = None, json: JsonOption = False) -> None:
     """Check every object against its file and every file against the index; exits with 1 if an object is damaged.
 
-    Nothing is changed. It works beside a running server and without one.
+    Changes nothing. It works with and without a running server.
     """
     import orjson
 

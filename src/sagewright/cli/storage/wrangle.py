@@ -29,7 +29,7 @@ InputOption = Annotated[
 OutputOption = Annotated[str, typer.Option("--output", help="S3 URI of the output's folder.")]
 NodeOption = Annotated[str, typer.Option("--node", help="Id of the node to write, with its output after a dot.")]
 RefitOption = Annotated[bool, typer.Option("--refit", help="Fit the steps on all rows, and write the fitted flow too.")]
-CodeOption = Annotated[bool, typer.Option("--code", help="Print the flow as a program for polars, and run nothing.")]
+CodeOption = Annotated[bool, typer.Option("--code", help="Print the flow as a polars program, and run nothing.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job's log until its end.")]
 TypeOption = Annotated[str, typer.Option("--instance-type", help="Instance type.")]
 

@@ -39,7 +39,7 @@ def list_(
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Experiments. JSON has the summaries of ListExperiments, with the number of Trials."""
+    """List experiments. JSON has the summaries of ListExperiments, with the number of Trials."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
     try:
@@ -62,7 +62,7 @@ def show(
     limit: Annotated[int, typer.Option(help="Number of runs.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """An experiment's runs and their metrics, or all of one run. JSON has DescribeTrialComponent's answers, or that of the run."""
+    """Show an experiment's runs and their metrics, or all of one run. JSON has the responses of DescribeTrialComponent."""
     from sagewright.cli.options import console
 
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
@@ -95,10 +95,10 @@ def show(
 def compare(
     names: Annotated[list[str], typer.Argument(help="Names of runs (trial components) or of jobs, two or more.")],
     data: DataOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also values that are the same in all runs.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also show values that are the same in all runs.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Runs side by side: the parameters and metrics in which they differ. JSON has, by each of these, the value of each run."""
+    """Compare runs: show the parameters and metrics in which they differ. JSON has the value of each run for each of these."""
     from rich.markup import escape
     from rich.table import Column, Table
 
@@ -127,7 +127,7 @@ def export(
         Path | None, typer.Option("--output", "-o", help="The file; csv goes to standard output without it.")
     ] = None,
 ) -> None:
-    """A row for each run: parameters, metrics with all their statistics, artifacts."""
+    """Write a row for each run: parameters, metrics with all their statistics, artifacts."""
     from sagewright.cli.options import console
 
     if form not in {"csv", "parquet"}:

@@ -42,7 +42,7 @@ PIPELINES = [
     OutputColumn("arn", lambda one: str(one["PipelineArn"]), wide=True),
 ]
 Which = Annotated[
-    str, typer.Argument(help="Name of the pipeline: its newest execution; or the ARN or id of an execution.")
+    str, typer.Argument(help="Name of a pipeline, for its newest execution, or the ARN or id of an execution.")
 ]
 
 app = typer.Typer(help="Pipelines: list, show, start, stop, retry, logs, why-miss.", no_args_is_help=True)
@@ -50,13 +50,13 @@ app = typer.Typer(help="Pipelines: list, show, start, stop, retry, logs, why-mis
 
 @app.command("list")
 def list_(
-    name: Annotated[str, typer.Argument(help="Name of a pipeline: its executions.")] = "",
+    name: Annotated[str, typer.Argument(help="Name of a pipeline, to list its executions.")] = "",
     data: DataOption = None,
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1)] = 20,
     output: OutputOption = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Pipelines, or the executions of one. JSON has the summaries of the List operation."""
+    """List pipelines, or the executions of one. JSON has the summaries of the List operation."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         if name:
@@ -77,9 +77,9 @@ def show(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the execution has ended.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """An execution as a tree: dependencies between steps, their durations, and cached steps.
+    """Show an execution as a tree: dependencies between steps, their durations, cached steps.
 
-    JSON is DescribePipelineExecution's answer with PipelineExecutionSteps; with --follow, once the execution has ended.
+    JSON is the response of DescribePipelineExecution with PipelineExecutionSteps; with --follow, once the execution has ended.
     """
     from rich.live import Live
 
@@ -113,7 +113,7 @@ def start(
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE")] = None,
     step: Annotated[list[str] | None, typer.Option("--step", help="Only this step; repeatable.")] = None,
 ) -> None:
-    """Start an execution; its id is printed."""
+    """Start an execution and print its id."""
     given = [one.partition("=") for one in parameter or ()]
     if bad := [one for one, equals, _ in given if not equals]:
         fail(f"--parameter is NAME=VALUE, not {bad[0]}")
@@ -137,7 +137,7 @@ def stop(which: Which, data: DataOption = None) -> None:
 
 @app.command()
 def retry(which: Which, data: DataOption = None) -> None:
-    """Execute again all steps that failed or were not reached; succeeded steps are kept."""
+    """Run again all steps that failed or were not reached. Succeeded steps are kept."""
     _ask("retry_pipeline_execution", which, data, "is executed again")
 
 
@@ -161,7 +161,7 @@ def logs(
     since: Since = "",
     timestamps: Timestamps = False,
 ) -> None:
-    """The log lines of an execution's jobs, step by step; with --follow as they come. --tail counts for each job."""
+    """Print the log lines of an execution's jobs, step by step; with --follow, as they arrive. --tail applies to each job."""
     options = LogOptions.parse(follow, tail, since, timestamps)
     settings = settings_of(data=data)
     sagemaker, cloudwatch = lean_client(settings, "sagemaker"), lean_client(settings, "logs")
@@ -197,7 +197,7 @@ def miss_reason(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The reason why a step was not taken from the cache: the key attributes that differ from the last execution's.
+    """Explain why the cache had no result for a step: list the key attributes that differ from the last execution.
 
     JSON has Execution, Step and Reason.
     """
