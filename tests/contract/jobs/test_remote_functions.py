@@ -10,11 +10,10 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-IMAGE = "236514542706.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python-310:1.0"
 PROGRAM = """
 from {package} import remote
 
-@remote(image_uri="{image}", instance_type="ml.m5.large")
+@remote(instance_type="ml.m5.large")
 def divide(x, y):
     import os
     print("dividing in", os.environ["TRAINING_JOB_NAME"])
@@ -40,7 +39,7 @@ except ZeroDivisionError as error:
     ],
 )
 def test_a_function_runs_in_a_job(server: RunningServer, tmp_path: Path, client: str, package: str) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM.format(package=package, image=IMAGE))
+    (tmp_path / "program.py").write_text(PROGRAM.format(package=package))
     done = (server.sdk_v2 if client == "sdk-v2" else server.sdk_v3)(tmp_path / "program.py")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     assert "VALUE 1.5 divide-" in done.stdout

@@ -172,3 +172,13 @@ def test_a_botocore_that_does_not_know_the_variable_gets_the_endpoint(tmp_path: 
     assert run(program, tmp_path / "old", **known) == "http://all http://front http://x\n"
     assert run(program, tmp_path / "new", **known) == "None None http://x\n"
     assert run(program, tmp_path / "old") == "None None http://x\n"
+
+
+def test_remote_functions_have_an_image_of_the_programs_python(tmp_path: Path) -> None:
+    (fake_sdk(tmp_path) / "sagemaker" / "remote_function").mkdir()
+    for module in ("__init__", "job"):
+        (tmp_path / "sagemaker" / "remote_function" / f"{module}.py").write_text("")
+    program = "import sagemaker.remote_function.job, os; print(os.environ['SAGEMAKER_INTERNAL_IMAGE_URI'])"
+    version = "{}{}".format(*sys.version_info[:2])
+    assert run(program, tmp_path).rstrip().endswith(f"/sagemaker-base-python:py{version}")
+    assert run(program, tmp_path, SAGEMAKER_INTERNAL_IMAGE_URI="mine:1") == "mine:1\n"

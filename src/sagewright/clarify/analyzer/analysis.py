@@ -116,13 +116,26 @@ def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedMode
             raise CustomerError("The captured records have no predictions: the endpoint must capture its output.")
         model.start()
         logging.info("Getting predictions from the endpoint")
-        if not model.predictor.label_headers and model.predictor.label is None:
-            threshold = config.probability_threshold
+        threshold = _threshold(config, dataset.table[dataset.label])
+        if not model.predictor.label_headers and model.predictor.label is None and threshold is not None:
             logging.info("We assume a prediction above %.3f indicates 1 and below or equal indicates 0.", threshold)
-        predicted = pd.Series(model.labels(dataset.inputs), index=dataset.table.index, name="predicted_label")
+        labels = model.labels(dataset.inputs, threshold)
+        predicted = pd.Series(labels, index=dataset.table.index, name="predicted_label")
         predicted = _as_labels(predicted, dataset.table[dataset.label])
     logging.info("Calculating post-training bias metrics")
     return post_training_bias(_bias_table(dataset, settings), predicted, settings)
+
+
+def _threshold(config: AnalysisConfig, label: pd.Series) -> float | None:
+    """Returns the score above which a prediction is 1; None for a regression, whose predictions have the label's own threshold.
+
+    AWS does not document the second case; its notebook "pipelines_clarify_model_monitor_integration" needs it.
+    """
+    given = "probability_threshold" in config.document or (
+        config.predictor and config.predictor.probability is not None
+    )
+    regression = pd.api.types.is_float_dtype(label.dtype) and not label.dropna().isin((0, 1)).all()
+    return None if regression and not given else config.probability_threshold
 
 
 def _bias_table(dataset: Dataset, settings: BiasSettings) -> pd.DataFrame:

@@ -71,8 +71,8 @@ class AnalysedModel:
     def scores(self, rows: pd.DataFrame) -> Array:
         return self.start().scores(rows)
 
-    def labels(self, rows: pd.DataFrame) -> list[Any]:
-        return self.start().labels(rows, self._config.probability_threshold)
+    def labels(self, rows: pd.DataFrame, threshold: float | None) -> list[Any]:
+        return self.start().labels(rows, threshold)
 
     def artefact(self) -> Any | None:
         """Returns the model's artefact if it is one of a built-in algorithm whose answers it gives; else None.

@@ -97,9 +97,9 @@ class AnswerForm:
         return found
 
 
-def predicted_labels(answers: Answers, label_headers: Sequence[str], threshold: float) -> list[Any]:
+def predicted_labels(answers: Answers, label_headers: Sequence[str], threshold: float | None) -> list[Any]:
     """Returns one label for each record: the model's own; else the label header of the top score; else 1 for a score above the
-    threshold, and 0. Raises WrongAnswer."""
+    threshold, and 0. Without a threshold a score is the prediction itself, of a regression. Raises WrongAnswer."""
     if answers.labels is not None:
         return [label[0] if isinstance(label, list) and len(label) == 1 else label for label in answers.labels]
     assert answers.scores is not None  # one of the two is always parsed
@@ -111,6 +111,8 @@ def predicted_labels(answers: Answers, label_headers: Sequence[str], threshold: 
             )
         names: list[Any] = [*label_headers] or [*range(outputs)]
         return [names[index] for index in answers.scores.argmax(axis=1)]
+    if threshold is None:
+        return [float(score) for score in answers.scores[:, 0]]
     return [int(score > threshold) for score in answers.scores[:, 0]]
 
 

@@ -46,8 +46,8 @@ class EndpointModel:
         answers = self._predict(rows)
         return np.concatenate([self._numeric(one) for one in answers])
 
-    def labels(self, rows: pd.DataFrame, threshold: float) -> list[Any]:
-        """Returns a predicted label for each row. Raises CustomerError."""
+    def labels(self, rows: pd.DataFrame, threshold: float | None) -> list[Any]:
+        """Returns a predicted label for each row, as `predicted_labels`. Raises CustomerError."""
         headers = self._predictor.label_headers
         return [label for one in self._predict(rows) for label in predicted_labels(one, headers, threshold)]
 

@@ -6,6 +6,8 @@ one of the modules below is imported.
 - botocore before 1.31, which does not know AWS_ENDPOINT_URL: its clients get that endpoint, so that none calls AWS.
 - the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates some 25
   times per call, for a second in all.)
+- the SageMaker SDKs' `@remote` and `@step`: without an image they refuse any Python but 3.8 and 3.10. Here their default image has
+  the program's own Python, since functions are sent pickled, unless SAGEMAKER_INTERNAL_IMAGE_URI names another.
 - `torch.sagemaker`: found inside jobs; so are modules that scikit-learn had when the job's image was made.
 - XGBoost inside jobs: boosters written by old releases can be read.
 - the SageMaker SDKs and botocore's waiters: they poll early and often (SAGEWRIGHT_FAST_WAITS=0 leaves them unchanged). A
@@ -50,7 +52,9 @@ TELEMETRY = {
     "sagemaker.serve.utils.telemetry_logger": ("_send_telemetry",),
 }
 WAITERS = {"botocore.waiter", "awscli.botocore.waiter"}
-WATCHED = {"botocore.handlers", "botocore.session", "xgboost.core", *WAITERS, *SLEEPERS, *TELEMETRY}
+REMOTE = {"sagemaker.remote_function.job", "sagemaker.core.remote_function.job"}
+IMAGE = "236514542706.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python:py{}{}"
+WATCHED = {"botocore.handlers", "botocore.session", "xgboost.core", *WAITERS, *SLEEPERS, *TELEMETRY, *REMOTE}
 
 
 def not_none(result):
@@ -318,6 +322,8 @@ def prepare(module):
         name_endpoint(module)
     elif module.__name__ == "xgboost.core":
         accept_old_boosters(module)
+    elif module.__name__ in REMOTE:
+        os.environ.setdefault("SAGEMAKER_INTERNAL_IMAGE_URI", IMAGE.format(*sys.version_info[:2]))
     elif module.__name__ in TELEMETRY:
         for name in TELEMETRY[module.__name__]:
             if hasattr(module, name):
