@@ -60,7 +60,7 @@ class BackupRepository:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.root / MARK).exists():
             if any(self.root.iterdir()):
-                raise BackupFailed(f"{self.root} holds other files: name a new folder for backups.")
+                raise BackupFailed(f"{self.root} contains other files: name a new folder for backups.")
             (self.root / MARK).write_text(json.dumps({"format": FORMAT}) + "\n")
         self.check()
         for left in self._backups.glob(f"*{UNFINISHED}"):
@@ -71,7 +71,7 @@ class BackupRepository:
         try:
             found = json.loads((self.root / MARK).read_text())
         except (OSError, ValueError):
-            raise BackupFailed(f"{self.root} holds no backups.") from None
+            raise BackupFailed(f"{self.root} contains no backups.") from None
         if found.get("format") != FORMAT:
             raise BackupFailed(f"{self.root} has the format {found.get('format')}; this release reads {FORMAT}.")
 
@@ -152,5 +152,5 @@ def _stamp(at: str) -> str:
     try:
         read = datetime.fromisoformat(at.replace("Z", "+00:00"))
     except ValueError:
-        raise BackupFailed(f"{at} is no time in ISO 8601, such as 2026-11-30T01:23:45Z.") from None
+        raise BackupFailed(f"{at} is not an ISO 8601 time such as 2026-11-30T01:23:45Z.") from None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).strftime(STAMP)

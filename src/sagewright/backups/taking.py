@@ -43,7 +43,7 @@ def take_backup(
     """
     if settings.objects:
         raise BackupFailed(
-            "The objects are on another S3, which has backups of its own; this one would hold only rows."
+            "The objects are on another S3, and this backup would contain only rows. Back up the other S3 with its own tools."
         )
     repository.prepare()
     own = MasterKeySource(settings.data / NAME)

@@ -76,7 +76,7 @@ def _check(names: list[str], features: pd.DataFrame, settings: PdpSettings) -> N
     if missing:
         raise CustomerError(f"Feature names not found. pdp: the data set has no feature {missing[0]!r}.")
     if not 1 <= settings.grid_resolution <= MOST_POINTS:
-        raise CustomerError(f"grid_resolution must be from 1 to {MOST_POINTS}, and it is {settings.grid_resolution}.")
+        raise CustomerError(f"grid_resolution must be from 1 to {MOST_POINTS}, but it is {settings.grid_resolution}.")
     if not len(features):
         raise CustomerError("Data must contain features. The data set has no rows.")
 

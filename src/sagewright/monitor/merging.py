@@ -92,7 +92,7 @@ def _truth(root: Path, start: datetime | None, end: datetime | None) -> Iterator
             identifiers, data = event_ids(line.record), line.record.get("groundTruthData")
             if not identifiers or not isinstance(data, dict) or "data" not in data:
                 raise MonitorError(
-                    f"{line.place} is no record of ground truth: it needs groundTruthData with data and encoding, and "
+                    f"{line.place} is not a ground truth record: it needs groundTruthData with data and encoding, and "
                     "eventMetadata with an eventId."
                 )
             for identifier in identifiers:

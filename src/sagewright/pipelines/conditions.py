@@ -74,7 +74,7 @@ def _denied(condition: dict[str, Any]) -> Any:
     given = [condition[name] for name in ("Expression", "Condition") if name in condition]
     if len(given) != 1:
         raise BadDefinition(
-            "A condition of the type Not must have Expression (or Condition, as the SDKs name it), and one alone."
+            "A condition of the type Not must have exactly one Expression (or Condition, as the SDKs name it)."
         )
     return given[0]
 

@@ -148,7 +148,7 @@ class FlowEngine:
         declared = catalogue.find(node.operator)
         run = table.find(node.operator)
         if declared is None or run is None:
-            raise StepError(node.node_id, node.operator, "There is no operator of this name here.")
+            raise StepError(node.node_id, node.operator, "There is no operator with this name.")
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
         member, state = state_of(node, checked)

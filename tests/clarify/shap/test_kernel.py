@@ -190,7 +190,7 @@ def test_budgets_and_baselines_that_memory_does_not_hold_are_refused() -> None:
         return np.zeros(len(rows))
 
     with pytest.raises(
-        CustomerError, match="num_samples must be at most 1000000 for 40 features or pieces, and it is 2000000"
+        CustomerError, match="num_samples must be at most 1000000 for 40 features or pieces, but it is 2000000"
     ):
         explain(model, wide, wide, ShapSettings(num_samples=2_000_000))
     with pytest.raises(CustomerError, match="baseline has 10001 rows, and at most 10000 can be used"):

@@ -104,7 +104,7 @@ def _manifest(path: Path) -> list[str]:
         return [str(json.loads(line)["source-ref"]) for line in text.splitlines() if line.strip()]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CustomerError(
-            f"{path.name} is no image manifest: a prefix and keys, or lines with 'source-ref'."
+            f"{path.name} is not an image manifest: a prefix and keys, or lines with 'source-ref'."
         ) from None
 
 

@@ -48,10 +48,10 @@ def segment(picture: Pixels, region: Region, count: int, compactness: float) -> 
     from skimage.segmentation import slic
 
     if not 1 <= count <= MAX_SEGMENTS:
-        raise CustomerError(f"image_config.num_segments must be from 1 to {MAX_SEGMENTS}, and it is {count}")
+        raise CustomerError(f"image_config.num_segments must be from 1 to {MAX_SEGMENTS}, but it is {count}")
     if not 0 < compactness <= 1e6:
         raise CustomerError(
-            f"image_config.segment_compactness must be above 0 and at most 1e6, and it is {compactness}"
+            f"image_config.segment_compactness must be above 0 and at most 1e6, but it is {compactness}"
         )
     part = picture[region.window]
     height, width = part.shape[:2]

@@ -189,7 +189,7 @@ def numeric(answers: Answers) -> Array:
         return np.array(answers.labels, dtype=np.float64).reshape(len(answers.labels or ()), -1)
     except (TypeError, ValueError):
         raise CustomerError(
-            "The model answers labels that are no numbers; ProbabilityAttribute or ProbabilityIndex must tell where its scores are."
+            "The model's labels are not numbers; ProbabilityAttribute or ProbabilityIndex must say where its scores are."
         ) from None
 
 

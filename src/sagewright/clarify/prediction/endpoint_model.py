@@ -62,8 +62,8 @@ class EndpointModel:
             return np.array(labels, dtype=np.float64).reshape(len(labels), -1)
         except (TypeError, ValueError):
             raise CustomerError(
-                f"Could not convert string to float. The model answers the label '{str(labels[0])[:100]}'; 'probability' must tell "
-                "where its answer has scores."
+                f"Could not convert string to float. The model answers the label '{str(labels[0])[:100]}'; 'probability' must "
+                f"say where its answer has scores."
             ) from None
 
     def _predict(self, rows: pd.DataFrame) -> list[Answers]:

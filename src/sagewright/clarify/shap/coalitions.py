@@ -56,7 +56,7 @@ def check_budget(players: int, budget: int, most_cells: int) -> None:
     """Raises CustomerError for a number of coalitions that memory doesn't hold."""
     most = 2 * most_cells // players
     if budget > most:
-        raise CustomerError(f"num_samples must be at most {most} for {players} features or pieces, and it is {budget}.")
+        raise CustomerError(f"num_samples must be at most {most} for {players} features or pieces, but it is {budget}.")
 
 
 def is_complete(players: int, budget: int) -> bool:

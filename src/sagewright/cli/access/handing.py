@@ -37,7 +37,7 @@ def check_folder(to: Path | None) -> None:
     if to is None:
         return
     if (to / "credentials").exists():
-        fail(f"{to} holds a key already; name an empty folder.")
+        fail(f"{to} already contains a key; name an empty folder.")
     try:
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -60,7 +60,9 @@ def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
             file.write(_profile(key, target))
     except OSError as error:
         fail(f"The folder {to} can't be written: {error}")
-    typer.echo(f"{to} holds the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py")
+    typer.echo(
+        f"{to} contains the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py"
+    )
 
 
 def _notes(settings: Settings) -> dict[str, bytes]:

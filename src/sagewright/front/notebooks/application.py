@@ -204,7 +204,7 @@ class NotebookApplication:
             or request.method != "GET"
             or incoming.length != 0
         ):
-            raise NotebookRefused(400, "Connections to notebooks can be upgraded to websocket alone.")
+            raise NotebookRefused(400, "Connections to notebooks can be upgraded only to websocket.")
         with self._tunnels.room(notebook):
             made = await self._connected(notebook)
             try:

@@ -84,7 +84,7 @@ class OidcProvider:
         except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as error:
             raise SignOnRefused(f"The provider can't be asked at {url}: {type(error).__name__}.") from None
         if not isinstance(document, dict):
-            raise SignOnRefused(f"The provider's answer at {url} is no JSON object.")
+            raise SignOnRefused(f"The provider's answer at {url} is not a JSON object.")
         return document
 
 

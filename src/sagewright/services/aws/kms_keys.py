@@ -128,7 +128,9 @@ def require_own(context: Context, requested: str, *, by_alias: bool = False) -> 
     """Like `require_key`, but refuses keys that AWS manages: only their service can use or change them."""
     key = require_key(context, requested, by_alias=by_alias)
     if key.document["Manager"] != "CUSTOMER":
-        raise AccessDenied(f"{arn_of(context, key.name)} is an AWS managed key: its policy allows its service alone.")
+        raise AccessDenied(
+            f"{arn_of(context, key.name)} is an AWS managed key: its policy allows only its own service."
+        )
     return key
 
 

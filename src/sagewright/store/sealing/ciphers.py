@@ -43,7 +43,7 @@ class SecretCipher:
             data = base64.b64decode(sealed.removeprefix(PREFIX), validate=True) if is_sealed(sealed) else b""
             plain: bytes = self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], identity.encode())
         except (InvalidTag, binascii.Error, ValueError):
-            raise MasterKeyFault(f"The secret {identity} was not sealed for this place in this store.") from None
+            raise MasterKeyFault(f"The secret {identity} was not sealed for this row of this store.") from None
         return plain.decode()
 
 

@@ -96,7 +96,7 @@ def read_notebook(content: bytes) -> ExecutedNotebook:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UnreadableNotebook(f"The file is no JSON: {error}") from None
+        raise UnreadableNotebook(f"The file is not valid JSON: {error}") from None
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list):
         raise UnreadableNotebook("The file has no cells: it is not of the notebook format 4.")

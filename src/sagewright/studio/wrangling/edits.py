@@ -71,11 +71,11 @@ def moved(flow: Flow, node_id: str, earlier: bool) -> Flow:
     if earlier:
         before = flow.node(node.inputs[0].node_id) if node.inputs else None
         if before is None or not _is_simple(before) or not _is_simple(node):
-            raise FlowError("There is no step before this one that it could change places with.")
+            raise FlowError("There is no step before this one to swap with.")
         return _placed(flow, node, before.inputs[0])
     after = [one for one in flow.followers(node_id) if _is_simple(one)]
     if not after or not _is_simple(node):
-        raise FlowError("There is no step after this one that it could change places with.")
+        raise FlowError("There is no step after this one to swap with.")
     return _placed(flow, node, FlowEdge(node.inputs[0].name, after[0].node_id, after[0].output_names[0]))
 
 

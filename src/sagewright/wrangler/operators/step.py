@@ -104,7 +104,7 @@ class OperatorStep:
             needed = size(sample) * rows // max(len(sample), 1)
             if needed > self.memory.whole_bytes:
                 raise self.fault(
-                    f"The step holds all rows in memory: {rows:,} rows need about {needed / GIB:,.1f} GiB, and it may use "
+                    f"The step needs all rows in memory: {rows:,} rows need about {needed / GIB:,.1f} GiB, and it may use "
                     f"{self.memory.whole_bytes / GIB:,.1f} GiB. Choose a larger instance, or filter or sample before it."
                 )
         return shown.collect(engine="streaming")

@@ -178,8 +178,8 @@ def _check_weights(variants: list[dict[str, Any]]) -> None:
 def _check_shadows(production: list[dict[str, Any]], shadows: list[dict[str, Any]], request: dict[str, Any]) -> None:
     if len(shadows) > 1 or len(production) != 1:
         raise ValidationException(
-            "ShadowProductionVariants accepts one variant beside exactly one in ProductionVariants, got "
-            f"{len(shadows)} beside {len(production)}."
+            "ShadowProductionVariants accepts one variant, together with exactly one in ProductionVariants; got "
+            f"{len(shadows)} and {len(production)}."
         )
     if any("ServerlessConfig" in one for one in production + shadows):
         raise ValidationException("Shadow variants are not supported with serverless variants.")

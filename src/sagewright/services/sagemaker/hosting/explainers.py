@@ -94,7 +94,7 @@ def check_expressions(explainer: dict[str, Any]) -> None:
             jmespath.compile(expression)
         except (JMESPathError, ValueError, RecursionError) as error:
             raise ValidationException(
-                f"{name} of the ClarifyExplainerConfig is no valid JMESPath expression: {expression!r}: {str(error)[:200]}"
+                f"{name} of the ClarifyExplainerConfig is not a valid JMESPath expression: {expression!r}: {str(error)[:200]}"
             ) from None
 
 

@@ -50,7 +50,7 @@ _CHANGED = (
 def import_hub_content(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     content = _content(context, request)
     if content.type == REFERENCE:
-        raise ValidationException("A ModelReference is made by CreateHubContentReference.")
+        raise ValidationException("Use CreateHubContentReference to create a ModelReference.")
     _check_document(request["HubContentDocument"])
     last = contents.find(context, content)
     version = request.get(VERSION) or next_version(last.document[VERSION] if last is not None else None)

@@ -172,8 +172,8 @@ def _kernel(name: str, title: str, image: str) -> dict[str, str]:
     resolved = resolve_image(image)
     if resolved.kind is ImageKind.OWN:
         raise ValidationException(
-            f"The image {image} of the kernel {title!r} is a container of your own: apps run kernels of AWS's framework images "
-            "only, such as pytorch-training."
+            f"The image {image} of the kernel {title!r} is your own container: apps run only kernels of AWS's framework "
+            f"images, such as pytorch-training."
         )
     try:
         recipe_for(resolved)

@@ -53,7 +53,7 @@ def create_image_version(context: Context, request: dict[str, Any]) -> dict[str,
         name = f"{image.name.lower()}/{version}"
         arn = _arn(context, name)
         if resources.find_in(connection, _scope(context), name) is not None:
-            raise ResourceInUse(f"ImageVersion [{arn}] belongs to an image whose name differs in its case alone.")
+            raise ResourceInUse(f"ImageVersion [{arn}] belongs to an image whose name differs only in case.")
         new = New(name, document | {_ALIASES: aliases}, arn, {}, 0, image.id, CREATED, context.principal.arn)
         resources.create_in(connection, _scope(context), new)
         return {"ImageVersionArn": arn}

@@ -92,7 +92,7 @@ def _role(visit: Visit) -> str:
 def _chosen_output(given: FlowRunView) -> FlowOutput:
     node_id, _, port = given.end.partition(":")
     if not given.uri.startswith("s3://") or not node_id:
-        raise ValidationException("The flow has no output of its own: choose a step, and a folder in S3.")
+        raise ValidationException("The flow defines no output: choose a step, and a folder in S3.")
     return FlowOutput(node_id, given.uri, port or "default", given.format)
 
 
