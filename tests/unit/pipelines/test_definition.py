@@ -96,9 +96,9 @@ def test_parameters_have_types_defaults_and_enums() -> None:
         (json.dumps(document(step("a", RetryPolicies=[{"MaxAttempts": 1, "ExpireAfterMin": 1}]))), "only one of"),
         (json.dumps(document(step("a", "Tuning", RetryPolicies=[{"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"]}]))), "never retried"),  # noqa: E501
         (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Near"}]}))), "must have one of the types"),
-        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Not"}]}))), "must have exactly one
-        Expression"), (json.dumps(document(step("c", "Condition", arguments={"Conditions": {"Type": "Equals"}}))), "must be a
-        list"), (json.dumps(document(step("a", arguments={"X": {"Std:Join": "x"}}))), "must have a list of Values"),
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Not"}]}))), "exactly one Expression"),
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": {"Type": "Equals"}}))), "must be a list"),
+        (json.dumps(document(step("a", arguments={"X": {"Std:Join": "x"}}))), "must have a list of Values"),
         (json.dumps(document(step("a", arguments={"X": {"Std:JsonGet": {"Path": "x"}}}))), "must have a PropertyFile"),
         (json.dumps(document(step("a", arguments={"X": "DEEP"}))).replace('"DEEP"', "[" * 900 + "]" * 900), "nested too deep"),
         (json.dumps(document(PipelineExperimentConfig=["x"])), "Expecting start of Json Object"),
