@@ -106,8 +106,8 @@ class BackupRepository:
         return names[-1]
 
     def begin(self, now: datetime) -> Path:
-        """Returns a new directory, which counts as a backup once `finish` has renamed it. A second one of the same second gets a
-        number behind its time."""
+        """Returns a new directory, which counts as a backup once `finish` has renamed it. A second backup within the same
+        second gets a number after its time."""
         name = stamp = now.strftime(STAMP)
         number = 1
         while (self._backups / name).exists():
@@ -148,7 +148,7 @@ class BackupRepository:
 
 
 def _stamp(at: str) -> str:
-    """Raises BackupFailed for a text that is no time."""
+    """Raises BackupFailed for a text that is not a time."""
     try:
         read = datetime.fromisoformat(at.replace("Z", "+00:00"))
     except ValueError:

@@ -33,7 +33,7 @@ class KeyKind(StrEnum):
 
 
 class ModelKey(NamedTuple):
-    """An object of a model. `path`: its path under the model's prefix, of kind MODEL alone."""
+    """An object of a model. `path`: its path under the model's prefix, only of kind MODEL."""
 
     kind: KeyKind
     id: str

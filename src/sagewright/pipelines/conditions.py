@@ -45,7 +45,7 @@ def check(conditions: Any, depth: int = 0) -> None:
 
 
 def hold(conditions: list[dict[str, Any]], known: ReferenceResolver, budget: Budget | None = None) -> bool:
-    """True if all conditions hold. `budget`: see references.resolve; all conditions share it.
+    """True if all conditions are true. `budget`: see references.resolve; all conditions share it.
 
     Raises BadReference, also for values that cannot be compared.
     """

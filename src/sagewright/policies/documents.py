@@ -25,7 +25,7 @@ _STATEMENT = frozenset({
 
 
 class MalformedPolicy(ValueError):
-    """A document that is no policy, in IAM's words."""
+    """A document that is not a policy, in IAM's words."""
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, No
 
 
 def _names_identity(one: AccessStatement, caller: tuple[str, ...]) -> bool:
-    """Tells a statement that names the caller or everyone from one that names its account alone."""
+    """Tells a statement that names the caller or everyone from one that names only its account."""
     return one.names(
         caller[:1] + tuple(name for name in caller[1:] if not (name.isdecimal() or name.endswith(":root")))
     )

@@ -95,7 +95,7 @@ def command(image: Image, brief: Brief) -> list[str]:
     """Returns the argv of a job, for the environment's bin first on PATH. For a custom image: the arguments of its entry point (or
     of the request's).
 
-    The request's entry point and arguments are used as given; an entry point alone gets no argument. Raises CannotRun.
+    The request's entry point and arguments are used as given; an entry point without arguments gets none. Raises CannotRun.
     """
     words = _words(image, brief)
     return [*_QUERIES_FIRST, *words] if brief.queries else words

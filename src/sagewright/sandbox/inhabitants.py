@@ -28,7 +28,7 @@ class NoInhabitant(LookupError):
 
 @dataclass(frozen=True)
 class Inhabitant:
-    """The first of a job's own processes: its script where it has one. `cwd`, `environ`: as that process shows them, which may be
+    """The first of a job's own processes: its script, if it has one. `cwd`, `environ`: as that process shows them, which may be
     anything."""
 
     pid: int

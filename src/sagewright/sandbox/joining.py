@@ -6,8 +6,8 @@ capabilities, limits and filter of system calls, in that order, and is executed 
 user's is started.
 
 A process that enters a sandbox is in reach of what runs there before it has given up its own rights. So this one is a new process
-without secrets that no other can trace (PR_SET_DUMPABLE), and it closes its other descriptors. It imports the standard library
-alone, and is run by its path. Source: the manual pages setns(2), capabilities(7), ptrace(2).
+without secrets that no other can trace (PR_SET_DUMPABLE), and it closes its other descriptors. It imports only the standard
+library, and is run by its path. Source: the manual pages setns(2), capabilities(7), ptrace(2).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _check(target: JobProcess, spec: dict[str, Any]) -> None:
 
 
 def _enter_groups(target: JobProcess) -> None:
-    """Enters the job's control groups, so that its limits hold and its end is this process's. Raises CannotJoin."""
+    """Enters the job's control groups, so that its limits apply and this process ends with it. Raises CannotJoin."""
     own = control_groups("self")
     for controllers, path in target.groups.items():
         if own.get(controllers) == path:

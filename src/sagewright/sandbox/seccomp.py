@@ -86,7 +86,7 @@ def seccomp_filter(*, set_ids: bool = True) -> bytes | None:
 
 
 def _unless(test: int, operand: int, error: int) -> list[Instruction]:
-    """Refuses with `error` if the test holds."""
+    """Refuses with `error` if the test is true."""
     return [(test, 0, 1, operand), (_RETURN, 0, 0, _ERRNO | error)]
 
 

@@ -255,7 +255,7 @@ class ImagesApi:
         return HttpResponse(status, headers, FileBody(self._layers.path(reference), start, end - start))
 
     def _belongs(self, repository: Repository, digest: str) -> bool:
-        """Returns False for a layer of other repositories alone, where rights differ from one repository to the other."""
+        """Returns False for a layer that is only in other repositories, if permissions differ between repositories."""
         return not is_enforced(self._store, self._settings) or digest in ecr.needed_layers(self._store, repository.name)
 
     def _begin_upload(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:

@@ -125,7 +125,7 @@ def add_job_reconcilers(
     leases, pools = Leases(dependencies, alive), WarmPools(dependencies, compute.reservations)
     endings = Teardown(dependencies, compute, leases, pools)
     queueing = JobQueue(dependencies, compute, leases, pools, endings)
-    # running jobs report the GPUs they hold first
+    # running jobs first report the GPUs that they use
     engine.add(JobReconciler(dependencies, compute, leases, pools, endings, queueing))
     engine.add(pools)
     engine.add(queueing)

@@ -63,8 +63,8 @@ class WranglerSessions:
         return _document(answer)
 
     def _is_outdated(self, found: str) -> bool:
-        """True at the first answer of another release. Where sessions keep having it, as after an upgrade of the files alone, it is
-        accepted."""
+        """True at the first answer of another release. If sessions keep reporting it, as after an upgrade of only the files, it
+        is accepted."""
         if found == release.digest() or found in self._ended_releases:
             return False
         self._ended_releases.add(found)

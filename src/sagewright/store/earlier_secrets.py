@@ -134,7 +134,7 @@ def _erase(connection: Connection) -> None:
 
 
 def _forget_clear_text(store: Database) -> None:
-    """Removes what SQLite's log still holds. PostgreSQL overwrites its old rows when it vacuums."""
+    """Removes the remains in SQLite's log. PostgreSQL overwrites its old rows when it vacuums."""
     if not store.embedded:
         return
     with store.read() as connection:

@@ -113,5 +113,5 @@ def known(connection: Connection, subject: str, what: Hashable) -> Any:
 
 
 def changes(connection: Connection, subject: str, **known: Any) -> None:
-    """Declares, inside a transaction, that it changes `subject`; `known` are values of it that hold once it is committed."""
+    """Declares, inside a transaction, that it changes `subject`; `known` are its values once the transaction is committed."""
     connection.info.setdefault(_PENDING, {})[subject] = known

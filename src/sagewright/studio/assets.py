@@ -1,8 +1,8 @@
 """Files that pages load: read once, sent compressed, and cached indefinitely under an address that changes with their
 content.
 
-The frame of a user's chart is a document without an origin, so its files may be loaded by every origin; all others
-are for Studio alone.
+The frame of a user's chart is a document without an origin, so its files may be loaded by every origin; all others are only for
+Studio.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Brush:
 
 
 def read(visit: Visit) -> tuple[Brush, ...]:
-    """Returns the ranges in a page's address, the last one of each axis; what is no range is left out."""
+    """Returns the ranges in a page's address, the last one of each axis; anything that is not a range is left out."""
     texts = visit.values(PARAMETER)[-MOST:]
     if visit.query.get("axis"):
         texts = [*texts, "~".join(visit.query.get(name, "") for name in TYPED)]

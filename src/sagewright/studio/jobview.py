@@ -69,10 +69,9 @@ class LogLine:
 
 @dataclass(frozen=True)
 class JobLog:
-    """Lines of a job's log: the last ones, or those of an address. `group`: the log group; `streams`: one stream a host.
-
-    `after`: the position behind the last line; `live`: more lines may come; `here`: the number of the line that was looked for.
-    """
+    """Lines of a job's log: the last ones, or those of an address. `group`: the log group; `streams`: one stream per host.
+    `after`: the position after the last line; `live`: more lines may come; `here`: the number of the line that was looked
+    for."""
 
     group: str
     streams: tuple[str, ...]

@@ -21,7 +21,7 @@ START = EmptyState(
     "pip install sagemaker\nsagewright exec -- python your_script.py   # any script that uses boto3 or the SageMaker SDK",
 )
 COUNTS_S = 2.0
-"""Time for which the side bar's counts are kept."""
+"""Time for which the side bar's counts are cached."""
 MOST = 100
 
 

@@ -44,7 +44,7 @@ class Visit:
         return dict(self.every)
 
     def why(self, kind: str, name: str, *, live: bool) -> str:
-        """Returns the line under the status of a resource that is not settled (`live`); failures have a notice of their own."""
+        """Returns the line under the status of a resource that is not settled (`live`); failures have a separate notice."""
         return self.client.readings.why(kind, name) if live else ""
 
     def values(self, name: str) -> list[str]:
@@ -104,7 +104,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Form:
-    """A registered form that one operation alone does not cover. `fill` returns Done, or the content of `template` to show."""
+    """A registered form that needs more than one operation. `fill` returns Done, or the content of `template` to show."""
 
     path: str
     template: str

@@ -89,7 +89,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(seconds: float) -> str:
-    """The largest unit alone: 8 s, 8 min, 3 h, 5 d."""
+    """Only the largest unit: 8 s, 8 min, 3 h, 5 d."""
     whole = max(int(seconds), 0)
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if whole >= size:

@@ -288,7 +288,7 @@ def _fails(frame: pl.LazyFrame) -> Exception | None:
 
 
 def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int | None:
-    """Returns the number of the first row that fails alone or with those before it; None if no prefix fails."""
+    """Returns the number of the first row that fails, by itself or with the rows before it; None if no prefix fails."""
     low, high = 0, int(frame.select(pl.len()).collect().item())
     if not high or fails(frame.head(0)) or not fails(frame):
         return None  # no row is to blame

@@ -24,7 +24,7 @@ _OTHER_ANSWERS = ("SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_INFERENCE_SUPPORTED",
 
 
 class AnalysedModel:
-    """Scores and labels of rows. A context manager: an endpoint of its own is deleted at its end."""
+    """Scores and labels of rows. A context manager: an endpoint that it created is deleted at its end."""
 
     def __init__(self, config: AnalysisConfig, job_arn: str) -> None:
         if config.predictor is None:
@@ -144,7 +144,7 @@ def _container(predictor: Predictor) -> dict[str, Any] | None:
 
 
 def _fetch(uri: str, archive: Path, folder: Path) -> bool:
-    """Downloads an archive and unpacks it into `folder`; False if the role may not read it, or it is no archive."""
+    """Downloads an archive and unpacks it into `folder`; False if the role may not read it, or it is not an archive."""
     import boto3
     from botocore.exceptions import ClientError
 

@@ -56,7 +56,7 @@ def score_of(wanted: Detected, found: Array, threshold: float) -> float:
 
 
 def surroundings(wanted: Detected, picture: Pixels, context: float) -> Region:
-    """The box's pixels and the part `context` of what lies between it and the picture's borders. Raises CustomerError."""
+    """The box's pixels, and the share `context` of the area between it and the picture's borders. Raises CustomerError."""
     if not 0 <= context <= 1:
         raise CustomerError(f"image_config.context must be from 0 to 1, but it is {context}")
     height, width = picture.shape[:2]

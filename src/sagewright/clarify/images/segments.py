@@ -16,7 +16,7 @@ BLURRED = "blurred"
 """As the baseline: the picture itself, blurred. AWS has no such baseline."""
 MAX_SEGMENTS = 1_000
 _SEGMENTED_PIXELS = 1_000_000
-"""Larger pictures are reduced to this before their segments are computed: SLIC takes 1 s for so many."""
+"""Larger pictures are reduced to this before their segments are computed: SLIC takes 1 s for this number of pixels."""
 _BYTES = 128 << 20
 """Bytes of the pictures of coalitions that are in memory at a time."""
 

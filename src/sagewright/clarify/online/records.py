@@ -68,7 +68,8 @@ def predicted_records(body: bytes, media: str) -> list[Any]:
 
 
 def selected(records: Sequence[Any], expression: str) -> list[bool]:
-    """Returns which records an expression selects. Raises CustomerError for an invalid one, and for a result that is no boolean."""
+    """Returns which records an expression selects. Raises CustomerError for an invalid one, and for a result that is not a
+    boolean."""
     if not expression:
         return [True] * len(records)
     compiled = compile_expression(expression, "EnableExplanations")

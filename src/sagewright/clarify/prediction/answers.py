@@ -26,7 +26,7 @@ class WrongAnswer(CustomerError):
 
 @dataclass(frozen=True)
 class Answers:
-    """`scores`: shape (records, outputs), None if the model answers labels alone; `labels`: one for each record, None if absent."""
+    """`scores`: shape (records, outputs), None if the model returns only labels; `labels`: one for each record, None if absent."""
 
     scores: Array | None
     labels: list[Any] | None

@@ -26,7 +26,7 @@ ENCODED_ROWS = 50_000
 
 
 class EndpointModel:
-    """Calls an endpoint. Thread-safe. `requests` and `seconds` count what it did."""
+    """Calls an endpoint. Thread-safe. `requests` and `seconds` count its calls."""
 
     def __init__(self, endpoint: str, predictor: Predictor, content_type: str) -> None:
         self._predictor = predictor

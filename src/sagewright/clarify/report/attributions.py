@@ -127,7 +127,7 @@ def _tokens(label: str, texts: Mapping[str, Mapping[str, Any]]) -> Iterator[Bloc
 
 
 def series_blocks(explained: Section) -> Iterator[Block]:
-    """Asymmetric Shapley values, which stand in a file of their own."""
+    """Asymmetric Shapley values, which have a separate file."""
     yield Heading("Asymmetric Shapley Values", 3)
     yield Paragraph(
         "The values say how far each time step of each series moves the forecast; in the chronological direction, later steps get "

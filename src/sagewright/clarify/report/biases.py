@@ -16,7 +16,7 @@ TITLES = {
     "post_training_bias_metrics": "Post-training Bias Metrics",
 }
 MAX_GROUPS = 60
-"""Groups with a table of their own, in all facets and segments together."""
+"""Maximum number of groups with a separate table, in all facets and segments together."""
 _COMPARED = 8
 
 

@@ -143,7 +143,7 @@ def _item(
 
 
 def _by_time(times: list[Any]) -> list[int]:
-    """Positions in the order of time; those of the data if the timestamps are no dates and no numbers."""
+    """Positions in the order of time; those of the data if the timestamps are neither dates nor numbers."""
     numbers: Any = times
     if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in times):
         parsed = pd.to_datetime(pd.Series([str(one) for one in times]), errors="coerce", utc=True, format="mixed")

@@ -26,7 +26,7 @@ MOST_CLUSTERS = 12
 MOST_GIVEN = 1000
 """Clusters that the configuration may name: distances of SAMPLE rows to them are in memory."""
 SAMPLE = 5000
-"""Rows that are clustered; of more, so many are drawn."""
+"""Maximum number of rows that are clustered; from more rows, this number is drawn."""
 GAMMA = 0.5
 NOTABLE = 0.85
 """More than one cluster is chosen only if it lowers the cost to this share of what uniformly spread rows would have."""

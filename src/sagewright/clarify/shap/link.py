@@ -8,7 +8,8 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array
 
 CLIP = 1e-7
-"""Probabilities are kept this far from 0 and 1: their log-odds would be infinite. It is about what single precision can tell."""
+"""Probabilities are clipped to this distance from 0 and 1, where log-odds would be infinite. It is about the resolution of
+single precision."""
 
 
 def log_odds(scores: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A folder that gives a person access to the server: its URL, and a key of their own. `--data` and SAGEWRIGHT_DATA
+"""A folder that gives a person access to the server: its URL, and the person's key. `--data` and SAGEWRIGHT_DATA
 accept it."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def target_of(settings: Settings) -> ServerTarget:
 
 
 def check_folder(to: Path | None) -> None:
-    """Ends the command, before anything is changed, if a folder holds a key already or can't be written."""
+    """Ends the command, before anything is changed, if the folder already contains a key or can't be written."""
     if to is None:
         return
     if (to / "credentials").exists():

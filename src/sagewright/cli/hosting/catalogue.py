@@ -113,7 +113,9 @@ def remove(model: ModelId, data: DataOption = None) -> None:
         keys.model_prefix(entry.id, entry.version),
     )
     try:
-        s3.delete_object(Bucket=bucket, Key=prefix + keys.ADDED)  # first: what is left is not taken for a whole model
+        s3.delete_object(
+            Bucket=bucket, Key=prefix + keys.ADDED
+        )  # first, so that the rest is not mistaken for a complete model
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for each in page.get("Contents", []):
                 s3.delete_object(Bucket=bucket, Key=each["Key"])
@@ -132,7 +134,7 @@ def _entry(model: str) -> CatalogueEntry:
 
 
 def _explain(entry: CatalogueEntry) -> None:
-    """Says what a model without a path needs."""
+    """Explains what a model needs if no path was given."""
     if entry.weights is not None:
         console.print(
             f"{entry.id} needs no weights from you: they come with {entry.weights.requirement} when a job first uses them."
@@ -144,7 +146,7 @@ def _explain(entry: CatalogueEntry) -> None:
 
 
 def _check(entry: CatalogueEntry, checkpoint: Checkpoint) -> None:
-    """Ends the command for a model that nothing here can serve, and for weights of another model."""
+    """Ends the command for a model that no script can serve, and for weights of another model."""
     if not entry.scripts:
         fail(
             f"No script serves models of the task {entry.task} ({entry.id}); docs/reference/limits.md lists the tasks."

@@ -16,7 +16,7 @@ STAGES = {"pre_training_bias_metrics": "before training", "post_training_bias_me
 
 
 class BadAnalysis(ValueError):
-    """The file is no analysis of Clarify."""
+    """The file is not a Clarify analysis."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def absent(context: Context, key_id: str) -> AwsError:
 
 
 def material_of(store: Database, key_id: str, plain: bytes, material_id: str = "") -> dict[str, Any]:
-    """Returns new material, sealed, in the form of a key's document. `material_id`: a random one by default."""
+    """Returns new material, sealed, in the format of a key's document. `material_id`: a random one by default."""
     named = material_id or secrets.token_hex(32)
     sealed = store.secrets.seal(base64.b64encode(plain).decode(), secret_of(key_id, named))
     return {"Material": sealed, "MaterialId": named}

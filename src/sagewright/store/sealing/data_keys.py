@@ -1,6 +1,6 @@
 """The data key: one row, which holds it wrapped by each master key that may open it.
 
-A rotation replaces the wrapping alone. The new master key is on the disk before the row needs it, and the old one stays until the
+A rotation replaces only the wrapping. The new master key is on the disk before the row needs it, and the old one stays until the
 row doesn't, so a process that is killed leaves a row that a key opens.
 """
 

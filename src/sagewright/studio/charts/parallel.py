@@ -1,4 +1,4 @@
-"""Parallel coordinates: one axis a parameter, one line a run."""
+"""Parallel coordinates: one axis per parameter, one line per run."""
 
 from __future__ import annotations
 

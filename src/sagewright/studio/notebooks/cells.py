@@ -24,7 +24,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 class UnreadableNotebook(ValueError):
-    """The file is no notebook; the message says why."""
+    """The file is not a notebook; the message says why."""
 
 
 @dataclass(frozen=True)

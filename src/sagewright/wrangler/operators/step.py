@@ -154,7 +154,7 @@ def operator(*names: str, rowwise: bool = False, eager: bool = False) -> Callabl
 
 
 def numbers(step: OperatorStep, columns: Sequence[str]) -> list[pl.Expr]:
-    """Returns the columns as floats, null where a value is missing; adds checks for texts that are no numbers. Raises
+    """Returns the columns as floats, null where a value is missing; adds checks for texts that are not numbers. Raises
     StepError."""
     expressions = []
     for name in columns:

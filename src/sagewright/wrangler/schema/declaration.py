@@ -1,7 +1,7 @@
 """The shapes of operators and their parameters.
 
-An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; a choice with
-parameters of its own likewise (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
+An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; so does a
+choice with its own parameters (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def refused(context: Context, act: Act, request: Mapping[str, Any], bucket: Buck
 
 
 def require_own(context: Context, act: Act, request: Mapping[str, Any]) -> None:
-    """Decides by the caller's own policies alone: for new buckets, and those of another S3. Raises AccessDenied."""
+    """Decides only by the caller's own policies: for new buckets, and those of another S3. Raises AccessDenied."""
     if authorizer.is_decided(context) and not (made := _own_decision(context, act, request)).allows:
         raise _denied(context, act, made)
 

@@ -199,6 +199,6 @@ def _check_capture(capture: dict[str, Any]) -> None:
 
 
 def model_of(context: Context, variant: dict[str, Any]) -> dict[str, Any]:
-    """Returns the document of a variant's model; Containers holds its containers as they are run. Raises ValidationException."""
+    """Returns the document of a variant's model; Containers has its containers as they are run. Raises ValidationException."""
     document = MODELS.require(context, variant["ModelName"]).document
     return document | {"Containers": containers_of(document)}

@@ -1,4 +1,4 @@
-"""Hubs: Create, Describe, Update, List, Delete. `SageMakerPublicHub` is always there, and holds the catalogue.
+"""Hubs: Create, Describe, Update, List, Delete. `SageMakerPublicHub` always exists, and contains the catalogue.
 
 Source: AWS's API reference, CreateHub, DescribeHub, ListHubs.
 """

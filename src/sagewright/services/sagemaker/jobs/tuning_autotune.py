@@ -17,7 +17,7 @@ from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
 SPREAD = 10.0
-"""Factor by which a range extends to both sides of its hint; for whole numbers, half as many orders of magnitude."""
+"""Factor by which a range extends to both sides of its hint; for whole numbers, half the number of orders of magnitude."""
 KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 Ranges = dict[str, list[dict[str, Any]]]
 

@@ -1,4 +1,4 @@
-"""Notebook instances: Create, Describe, List, Start, Stop, Update and Delete. Each start is a job; see `engine.apps`.
+"""Notebook instances: Create, Describe, List, Start, Stop, Update and Delete. Each start is a separate job; see `engine.apps`.
 
 Source: AWS's API reference, CreateNotebookInstance. Only what is below /home/ec2-user/SageMaker outlives a stop.
 """

@@ -20,7 +20,7 @@ JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewr
 """Images of the programs, and of JupyterLab's second kernel."""
 SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2}
 AWS_CLI = {"name": "aws-cli", "title": "aws", "image": "sagewright-aws-cli", "program": "aws"}
-"""The AWS CLI, which needs a botocore of its own, in an environment of its own."""
+"""The AWS CLI in a separate environment, because it needs its own version of botocore."""
 REQUIREMENTS = {
     "name": "requirements",
     "title": "Python 3 (requirements.txt)",
@@ -168,7 +168,7 @@ def _configured(context: Context, custom: dict[str, Any], base: str) -> list[dic
 
 
 def _kernel(name: str, title: str, image: str) -> dict[str, str]:
-    """Raises ValidationException for an image whose environment can't be made here."""
+    """Raises ValidationException for an image whose environment can't be built here."""
     resolved = resolve_image(image)
     if resolved.kind is ImageKind.OWN:
         raise ValidationException(

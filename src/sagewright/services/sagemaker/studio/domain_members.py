@@ -1,6 +1,6 @@
-"""Common behaviour of user profiles, spaces and apps: resources of a domain, whose names count without their case.
+"""Common behaviour of user profiles, spaces and apps: resources of a domain, whose names are case-insensitive.
 
-Their rows are named as the rest of their ARN, in lower case; their documents keep the names as they were given.
+Their rows are named as the rest of their ARN, in lower case; their documents keep the names as given.
 """
 
 from __future__ import annotations

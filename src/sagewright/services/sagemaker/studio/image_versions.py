@@ -150,7 +150,7 @@ def _missing(request: dict[str, Any]) -> ResourceNotFound:
 
 
 def _check_aliases(aliases: list[str]) -> None:
-    """Raises ValidationException: an alias of digits alone could not be told from a version's number."""
+    """Raises ValidationException: an alias of only digits could not be distinguished from a version number."""
     if len(aliases) > MOST_ALIASES:
         raise ValidationException(f"A version of an image has at most {MOST_ALIASES} aliases, got {len(aliases)}.")
     for alias in aliases:

@@ -1,4 +1,4 @@
-"""Parts of the pages of what notebooks are made from: tabs, one resource's page, and the form of a new one."""
+"""Pages of the resources that notebooks use: tabs, one resource's page, and the form for a new one."""
 
 from __future__ import annotations
 

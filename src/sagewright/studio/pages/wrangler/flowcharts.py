@@ -23,9 +23,9 @@ from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 MOST_ROWS = 200
 CUSTOM = "sagemaker.visualizations.custom_visualization_0.1"
 MOST_LIVE = 4 * 1024 * 1024
-"""Characters of a specification that the page holds; a larger one is a picture alone."""
+"""Characters of a specification that the page holds; a larger one is only shown as a picture."""
 REPORT = "sagemaker.visualizations.data_insights_report_0.1"
-"""The report has a page of its own."""
+"""The report has a separate page."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _request(flow: Flow, node: Node) -> dict[str, Any]:
 
 
 def _live(declared: Operator, spec: object) -> str:
-    """Returns the specification of a user's own chart as JSON, "" for a chart of ours or one too large for a page."""
+    """Returns the specification of a user's own chart as JSON, "" for a built-in chart or one too large for a page."""
     if declared.id != CUSTOM or not isinstance(spec, dict) or not spec:
         return ""
     text = json.dumps(spec)

@@ -211,7 +211,7 @@ EFFICIENT: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 
 
 def _features(step: OperatorStep) -> StepResult:
-    """Returns a row a series, with features of it."""
+    """Returns one row per series, with its features."""
     over, columns = _over(step), step.values["sequence_columns"]
     values = dict(zip(columns, numbers(step, columns), strict=True))
     chosen = STATISTICS if step.values["strategy"] == "Minimal subset" else EFFICIENT
