@@ -57,7 +57,7 @@ def _never() -> None:
 
 
 def _copied(entry: WalkEntry, to: JobDirectory) -> bool:
-    """Copies one entry. Returns False for what is neither a file, nor a directory, nor a link."""
+    """Copies one entry. Returns False for an entry that is neither a file, nor a directory, nor a link."""
     if entry.is_directory:
         with to.make(entry.path) as made:
             os.fchmod(made.descriptor, _mode(entry.status) | stat.S_IRWXU)

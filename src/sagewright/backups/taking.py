@@ -1,7 +1,7 @@
 """Takes a backup beside a running server.
 
 Bytes of objects never change, and stay for some seconds after their deletion. So they are copied first, then the database at one
-moment, then the bytes that were written between; what was deleted between is found by a second round.
+moment, then the bytes that were written between; objects that were deleted in between are handled by a second round.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _pickled(root: Path) -> str:
-    """Returns what to do about weights of another format."""
+    """Returns a hint about weights in another format."""
     folder = root if root.is_dir() else root.parent
     found = sorted(file.name for file in folder.glob("*") if file.suffix in _PICKLED)
     if not found and root.suffix not in _PICKLED:

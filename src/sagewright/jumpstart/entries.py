@@ -71,8 +71,9 @@ class CatalogueEntry:
     """One model of the catalogue at one version.
 
     `scripts`: the subpackage of `sagewright_jumpstart` with its `training` and `serving`. `image`: a name of `images.IMAGES`.
-    `requirements`: packages beside the image's, those of the weights included. `settings`: what the scripts read from the model's
-    manifest besides. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained (tabular models).
+    `requirements`: packages beside the image's, those of the weights included. `settings`: further settings that the scripts
+    read from the model's manifest. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained
+    (tabular models).
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Keys of the bucket from which SDKs read the catalogue, and what each of them is.
+"""Keys of the bucket from which SDKs read the catalogue, and their kinds.
 
 Source: SageMaker Python SDK v2, jumpstart/constants.py and region_config.json.
 """

@@ -442,7 +442,7 @@ class Settings:
 
 
 class BadSetting(ValueError):
-    """A setting has an invalid value; the message names the setting, the value and what is allowed."""
+    """A setting has an invalid value; the message names the setting, the value and the allowed values."""
 
 
 def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

@@ -31,7 +31,7 @@ def merge(job: MonitorJob) -> str:
     """Writes the merged records below the job's output, in the folders of the captured ones; those of transform jobs by schedule
     and hour. Returns the exit message. Raises MonitorError if nothing fits together."""
     truth = job.path(TRUTH)
-    assert truth is not None  # it is what makes the job a merge
+    assert truth is not None  # it makes the job a merge
     with tempfile.TemporaryDirectory(prefix="merge-") as scratch:
         known = GroundTruth(Path(scratch) / "ids.sqlite")
         try:

@@ -1,5 +1,5 @@
 """Conditions of condition steps. Source: AWS's guide, "Condition step", and the SDKs' workflow.conditions: the operand of a Not is
-its `Expression` in AWS's schema of pipelines, and its `Condition` in what both SDKs send."""
+its `Expression` in AWS's schema of pipelines, and its `Condition` in the requests of both SDKs."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class Matched:
 
 @dataclass(frozen=True)
 class AccessDecision:
-    """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: what did not allow a
-    request that the identity may do, boundary or session."""
+    """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: boundary or session, if
+    it did not allow a request that the identity may make."""
 
     effect: Effect
     matched: tuple[Matched, ...] = ()

@@ -47,7 +47,7 @@ def remove_environment(environments: Environments, key: str) -> None:
         place = environments.directory / key
         (place / MANIFEST).unlink(
             missing_ok=True
-        )  # first: what an interruption leaves is incomplete, and is built anew
+        )  # first, so that an interrupted removal leaves an incomplete environment, which is built again
         if left := remove_tree(place):
             raise EnvironmentFailed(left[0])
 

@@ -169,7 +169,7 @@ def _entrypoint(image: Image, brief: Brief) -> list[str]:
 
 
 def rehearsal(image: Image, brief: Brief) -> list[str] | None:
-    """Returns the argv that compiles what the job would compile; None if that is nothing."""
+    """Returns the argv that compiles the code that the job would compile; None if there is none."""
     declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
     if declaration is None or declaration.kernels is None or brief.program.entrypoint or is_script_mode(image, brief):
         return None

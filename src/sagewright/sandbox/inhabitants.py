@@ -1,4 +1,4 @@
-"""The processes of a job's sandbox, found from its agent by what the kernel reports of them, and programs that join them."""
+"""The processes of a job's sandbox, found from its agent through the kernel's process information, and programs that join them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _ACCOUNTS = {
 
 
 def system() -> list[str]:
-    """Returns options for /usr and what belongs to it, /proc, /sys and /dev."""
+    """Returns options for /usr and its links, /proc, /sys and /dev."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in _TOP:
         path = Path("/") / name

@@ -70,7 +70,7 @@ _ACTIONS = {
     "_put_manifest": "PutImage",
     "_tell_upload": "UploadLayerPart",
 }
-"""Actions of IAM by what handles a request. Source: ECR's user guide, "Permissions required for pushing an image"."""
+"""IAM actions by request handler. Source: ECR's user guide, "Permissions required for pushing an image"."""
 
 
 class ImagesApi:
@@ -178,7 +178,7 @@ class ImagesApi:
         return key
 
     def _permit(self, request: HttpRequest, repository: Repository, handler: Handler) -> None:
-        """Raises RegistryRefused for what the holder of the password's key may not do."""
+        """Raises RegistryRefused for an action that the password's key may not perform."""
         region, account = self._settings.region, self._settings.account
         arn = f"arn:aws:ecr:{region}:{account}:repository/{repository.name}"
         origin = RequestOrigin(request.address, agent=request.headers.get("user-agent"), secure=is_secure(request))

@@ -121,7 +121,7 @@ def _invoker_objects(dependencies: Dependencies, address: Address) -> InvokerObj
 def add_job_reconcilers(
     engine: Engine, dependencies: Dependencies, compute: JobCompute, alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """Adds the reconcilers of jobs and of what runs as jobs. `alive`: see Leases."""
+    """Adds the reconcilers of jobs and of resources that run as jobs. `alive`: see Leases."""
     leases, pools = Leases(dependencies, alive), WarmPools(dependencies, compute.reservations)
     endings = Teardown(dependencies, compute, leases, pools)
     queueing = JobQueue(dependencies, compute, leases, pools, endings)

@@ -36,7 +36,7 @@ class WranglerSessions:
         self._ended_releases: set[str] = set()
 
     def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
+        """Returns the session's answer; `starting` says why it waits. Raises AwsError."""
         domain = own_domain_id(self._settings.account, self._settings.region)
         identity = {"DomainId": domain, "UserProfileName": PROFILE, "AppType": APP_TYPE, "AppName": APP_NAME}
         try:

@@ -96,7 +96,7 @@ COUNTED = {
 
 
 def counts(client: Client) -> dict[str, NavCount]:
-    """Counts what runs, failed or waits, for the side bar. An operation that is refused counts nothing."""
+    """Counts running, failed and waiting work for the side bar. An operation that is refused counts nothing."""
     found = {}
     for nav, (operation, member, request, look) in COUNTED.items():
         try:

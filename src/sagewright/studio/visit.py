@@ -51,14 +51,14 @@ class Visit:
         return [value for key, value in self.every if key == name]
 
     def link(self, **changed: str | None) -> str:
-        """Returns this page's address with parameters replaced, or removed where None."""
+        """Returns this page's URL with parameters replaced, or removed where None."""
         kept = [(key, value) for key, value in self.every if key not in changed and key != "after"]
         added = [(key, value) for key, value in changed.items() if value is not None]
         text = urlencode([*kept, *added])
         return f"{self.address}?{text}" if text else self.address
 
     def without(self, name: str, value: str) -> str:
-        """Returns this page's address without one of a parameter's values."""
+        """Returns this page's URL without one of a parameter's values."""
         kept = [one for one in self.every if one != (name, value) and one[0] != "after"]
         return f"{self.address}?{urlencode(kept)}" if kept else self.address
 

@@ -149,5 +149,5 @@ def seconds_between(begin: datetime | None, end: datetime | None) -> float | Non
 
 
 def name_of(arn: str) -> str:
-    """Returns the name in an ARN: what follows its first slash, or its last colon."""
+    """Returns the name in an ARN: the part after its first slash, or its last colon."""
     return arn.partition("/")[2] or arn.rpartition(":")[2]

@@ -15,7 +15,7 @@ from sagewright.tls.door import DoorSettings
 from sagewright.tls.doorkeeper import DoorFailed, Doorkeeper, certificate_files
 
 ENDPOINT, PORT, AUTHORITY = "public-endpoint", "tls-port", "ca.pem"
-"""Notes of the data directory: the public URL, the port of the last time, and what clients have to trust."""
+"""Notes of the data directory: the public URL, the last port, and the authority that clients have to trust."""
 BACKLOG = 1024
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 

@@ -40,7 +40,7 @@ class SourceReader(Protocol):
 @dataclass(frozen=True)
 class Workspace:
     """Where a run keeps data. `keep`: evaluates a frame once and returns it for several readers; `scratch`: a folder for data
-    larger than memory; `watch`: wraps each output, to count its rows; `memory`: what a step may hold, None for no limit."""
+    larger than memory; `watch`: wraps each output, to count its rows; `memory`: limits on a step's memory, None for no limit."""
 
     keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame.collect().lazy()
     scratch: Path | None = None

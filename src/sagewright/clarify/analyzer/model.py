@@ -98,7 +98,7 @@ class AnalysedModel:
 
 
 def _answers_scores(image: str, predictor: Predictor) -> bool:
-    """True if the configured part of the endpoint's answer is the score that the artefact gives, and no label."""
+    """True if the configured part of the endpoint's answer is the artefact's score and not a label."""
     named = predictor.probability if predictor.probability is not None else predictor.label
     if "linear-learner" in image:
         return isinstance(named, str) and named.rpartition(".")[2] == "score"

@@ -95,7 +95,7 @@ def _pictures(job: ClarifyJob, config: AnalysisConfig) -> tuple[Path, list[Path]
 
 
 def _manifest(path: Path) -> list[str]:
-    """Returns the URIs of an image manifest: a list of a prefix and keys, or one JSON object a line with `source-ref`."""
+    """Returns the URIs of an image manifest: a list of a prefix and keys, or one JSON object with `source-ref` per line."""
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         if text.lstrip().startswith("["):

@@ -1,7 +1,7 @@
 """The JSON schema of analysis_config.json, version 1.0.
 
 Source: ANALYSIS_CONFIG_SCHEMA_V1_0 of the SageMaker Python SDK (`sagemaker/clarify.py`), which AWS's job checks too. Names of
-formats and modes are compared without case.
+formats and modes are case-insensitive.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class PictureResult:
 class PictureExplainer:
     """Explains pictures below `folder` and writes the results into `output`. `baseline`: a mask, BLURRED, or None for noise.
 
-    `labels`: names of outputs or classes. `share`: positions of this host's pictures among so many.
+    `labels`: names of outputs or classes. `share`: positions of this host's pictures among the total number.
     """
 
     settings: ShapSettings

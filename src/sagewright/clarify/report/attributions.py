@@ -153,7 +153,7 @@ def picture_blocks(pictures: tuple[Picture, ...]) -> Iterator[Block]:
 
 
 def _reduced(picture: Picture) -> bytes:
-    """The picture as JPEG of at most _PICTURE_SIDE pixels a side; b"" if it is gone."""
+    """The picture as JPEG of at most _PICTURE_SIDE pixels per side; b"" if it is gone."""
     # takes 0.1 s to import, and most reports have no pictures
     from PIL import Image, UnidentifiedImageError
 

@@ -21,7 +21,7 @@ _COMPARED = 8
 
 
 def bias_blocks(key: str, section: Section) -> Iterator[Block]:
-    """One section of analysis.json: its facets, its segments, and what the metrics mean."""
+    """One section of analysis.json: its facets, its segments, and the meaning of the metrics."""
     yield Heading(TITLES[key])
     yield Paragraph(
         f"We computed the bias metrics for the label {clean(section['label'])} using label value(s)/threshold "

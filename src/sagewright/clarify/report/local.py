@@ -22,7 +22,7 @@ class Picture:
 class LocalValues:
     """`attributions`: of the rows in `rows`, whose columns are the features' values; both None if there are only pictures.
 
-    `labels`: one name an output, () for label0, label1… `notes`: how values without `attributions` were computed, pairs of a
+    `labels`: one name per output, () for label0, label1… `notes`: how values without `attributions` were computed, pairs of a
     setting and its value.
     """
 

@@ -1,4 +1,4 @@
-"""Values in place of absent ones."""
+"""Values that replace absent ones."""
 
 from __future__ import annotations
 

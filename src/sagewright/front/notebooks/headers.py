@@ -24,7 +24,7 @@ def is_upgrade(request: HttpRequest) -> bool:
 
 
 def check_origin(request: HttpRequest) -> None:
-    """Refuses what a page of another origin can send. Raises NotebookRefused."""
+    """Refuses requests that a page of another origin can send. Raises NotebookRefused."""
     own = {f"http://{request.host}", f"https://{request.host}"}
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
     if is_upgrade(request):

@@ -159,7 +159,7 @@ class Assemblies:
             return assembly
 
     def _cut(self, blob: Blob) -> None:
-        """Truncates what a part that was not kept left after the last one."""
+        """Truncates the bytes of discarded parts after the last one."""
         with self._blobs.opened(blob.id) as file:
             if os.fstat(file).st_size > blob.size:
                 os.ftruncate(file, blob.size)

@@ -36,7 +36,7 @@ class SecretCipher:
         )
 
     def _open(self, sealed: str, identity: str) -> str:
-        """Returns the secret. Raises MasterKeyFault for what was not sealed by this key for this place."""
+        """Returns the secret. Raises MasterKeyFault for a text that was not sealed by this key for this row."""
         from cryptography.exceptions import InvalidTag
 
         try:

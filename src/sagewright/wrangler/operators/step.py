@@ -46,8 +46,8 @@ def one(frame: pl.LazyFrame, **members: Any) -> StepResult:
 class OperatorStep:
     """`inputs`: a frame for each port; of two ports with one name the second is `<name>_1`. `fitted`: state of an earlier run, or
     None; `keep`: evaluates a frame once, for operators that read it several times; `checks`: rows that make the step fail,
-    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory; `memory`: what may be
-    held, None for no limit."""
+    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory; `memory`: limits on
+    memory, None for no limit."""
 
     node_id: str
     operator: str

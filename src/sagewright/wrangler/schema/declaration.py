@@ -22,7 +22,7 @@ class ParameterKind(StrEnum):
     NUMBER = "number"
     FLAG = "flag"
     CHOICE = "choice"
-    CODE = "code"  # several lines; `language` says of what
+    CODE = "code"  # several lines of code in `language`
     ROWS = "rows"  # a list of objects with `fields`: conditions of a sort, parts of a split
 
 
@@ -61,8 +61,8 @@ class Parameter:
 @dataclass(frozen=True)
 class Tool:
     """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the object
-    that holds the values, where its name does not follow from the title; `memory`: what it holds in memory of all rows, "" for a
-    tool that streams them or uses the disk."""
+    that holds the values, where its name does not follow from the title; `memory`: the data of all rows that it keeps in
+    memory, "" for a tool that streams them or uses the disk."""
 
     title: str
     sentence: str

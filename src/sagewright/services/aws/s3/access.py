@@ -1,5 +1,5 @@
-"""Authorization in S3. Anonymous callers may do what a bucket policy allows. Callers with a key may do what no bucket policy denies
-and, where policies are enforced, their own policies or a bucket's allow. Access lists are not supported.
+"""Authorization in S3. Anonymous callers may do only what a bucket policy allows. Callers with a key may do everything that no
+bucket policy denies and, where policies are enforced, their own policies or a bucket's allow. Access lists are not supported.
 """
 
 from __future__ import annotations

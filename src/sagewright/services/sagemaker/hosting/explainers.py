@@ -29,7 +29,7 @@ def explainer_config(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def check(request: dict[str, Any]) -> None:
-    """Raises ValidationException for what can't be explained, or for settings that contradict each other."""
+    """Raises ValidationException for models that can't be explained, or for contradicting settings."""
     explainer = explainer_config(request)
     if explainer is None:
         return

@@ -1,4 +1,4 @@
-"""Autotune: fills in what a request leaves open, and stores it as if it had been requested.
+"""Autotune: fills in the settings that a request leaves open, and stores them as if they had been requested.
 
 AWS doesn't publish its choices. Ours are: the ranges that AWS recommends for a built-in algorithm, and otherwise ranges around a
 hint; a number of training jobs that fits the number of ranges; early stopping; an end by convergence. Source: AWS's API reference,

@@ -43,8 +43,8 @@ _FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+
 def app_launch(
     context: Context, owner: AppOwner, app: dict[str, Any], arn: str, settings: EffectiveSettings
 ) -> dict[str, Any]:
-    """Returns the request of an app's job, except for what each start adds. `app`: the request of CreateApp; in RecoveryMode it has
-    neither life-cycle scripts nor further kernels. Raises ValidationException."""
+    """Returns the request of an app's job, without the members that each start adds. `app`: the request of CreateApp; in
+    RecoveryMode it has neither life-cycle scripts nor further kernels. Raises ValidationException."""
     app_type, name, recovering = app["AppType"], app["AppName"], bool(app.get("RecoveryMode"))
     domain, home = owner.domain.name, owner.home
     named = home.name.partition("/")[2]

@@ -81,7 +81,7 @@ class DomainMember:
             )
 
     def describe(self, resource: Resource) -> dict[str, Any]:
-        """Returns Describe's response, except for what only this kind has."""
+        """Returns Describe's response, without the members that only this kind has."""
         document = {name: value for name, value in resource.document.items() if name not in INTERNAL}
         return document | {
             f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.kind, resource.name),

@@ -1,4 +1,4 @@
-"""Tuning jobs: the list, and a job with its trials, the best one, and what the good ones share."""
+"""Tuning jobs: the list, and a job with its trials, the best one, and what good trials have in common."""
 
 from __future__ import annotations
 
