@@ -127,7 +127,7 @@ def test_many_categories_are_the_commonest() -> None:
     [
         (PdpSettings(), "needs 'features'"),
         (PdpSettings(features=("Weight",)), "no feature 'Weight'"),
-        (PdpSettings(features=("Age",), grid_resolution=0), "from 1 to 1000, and it is 0"),
+        (PdpSettings(features=("Age",), grid_resolution=0), "from 1 to 1000, but it is 0"),
     ],
 )
 def test_bad_settings_are_refused(settings: PdpSettings, message: str) -> None:

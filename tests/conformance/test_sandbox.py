@@ -429,7 +429,7 @@ def test_a_writable_view_is_the_directory_itself(run: Run, tmp_path: Path) -> No
     for name, view in (("one", View(source, "seen", "write")), ("two", View(tmp_path, "seen", "write", "source"))):
         run.views = [view]
         if run.sandbox.name == "container" and name == "two":
-            with pytest.raises(CannotLaunch, match="a container can be given the whole folder"):
+            with pytest.raises(CannotLaunch, match="a container can get only the whole folder"):
                 run("")
             continue
         if run.sandbox.name == "plain" and name == "two":

@@ -133,5 +133,5 @@ def test_faults() -> None:
         made("histogram", x_axis="q")
     with pytest.raises(StepError, match="two seasons are needed"):
         made("seasonal_decomposition", timestamp_column="day", value_column="sales", period=300)
-    with pytest.raises(StepError, match="no chart of this name"):
+    with pytest.raises(StepError, match="no chart with this name"):
         made("pie")

@@ -75,7 +75,7 @@ def test_a_table_that_does_not_fit_is_refused(rows: Path, step: Node) -> None:
     steps = flow(source("s", "parquet"), step)
     with pytest.raises(StepError) as caught:
         engine(rows, MemoryBudget(1 << 27, 20_000_000)).run(steps, steps.nodes[-1].node_id)
-    assert "holds all rows in memory: 200,000 rows need about 0." in caught.value.reason
+    assert "needs all rows in memory: 200,000 rows need about 0." in caught.value.reason
     assert "it may use 0.0 GiB" in caught.value.reason
     found = engine(rows, MemoryBudget(1 << 27, 1 << 30)).run(steps, steps.nodes[-1].node_id)
     assert len(found["default"].collect())

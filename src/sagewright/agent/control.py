@@ -11,11 +11,11 @@ from sagewright.agent.errors import JobError, JobGone, JobStopped, Overdue
 from sagewright.model.jobs.brief import Desired
 
 LEAVE_S = 60.0
-"""Time that an agent ended by a signal waits for an unreachable server: a replaced server is back by then."""
+"""Time that an agent ended by a signal waits for an unreachable server: a server that is being replaced is back by then."""
 
 
 AGAIN_S = 3.0
-"""The same after another signal: if a server that was just started sent it, it is reachable by then."""
+"""The same after another signal: a server that sent it right after its start is reachable by then."""
 
 
 class Control:

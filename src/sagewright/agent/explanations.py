@@ -1,4 +1,4 @@
-"""Explanations of a failed process in its FailureReason: what the agent knows of the end that the program did not say."""
+"""Explanations for FailureReason: what the agent knows about the end of a failed process, beyond the program's own message."""
 
 from __future__ import annotations
 

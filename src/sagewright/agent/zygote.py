@@ -99,7 +99,7 @@ class Zygote:
             return {"pid": 0}
         directory = Path(request["directory"])
         find_cgroups()
-        choose_sandbox("auto", directory)  # agents inherit what it finds out about this machine
+        choose_sandbox("auto", directory)  # agents inherit its findings about this machine
         host = None if self._keeper is None else _host_at(directory)
         if host is not None and (spare := self._spare_for(host)) is not None:
             return {"pid": spare.pid, "group": spare.directory.name}

@@ -17,7 +17,7 @@ from sagewright.jobfiles.walking import WalkEntry
 LONGEST = 3000
 """Bytes of the longest path that is copied: a restore opens paths whole."""
 NAMED = 1000
-"""Number of entries left out that are named."""
+"""Maximum number of omitted entries that a message names."""
 _OWN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 """Errors that are the backup's, not the folder's."""
 log = logging.getLogger("sagewright.backups")
@@ -57,7 +57,7 @@ def _never() -> None:
 
 
 def _copied(entry: WalkEntry, to: JobDirectory) -> bool:
-    """Copies one entry. Returns False for what is neither a file, nor a directory, nor a link."""
+    """Copies one entry. Returns False for an entry that is neither a file, nor a directory, nor a link."""
     if entry.is_directory:
         with to.make(entry.path) as made:
             os.fchmod(made.descriptor, _mode(entry.status) | stat.S_IRWXU)

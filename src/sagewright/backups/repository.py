@@ -60,7 +60,7 @@ class BackupRepository:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.root / MARK).exists():
             if any(self.root.iterdir()):
-                raise BackupFailed(f"{self.root} holds other files: name a new folder for backups.")
+                raise BackupFailed(f"{self.root} contains other files: name a new folder for backups.")
             (self.root / MARK).write_text(json.dumps({"format": FORMAT}) + "\n")
         self.check()
         for left in self._backups.glob(f"*{UNFINISHED}"):
@@ -71,7 +71,7 @@ class BackupRepository:
         try:
             found = json.loads((self.root / MARK).read_text())
         except (OSError, ValueError):
-            raise BackupFailed(f"{self.root} holds no backups.") from None
+            raise BackupFailed(f"{self.root} contains no backups.") from None
         if found.get("format") != FORMAT:
             raise BackupFailed(f"{self.root} has the format {found.get('format')}; this release reads {FORMAT}.")
 
@@ -106,8 +106,8 @@ class BackupRepository:
         return names[-1]
 
     def begin(self, now: datetime) -> Path:
-        """Returns a new directory, which counts as a backup once `finish` has renamed it. A second one of the same second gets a
-        number behind its time."""
+        """Returns a new directory, which counts as a backup once `finish` has renamed it. A second backup within the same
+        second gets a number after its time."""
         name = stamp = now.strftime(STAMP)
         number = 1
         while (self._backups / name).exists():
@@ -148,9 +148,9 @@ class BackupRepository:
 
 
 def _stamp(at: str) -> str:
-    """Raises BackupFailed for a text that is no time."""
+    """Raises BackupFailed for a text that is not a time."""
     try:
         read = datetime.fromisoformat(at.replace("Z", "+00:00"))
     except ValueError:
-        raise BackupFailed(f"{at} is no time in ISO 8601, such as 2026-11-30T01:23:45Z.") from None
+        raise BackupFailed(f"{at} is not an ISO 8601 time such as 2026-11-30T01:23:45Z.") from None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).strftime(STAMP)

@@ -15,7 +15,7 @@ from sagewright.store.sealing.master_keys import NAME, MasterKeyFault, master_ke
 def restore_backup(settings: Settings, repository: BackupRepository, at: str = "") -> tuple[str, BackupManifest]:
     """Fills the data directory of the settings, which must be new. `at`: see `BackupRepository.chosen`.
 
-    Returns the name and the manifest of what was restored. Raises BackupFailed, OSError.
+    Returns the name and the manifest of the restored backup. Raises BackupFailed, OSError.
     """
     repository.check()
     name = repository.chosen(at)

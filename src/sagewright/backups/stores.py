@@ -55,7 +55,7 @@ def restore_store(file: Path, url: str) -> None:
 
 @contextmanager
 def opened(url: str, file: Path) -> Iterator[Connection]:
-    """Yields a connection to what was copied: SQLite's file, or PostgreSQL itself, whose dump can't be read."""
+    """Yields a connection to the copy in SQLite's file, or to PostgreSQL itself, because its dump can't be queried."""
     engine = create_engine(f"sqlite:///{file}" if file.name == SQLITE else url)
     try:
         with engine.connect() as connection:

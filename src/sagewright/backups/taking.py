@@ -1,7 +1,7 @@
 """Takes a backup beside a running server.
 
 Bytes of objects never change, and stay for some seconds after their deletion. So they are copied first, then the database at one
-moment, then the bytes that were written between; what was deleted between is found by a second round.
+moment, then the bytes that were written between; objects that were deleted in between are handled by a second round.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def take_backup(
     """
     if settings.objects:
         raise BackupFailed(
-            "The objects are on another S3, which has backups of its own; this one would hold only rows."
+            "The objects are on another S3, and this backup would contain only rows. Back up the other S3 with its own tools."
         )
     repository.prepare()
     own = MasterKeySource(settings.data / NAME)

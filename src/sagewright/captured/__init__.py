@@ -2,5 +2,5 @@
 
     parts  the text and the cells of a record's parts, and the ground truth of its rows
 
-Imports the standard library alone.
+Imports only the standard library.
 """

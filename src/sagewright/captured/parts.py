@@ -1,7 +1,7 @@
 """Parts of captured and merged records: captured input, captured output and ground truth.
 
 Source: the developer guide, "Capture data" and "Ingest ground truth labels and merge them with predictions": the data of ground
-truth are CSV, and consist of the label alone.
+truth are CSV, and consist only of the label.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from sagewright.clarify.shap.synthetic import batch_rows, checked
 from sagewright.clarify.tables import Array, Model, Section
 
 MOST_ROWS = 5000
-"""Rows over which scores are averaged; of more, so many are drawn."""
+"""Maximum number of rows over which scores are averaged; from more rows, this number is drawn."""
 MOST_CATEGORIES = 100
 """Values of a categorical feature: the commonest."""
 MOST_POINTS = 1000
@@ -30,7 +30,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class _Grid:
-    """`values` of the feature, and the `shares` of the data set's rows that have them, or lie in their buckets."""
+    """`values` of the feature, and the `shares` of the data set's rows that have them, or are in their buckets."""
 
     data_type: str
     values: list[Any]
@@ -76,7 +76,7 @@ def _check(names: list[str], features: pd.DataFrame, settings: PdpSettings) -> N
     if missing:
         raise CustomerError(f"Feature names not found. pdp: the data set has no feature {missing[0]!r}.")
     if not 1 <= settings.grid_resolution <= MOST_POINTS:
-        raise CustomerError(f"grid_resolution must be from 1 to {MOST_POINTS}, and it is {settings.grid_resolution}.")
+        raise CustomerError(f"grid_resolution must be from 1 to {MOST_POINTS}, but it is {settings.grid_resolution}.")
     if not len(features):
         raise CustomerError("Data must contain features. The data set has no rows.")
 

@@ -26,7 +26,7 @@ WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def cell_value(text: str) -> Value:
-    """Returns a cell of CSV as a number if it is one, else as text. 1_000 is a number for Python alone."""
+    """Returns a cell of CSV as a number if it is one, else as text. 1_000 is a number only in Python."""
     plain = text.strip()
     if WHOLE.fullmatch(plain):
         return int(plain)

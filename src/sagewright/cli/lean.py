@@ -1,4 +1,4 @@
-"""Signed requests to the running server without boto3, which alone takes longer to import than a query may take.
+"""Signed requests to the running server without boto3, whose import takes longer than a whole query may take.
 
 Serves the services with AWS's JSON protocols. Methods and paginators are named as boto3's.
 """
@@ -181,7 +181,7 @@ def _error(content: bytes, status: int) -> ServiceError:
 
 
 _MOMENT = re.compile(r"(?:.*Time|.*Timestamp|TimeStamp)")
-"""Names of members that hold moments; durations have their unit at the end of the name."""
+"""Names of members that are points in time; durations have their unit at the end of the name."""
 
 
 def _with_moments(value: Any) -> Any:

@@ -36,13 +36,13 @@ COLOURS = {
     **dict.fromkeys(("Stopped", "Stopping", "PendingManualApproval", "no", "waiting"), 33),
     **dict.fromkeys(("InProgress", "Creating", "Updating", "Executing", "running"), 36),
 }
-"""ANSI colours of statuses, in which alone cells are coloured."""
+"""ANSI colours of statuses, the only colours of cells."""
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One column. `wide`: shown by `-o wide` alone."""
+    """One column. `wide`: shown only by `-o wide`."""
 
     title: str
     text: Callable[[Document], str]

@@ -36,8 +36,8 @@ class DocsApplication:
         self._built_ns = 0
 
     def takes(self, scope: Any) -> bool:
-        """Returns True unless the request is for a bucket named `docs`: those are signed, name a bucket in their host, or ask for
-        what is no page of the site and not for HTML."""
+        """Returns True unless the request is for a bucket named `docs`: those are signed, name a bucket in their host, or
+        request neither a page of the site nor HTML."""
         path: str = scope["path"]
         if path != ROOT and not path.startswith(f"{ROOT}/"):
             return False

@@ -82,7 +82,7 @@ def _noted(path: Path) -> str:
 
 
 def _answers(endpoint: str, authority: Path | None) -> bool:
-    """Returns True if a server answers, rather than a front that holds the port for the next one, which answers 503."""
+    """Returns True if a server answers, and not a front that keeps the port for the next server and answers 503."""
     parts = urlsplit(endpoint)
     request = f"GET {HEALTH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     try:
@@ -130,8 +130,8 @@ def variables(
 ) -> dict[str, str | None]:
     """Returns the variables to set in `environ` (None: to unset) for a program. `fast_waits`: None leaves it to `environ`.
 
-    AWS_ENDPOINT_URL affects every SDK and the AWS CLI. An import hook on PYTHONPATH handles what the SageMaker SDKs hard-code (the
-    STS host), their telemetry and their long sleeps.
+    AWS_ENDPOINT_URL affects every SDK and the AWS CLI. An import hook on PYTHONPATH handles the values that the SageMaker SDKs
+    hard-code (the STS host), their telemetry and their long sleeps.
     """
     host = urlsplit(target.endpoint).hostname or ""
     changes: dict[str, str | None] = {

@@ -1,7 +1,7 @@
 """Calls to operations: the engine acts as a principal with exactly that principal's rights, or as the service itself.
 
 Tuning creates its training jobs this way, a pipeline its steps' jobs, a rule what it starts. There is no second way to create a
-job, and nothing is done for a client that it could not do itself.
+job, and the engine does nothing for a client that it could not do itself.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Owner:
 class OperationRequest:
     """A request of an operation in boto3's format. `principal`: the ARN of the calling role or user; `region`: "" for the server's
     own; `base_url`: that at which the caller reaches the server, "" for the server's own; `access_key`: the id of the caller's.
-    `by_service`: a service acts with rights of its own, as SageMaker does when it starts a tuning job's training jobs. `agent`: the
-    program of a person who calls, "" if a service calls.
+    `by_service`: a service acts with its own permissions, as SageMaker does when it starts a tuning job's training jobs.
+    `agent`: the program of a person who calls, "" if a service calls.
     """
 
     principal: str

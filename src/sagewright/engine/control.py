@@ -38,7 +38,7 @@ class Reconciler(Protocol):
 
 @runtime_checkable
 class Recovering(Protocol):
-    """A reconciler that takes up, at the start of its server, what an earlier one left."""
+    """A reconciler that resumes the work of an earlier server at its server's start."""
 
     def recover(self) -> None:
         """Called once, before any other call. Idempotent."""

@@ -21,7 +21,7 @@ def _anything(_principal: str, _action: str, _resource: str) -> bool:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """First argument of every reconciler; what only one wing needs is a further argument.
+    """First argument of every reconciler; arguments that only one wing needs follow it.
 
     `call`: calls operations; `owner`: this server's name, which survives a restart and under which it holds leases, deliveries and
     invocations. `wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one later.

@@ -44,4 +44,5 @@ class CapturingEndpoint(TypedDocument):
 
 
 TEMPORARY = "temporary-endpoint"
-"""Kind of the subject that deletes what a job left behind; its id is the job's ARN. See `endpoints.temporary_endpoints`."""
+"""Kind of the subject that deletes the endpoint of a job that is over; its id is the job's ARN. See
+`endpoints.temporary_endpoints`."""

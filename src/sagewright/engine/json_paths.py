@@ -1,4 +1,4 @@
-"""Positions in a JSON text in AWS's notation: the position behind the last token that was read.
+"""Positions in a JSON text in AWS's notation: the position after the last token that was read.
 
 Source: the messages about event patterns that localstack/localstack recorded on AWS (`test_events_patterns.snapshot.json`).
 """
@@ -19,7 +19,7 @@ _decoder = json.JSONDecoder()
 
 
 def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
-    """Returns the position behind the first character of the value at `trail`, or behind all of it. `text` is JSON and contains the
+    """Returns the position after the first character of the value at `trail`, or after all of it. `text` is JSON and contains the
     value."""
     start = _start(text, trail)
     end = _end(text, start)

@@ -61,7 +61,7 @@ class Admission:
         return body
 
     def admitted_now(self, request: HttpRequest, body: bytes, service: str, action: str, resource: str) -> bytes | None:
-        """Returns the body of a whole request that would be admitted and permitted; None if not, or if that must be asked."""
+        """Returns the body of a whole request that would be admitted and permitted; None if not, or if the server has to decide."""
         claimed = _claimed(request)
         if claimed is None or not self._keys.is_fresh(claimed):
             return None

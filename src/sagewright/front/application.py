@@ -131,7 +131,7 @@ class InvocationApplication:
             raise incoming.fault
         found = _PATH.fullmatch(incoming.request.path)
         if found is None or incoming.request.method != "POST":
-            raise AwsError("UnknownOperationException", "This port serves invocations of endpoints alone.", 404)
+            raise AwsError("UnknownOperationException", "This port serves only invocations of endpoints.", 404)
         return unquote(found[1]), found[2]
 
     async def _invoke(

@@ -1,4 +1,4 @@
-"""Access keys, and what their holders may do, as the server knows them."""
+"""Access keys and their holders' permissions, as reported by the server."""
 
 from __future__ import annotations
 

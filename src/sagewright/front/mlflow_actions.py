@@ -42,7 +42,7 @@ _NAMED = {
 }
 _ALIASES = {"GET": "GetModelVersionByAlias", "DELETE": "DeleteRegisteredModelAlias"}
 OTHERWISE = "AccessUI"
-"""Action of a request that has none of its own."""
+"""Action of a request without a specific one."""
 
 
 def mlflow_action(request: HttpRequest) -> str:

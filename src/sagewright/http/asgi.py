@@ -21,8 +21,8 @@ ONCE = frozenset({"host", "authorization", "content-type"})
 """Headers that can occur only once."""
 
 SANDBOXED = "sagewright.sandboxed"
-"""Key of a scope whose response a browser may show: a page among the objects gets an origin of its own, since it could act
-in Studio as its viewer otherwise."""
+"""Key of a scope whose response a browser may show: a page among the objects gets a separate origin; otherwise it could act in
+Studio as its viewer."""
 
 PIECE = 1024 * 1024
 _MAKERS = ThreadPoolExecutor(64, "pieces")

@@ -1,4 +1,4 @@
-"""All connections of a server: their limits, the bytes held for unauthenticated clients, and timeouts.
+"""All connections of a server: their limits, the bytes buffered for unauthenticated clients, and timeouts.
 
 Anyone can open connections faster than the server can refuse them. So a new connection replaces the oldest unproven one, and a
 client with a key, whose first request follows at once, gets in.

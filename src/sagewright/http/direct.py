@@ -47,7 +47,7 @@ class DirectExchange:
         return self
 
     def set(self) -> None:
-        """Handles what uvicorn reports by its cycle's event: a client that has disconnected."""
+        """Handles the event by which uvicorn's cycle reports that a client has disconnected."""
         left, self.left = self.left, None
         if left is not None and self.disconnected and not self.response_complete:
             left()
@@ -170,7 +170,7 @@ class DirectProtocol(TakeoverProtocol):
 
 
 def _offered(direct: Direct, exchange: DirectExchange) -> bool:
-    """A handler that fails before it accepts has declined: the ordinary way reports what is wrong."""
+    """A handler that fails before it accepts has declined: the ordinary path reports the error."""
     try:
         return direct(exchange)
     except Exception:

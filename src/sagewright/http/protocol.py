@@ -1,4 +1,4 @@
-"""HTTP/1.1 on uvicorn with limits: on heads, pipelined requests, times, and bytes held for unauthenticated clients."""
+"""HTTP/1.1 on uvicorn with limits: on heads, pipelined requests, times, and bytes buffered for unauthenticated clients."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def _is_unfinished(self) -> bool:
-        """Returns True if anything was read behind the current request, or is still to be sent before its response."""
+        """Returns True if anything was read after the current request, or is still to be sent before its response."""
         return self._in_head or bool(self._unparsed) or bool(self.transport.get_write_buffer_size())
 
     def drop(self) -> None:

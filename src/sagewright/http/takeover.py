@@ -1,7 +1,7 @@
 """Large bodies read directly from their socket by the thread that needs them, and files sent to it by the kernel.
 
 Through ASGI each 64 KB of a body are copied five times and wake two threads; so a request can take over its connection while its
-body is read, and a response while its file is sent. uvicorn has no API for that; all changes to its protocol are made here.
+body is read, and a response while its file is sent. uvicorn has no API for that; all changes to its protocol are here.
 """
 
 from __future__ import annotations

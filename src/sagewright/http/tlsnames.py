@@ -1,6 +1,6 @@
-"""The address of the client behind a connection of the TLS door.
+"""The address of the client of a connection that came through the TLS door.
 
-The door connects from Unix sockets with names in Linux's abstract namespace, and the name holds the client's address.
+The door connects from Unix sockets with names in Linux's abstract namespace, and the name contains the client's address.
 It stays with the connection when that moves to another process, and adds no bytes to the stream.
 """
 

@@ -16,5 +16,6 @@ makes a copy first. Since no existing file is opened for writing, a link that a 
 Other code in `src` that accesses paths below HOST_DIRECTORY, and why it may: `host.json`, `agent.lock`, `reports.spool`,
 `agent.log`, `mounts.json`, `inputs/`, `programs/` and the archives are in HOST_DIRECTORY itself, which no sandbox shows to the job
 (plain shows everything, and is not a boundary); `OptMl.make` and `write_config`, `TreeMaker`, code and pipes write before the
-process starts, into a directory made for this attempt, which holds nothing else but the warm pool's cache, at a separate path.
+process starts, into a directory made for this attempt, which contains nothing else except the warm pool's cache, at a separate
+path.
 """

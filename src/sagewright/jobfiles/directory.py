@@ -1,4 +1,4 @@
-"""A directory of a job: opens, lists, makes and replaces what is beneath it, and touches nothing else."""
+"""A directory of a job: opens, lists, creates and replaces entries beneath it, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class JobDirectory:
             os.rename(place, name, dst_dir_fd=parent)
 
     def remove(self, path: str) -> list[str]:
-        """Removes anything with the name, with its contents. Returns what removal.remove_tree reports as left."""
+        """Removes anything with the name, with its contents. Returns the rest that removal.remove_tree reports."""
         with self._parent(path) as (parent, name):
             return remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
 
@@ -159,7 +159,7 @@ def _made(parent: int, name: str) -> int:
 
 
 def _take_over(made: int, parent: int) -> None:
-    """Gives a directory's owner what root has made in it."""
+    """Gives files that root has created in a directory to the directory's owner."""
     owner = os.fstat(parent)
     if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
         os.fchown(made, owner.st_uid, owner.st_gid)

@@ -11,7 +11,7 @@ from sagewright.jobfiles.descriptors import open_directory
 from sagewright.jobfiles.walking import HELD, Identity, parent_of
 
 _MOST_TOLD = 10
-_MOST_SWEEPS = 100  # of one directory in which something is made again and again
+_MOST_SWEEPS = 100  # of one directory in which another process keeps creating entries
 
 
 class _Frame:

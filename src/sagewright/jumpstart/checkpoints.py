@@ -110,7 +110,7 @@ def _snapshot(place: Path) -> Path:
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yields the files that a model needs. Links are followed inside the repository of the cache alone."""
+    """Yields the files that a model needs. Links are followed only inside the repository of the cache."""
     inside = next((parent for parent in (root, *root.parents) if parent.name.startswith(_CACHE)), root).resolve()
     for number, file in enumerate(sorted(root.rglob("*"))):
         if number >= _MOST_FILES:
@@ -123,7 +123,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _pickled(root: Path) -> str:
-    """Returns what to do about weights of another format."""
+    """Returns a hint about weights in another format."""
     folder = root if root.is_dir() else root.parent
     found = sorted(file.name for file in folder.glob("*") if file.suffix in _PICKLED)
     if not found and root.suffix not in _PICKLED:

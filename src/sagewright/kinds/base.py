@@ -108,7 +108,7 @@ class Kind(ABC):
         """Returns the brief of the job's hosts."""
 
     def members(self, job: NamedJob, request: dict[str, Any]) -> list[JobHost]:
-        """Returns the job's hosts, as many as it demands. For most kinds they share one brief."""
+        """Returns the job's hosts. For most kinds they share one brief."""
         names, brief = host_names(self.demand(request).hosts), self.brief(job, request)
         return [JobHost(name, names, brief) for name in names]
 

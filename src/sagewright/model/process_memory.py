@@ -1,4 +1,4 @@
-"""A memory limit for this process alone: allocations beyond it fail, and a process that stays near it ends and is restarted.
+"""A memory limit for this process: allocations beyond it fail, and a process that stays near it ends and is restarted.
 
 RLIMIT_DATA counts private writable memory. Unlike RLIMIT_AS it excludes mapped files and the address space that allocators and
 threads reserve, and unlike a control group it needs no privileges and is not shared with the jobs that this process starts.

@@ -403,7 +403,7 @@ class Settings:
 
     @property
     def plain_host(self) -> str:
-        """Returns the address of the port without TLS: with TLS at the public one, it is for this machine alone."""
+        """Returns the address of the port without TLS: with TLS at the public one, it is only for this machine."""
         return LOOPBACK if self.uses_tls else self.host
 
     @property
@@ -442,7 +442,7 @@ class Settings:
 
 
 class BadSetting(ValueError):
-    """A setting has an invalid value; the message names the setting, the value and what is allowed."""
+    """A setting has an invalid value; the message names the setting, the value and the allowed values."""
 
 
 def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

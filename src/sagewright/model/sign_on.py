@@ -20,7 +20,7 @@ class SignOn(Protocol):
     """A provider. Methods block, and raise SignOnRefused."""
 
     def begin(self, redirect: str) -> tuple[str, str]:
-        """Returns the provider's URL, and what the browser keeps until it comes back to `redirect`."""
+        """Returns the provider's URL, and the cookie that the browser keeps until it returns to `redirect`."""
         ...
 
     def finish(self, answer: Mapping[str, str], begun: str, address: str) -> str:

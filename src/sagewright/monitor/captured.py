@@ -1,4 +1,4 @@
-"""Files of captured records: one JSON object a line, in a folder for each hour.
+"""Files of captured records: one JSON object per line, in a folder for each hour.
 
 Source: the developer guide, "Capture data from real-time endpoint".
 """

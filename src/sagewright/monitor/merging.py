@@ -31,7 +31,7 @@ def merge(job: MonitorJob) -> str:
     """Writes the merged records below the job's output, in the folders of the captured ones; those of transform jobs by schedule
     and hour. Returns the exit message. Raises MonitorError if nothing fits together."""
     truth = job.path(TRUTH)
-    assert truth is not None  # it is what makes the job a merge
+    assert truth is not None  # it makes the job a merge
     with tempfile.TemporaryDirectory(prefix="merge-") as scratch:
         known = GroundTruth(Path(scratch) / "ids.sqlite")
         try:
@@ -92,7 +92,7 @@ def _truth(root: Path, start: datetime | None, end: datetime | None) -> Iterator
             identifiers, data = event_ids(line.record), line.record.get("groundTruthData")
             if not identifiers or not isinstance(data, dict) or "data" not in data:
                 raise MonitorError(
-                    f"{line.place} is no record of ground truth: it needs groundTruthData with data and encoding, and "
+                    f"{line.place} is not a ground truth record: it needs groundTruthData with data and encoding, and "
                     "eventMetadata with an eventId."
                 )
             for identifier in identifiers:

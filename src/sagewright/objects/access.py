@@ -85,7 +85,7 @@ def external_access(settings: Settings) -> Access | None:
     if url.scheme not in {"s3", "http", "https"} or not url.hostname:
         raise _bad("it must be s3://HOST:PORT, http://HOST:PORT or https://HOST")
     if url.path.strip("/"):
-        raise _bad("it names a server; a bucket or path cannot be given")
+        raise _bad("it names a server, so it can't contain a bucket or path")
     options = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if unknown := sorted(set(options) - {"tls", "region"}):
         raise _bad(f"it has the option {unknown[0]}; there are tls and region")

@@ -1,4 +1,4 @@
-"""Lifecycle rules: deletes, expires or aborts what is due, page by page.
+"""Lifecycle rules: deletes, expires or aborts due objects and uploads, page by page.
 
 A page is read without a lock; what is due is checked again in the short transaction that ends it, so that an object that was put
 again meanwhile stays.
@@ -35,7 +35,7 @@ BATCH = 50
 
 @dataclass
 class Swept:
-    """Numbers of what a sweep ended."""
+    """Counts of the objects and uploads that a sweep ended."""
 
     objects: int = 0
     versions: int = 0

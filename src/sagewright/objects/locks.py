@@ -20,7 +20,7 @@ KIND = "object lock"
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
 MODES = frozenset({GOVERNANCE, COMPLIANCE})
 MODE, UNTIL, HOLD = "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"
-"""Header names; the date is in milliseconds since the epoch, the hold ON or OFF."""
+"""Header names; the date is in milliseconds since the epoch, the legal hold is ON or OFF."""
 
 ON = "ON"
 YEAR_MS = 365 * DAY_MS

@@ -1,2 +1,2 @@
-"""The language of pipelines: definitions, references, conditions, and the plan of an execution. Pure, on the standard library
-alone."""
+"""The language of pipelines: definitions, references, conditions, and the plan of an execution. Pure functions that need only
+the standard library."""

@@ -1,5 +1,5 @@
 """Conditions of condition steps. Source: AWS's guide, "Condition step", and the SDKs' workflow.conditions: the operand of a Not is
-its `Expression` in AWS's schema of pipelines, and its `Condition` in what both SDKs send."""
+its `Expression` in AWS's schema of pipelines, and its `Condition` in the requests of both SDKs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check(conditions: Any, depth: int = 0) -> None:
 
 
 def hold(conditions: list[dict[str, Any]], known: ReferenceResolver, budget: Budget | None = None) -> bool:
-    """True if all conditions hold. `budget`: see references.resolve; all conditions share it.
+    """True if all conditions are true. `budget`: see references.resolve; all conditions share it.
 
     Raises BadReference, also for values that cannot be compared.
     """
@@ -74,7 +74,7 @@ def _denied(condition: dict[str, Any]) -> Any:
     given = [condition[name] for name in ("Expression", "Condition") if name in condition]
     if len(given) != 1:
         raise BadDefinition(
-            "A condition of the type Not must have Expression (or Condition, as the SDKs name it), and one alone."
+            "A condition of the type Not must have exactly one Expression (or Condition, as the SDKs name it)."
         )
     return given[0]
 

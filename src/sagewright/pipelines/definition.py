@@ -221,7 +221,7 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
     try:
         return PipelineStep(name, type_, arguments, document, needs, branch, cache_s, policies, files, triggers, body)
     except (KeyError, TypeError) as error:
-        raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
+        raise BadDefinition(f"Step '{name}': {error} is missing or has the wrong type.") from None
 
 
 def _check_members(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _lacks(step: PipelineStep, selected: frozenset[str] | None) -> tuple[_Lack, 
 
 
 def missing_between(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:
-    """Returns unselected steps that lie between two selected ones: those must be selected too."""
+    """Returns unselected steps between two selected ones: those must be selected too."""
     behind = {one.name: _reach(definition, one.name) for one in definition.steps if one.name in selected}
     return [
         one.name

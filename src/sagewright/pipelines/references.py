@@ -141,7 +141,7 @@ def parameters_of(value: Any) -> list[str]:
 def resolve(value: Any, known: ReferenceResolver, budget: Budget | None = None) -> Any:
     """Returns the value with its references replaced. Sizes are counted before memory is allocated.
 
-    `budget`: by default MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
+    `budget`: by default MOST_MADE bytes for only this value. Raises BadReference, also for a value that exceeds it.
     """
     try:
         return _resolved(value, known, budget or Budget("The output of its references", MOST_MADE))

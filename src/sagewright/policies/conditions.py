@@ -71,7 +71,7 @@ def _like(given: str, wanted: str) -> bool:
 
 
 _PLAIN = frozenset({"StringEquals", "StringEqualsIgnoreCase"})
-"""Operators whose values are no patterns."""
+"""Operators whose values are not patterns."""
 _POSITIVE: dict[str, Comparison] = {
     "StringEquals": lambda given, wanted: given == wanted,
     "StringEqualsIgnoreCase": lambda given, wanted: given.lower() == wanted.lower(),

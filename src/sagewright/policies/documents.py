@@ -25,7 +25,7 @@ _STATEMENT = frozenset({
 
 
 class MalformedPolicy(ValueError):
-    """A document that is no policy, in IAM's words."""
+    """A document that is not a policy, in IAM's words."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class AccessStatement:
 
 @dataclass(frozen=True)
 class AccessPolicy:
-    """`name`: what results say of where it comes from; `denials` and `grants`: its statements."""
+    """`name`: its source, as results name it; `denials` and `grants`: its statements."""
 
     name: str
     denials: tuple[AccessStatement, ...] = ()

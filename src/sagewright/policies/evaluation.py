@@ -51,8 +51,8 @@ class Matched:
 
 @dataclass(frozen=True)
 class AccessDecision:
-    """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: what did not allow a
-    request that the identity may do, boundary or session."""
+    """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: boundary or session, if
+    it did not allow a request that the identity may make."""
 
     effect: Effect
     matched: tuple[Matched, ...] = ()
@@ -122,7 +122,7 @@ def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, No
 
 
 def _names_identity(one: AccessStatement, caller: tuple[str, ...]) -> bool:
-    """Tells a statement that names the caller or everyone from one that names its account alone."""
+    """Tells a statement that names the caller or everyone from one that names only its account."""
     return one.names(
         caller[:1] + tuple(name for name in caller[1:] if not (name.isdecimal() or name.endswith(":root")))
     )

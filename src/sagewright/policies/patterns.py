@@ -15,7 +15,7 @@ Matcher = Callable[[str], bool]
 Values = Mapping[str, Sequence[str]]
 """Context keys in lower case, each with its values."""
 SEGMENTS = 6
-"""Parts of an ARN between colons; the last one may hold colons itself."""
+"""Parts of an ARN between colons; the last one may itself contain colons."""
 MOST_CHARACTERS = 2048
 """Length of a pattern in a policy: no ARN is longer."""
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -80,8 +80,8 @@ def has_variable(text: str) -> bool:
 
 
 def substituted(text: str, values: Values, *, hide: bool = True) -> str | None:
-    """Returns a text with its variables replaced, None if one of them has no value and no default. A wildcard in a value is no
-    wildcard of the pattern with `hide`."""
+    """Returns a text with its variables replaced, None if one of them has no value and no default. With `hide`, a wildcard in a
+    value is not a wildcard of the pattern."""
     missing = False
 
     def value(found: re.Match[str]) -> str:

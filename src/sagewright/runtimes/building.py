@@ -1,6 +1,6 @@
 """`python -m sagewright.runtimes.building DIRECTORY POLICY IMAGE`: builds the environment of an image, and ends with its parent.
 
-It ends, with everything it has started, when its standard input does. On its standard output it writes what it is doing every two
+It ends, with everything it has started, when its standard input does. On its standard output it writes its progress every two
 seconds, in lines that begin with PROGRESS, and at the end the reason of a failure.
 """
 

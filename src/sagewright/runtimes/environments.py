@@ -38,7 +38,7 @@ LAYERS = "layers"
 """Directory, in that of the environments, of packages that are shown over those of an environment."""
 _TURN_S = 0.05
 _MOST_LINES = 1000
-"""Maximum number of the installer's last lines of which an error is made."""
+"""Maximum number of the installer's last lines in an error."""
 _SILENCE_S = "20"
 """Seconds for which an index may stay silent; uv tries four times."""
 _DOWNLOADS = re.compile(r" *Download(ing|ed) ")
@@ -140,7 +140,7 @@ class Environments:
     def with_packages(
         self, name: str, requirements: tuple[str, ...], say: Callable[[str], None] = lambda _line: None
     ) -> Environment:
-        """Returns the environment `name` of this Python with the requirements, for programs that are no jobs.
+        """Returns the environment `name` of this Python with the requirements, for programs that are not jobs.
 
         Raises EnvironmentFailed.
         """

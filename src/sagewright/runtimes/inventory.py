@@ -32,7 +32,7 @@ class StoredEnvironment:
 
 
 def stored_environments(directory: Path) -> list[StoredEnvironment]:
-    """Returns the environments in a cache and the layers that lie on them, by name; none for a directory that does not exist."""
+    """Returns the environments in a cache and the layers on top of them, by name; none for a directory that does not exist."""
     bases = [one for one in _folders(directory) if not one.name.startswith(".") and (one / "pyvenv.cfg").exists()]
     return [_environment(place) for place in bases] + [_layer(place) for place in _folders(directory / LAYERS)]
 
@@ -47,7 +47,7 @@ def remove_environment(environments: Environments, key: str) -> None:
         place = environments.directory / key
         (place / MANIFEST).unlink(
             missing_ok=True
-        )  # first: what an interruption leaves is incomplete, and is built anew
+        )  # first, so that an interrupted removal leaves an incomplete environment, which is built again
         if left := remove_tree(place):
             raise EnvironmentFailed(left[0])
 

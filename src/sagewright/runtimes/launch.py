@@ -95,7 +95,7 @@ def command(image: Image, brief: Brief) -> list[str]:
     """Returns the argv of a job, for the environment's bin first on PATH. For a custom image: the arguments of its entry point (or
     of the request's).
 
-    The request's entry point and arguments are used as given; an entry point alone gets no argument. Raises CannotRun.
+    The request's entry point and arguments are used as given; an entry point without arguments gets none. Raises CannotRun.
     """
     words = _words(image, brief)
     return [*_QUERIES_FIRST, *words] if brief.queries else words
@@ -169,7 +169,7 @@ def _entrypoint(image: Image, brief: Brief) -> list[str]:
 
 
 def rehearsal(image: Image, brief: Brief) -> list[str] | None:
-    """Returns the argv that compiles what the job would compile; None if that is nothing."""
+    """Returns the argv that compiles the code that the job would compile; None if there is none."""
     declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
     if declaration is None or declaration.kernels is None or brief.program.entrypoint or is_script_mode(image, brief):
         return None

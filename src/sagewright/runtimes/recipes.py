@@ -37,7 +37,7 @@ _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "pl
 _NOTEBOOK = ("ipykernel", "boto3", "pandas<3", "matplotlib", "seaborn", "scikit-learn", "pyarrow", "s3fs")
 """Packages of every notebook kernel of an app, beside the SDK."""
 SDK_V2_KERNEL = "jupyter-sdk-v2"
-"""Recipe of the second kernel of JupyterLab, beside the one of its own environment, which has SDK v3."""
+"""Recipe of JupyterLab's second kernel; the first one is JupyterLab's own environment with SDK v3."""
 
 
 class VersionRange(NamedTuple):

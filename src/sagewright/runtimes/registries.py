@@ -1,4 +1,4 @@
-"""AWS's own registries: the accounts that hold its images, and the names of their repositories.
+"""AWS's own registries: the accounts that have its images, and the names of their repositories.
 
 Source: the `image_uri_config` files of the SageMaker Python SDK, versions 2 and 3 (a test checks that none is missing).
 """

@@ -22,8 +22,9 @@ def uv_program() -> Path:
 def cache_variables(environments: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the variables with which uv finds its cache and the quickest way out of it.
 
-    UV_CACHE_DIR is set only where uv's own choice cannot be written to, as in a read-only home directory; it names a directory
-    beside the environments then. Files are hard links where the cache is on the file system of `environments`, otherwise copies.
+    UV_CACHE_DIR is set only where uv's own choice cannot be written to, as in a read-only home directory; then it names a
+    directory beside the environments. Files are hard links where the cache is on the file system of `environments`, otherwise
+    copies.
     """
     chosen = _default(environ)
     usable = chosen is not None and (bool(environ.get("UV_CACHE_DIR")) or _writable(chosen))

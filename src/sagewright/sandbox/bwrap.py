@@ -1,9 +1,9 @@
 """Isolation by bubblewrap: user, mount, pid, uts and ipc namespaces, a network namespace on request, and a filter of system calls.
 
-The view is minimal: /usr and what belongs to it, the interpreter and the environment read-only, a chosen part of /etc; everything
+The view is minimal: /usr and its links, the interpreter and the environment read-only, a chosen part of /etc; everything
 else of the machine (homes, the server's data, other jobs) does not exist inside. Started by root, the sandbox has separate users
-(`users`), none of whom is root outside, and is made by the root inside from what a `Stage` shows; started by another user, its root
-is that user, without any capability.
+(`users`), none of whom is root outside, and is created by the root inside from the sources of a `Stage`; started by another
+user, its root is that user, without any capability.
 """
 
 from __future__ import annotations

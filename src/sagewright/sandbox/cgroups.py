@@ -1,7 +1,7 @@
 """A host's share of the machine, enforced by the kernel: control groups of version 2, of version 1, or none.
 
-Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1. Groups are made only below our own group named
-`sagewright`; others' groups are never changed.
+Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1. Groups are created only below our own group
+named `sagewright`; other groups are never changed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ResourceLimits:
 
 @dataclass(frozen=True)
 class Cgroups:
-    """Places for groups. `places`: controller -> the directory in which groups are made; `reason`: why a missing controller is
+    """Places for groups. `places`: controller -> the directory in which groups are created; `reason`: why a missing controller is
     missing."""
 
     version: int
@@ -229,7 +229,7 @@ def _count(file: Path, name: str) -> int:
 
 @cache
 def find_cgroups() -> Cgroups:
-    """Returns the control groups of this machine in which a group can really be made and entered. Probed once."""
+    """Returns the control groups of this machine in which a group can really be created and entered. Probed once."""
     mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
     unified = next((Path(m[4]) for m in mounts if "cgroup2" in m[m.index("-") :]), None)
     reasons = []

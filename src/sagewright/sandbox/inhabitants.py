@@ -1,4 +1,4 @@
-"""The processes of a job's sandbox, found from its agent by what the kernel reports of them, and programs that join them."""
+"""The processes of a job's sandbox, found from its agent through the kernel's process information, and programs that join them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NoInhabitant(LookupError):
 
 @dataclass(frozen=True)
 class Inhabitant:
-    """The first of a job's own processes: its script where it has one. `cwd`, `environ`: as that process shows them, which may be
+    """The first of a job's own processes: its script, if it has one. `cwd`, `environ`: as that process shows them, which may be
     anything."""
 
     pid: int

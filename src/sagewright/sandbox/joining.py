@@ -5,9 +5,9 @@ PIDFD is a descriptor of a process of the sandbox, and SPEC one of a JSON docume
 capabilities, limits and filter of system calls, in that order, and is executed last. Whatever fails ends this program before the
 user's is started.
 
-A process that enters a sandbox is in reach of what runs there before it has given up its own rights. So this one is a new process
-without secrets that no other can trace (PR_SET_DUMPABLE), and it closes its other descriptors. It imports the standard library
-alone, and is run by its path. Source: the manual pages setns(2), capabilities(7), ptrace(2).
+Processes of the sandbox can reach a process that enters it before that has given up its own privileges. So this one is a new
+process without secrets that no other can trace (PR_SET_DUMPABLE), and it closes its other descriptors. It imports only the
+standard library, and is run by its path. Source: the manual pages setns(2), capabilities(7), ptrace(2).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 REFUSED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
-"""Exit statuses of what did not start."""
+"""Exit statuses of programs that did not start."""
 NAMESPACES = {
     "user": 0x1000_0000, "cgroup": 0x0200_0000, "ipc": 0x0800_0000, "uts": 0x0400_0000, "net": 0x4000_0000,
     "pid": 0x2000_0000, "mnt": 0x0002_0000,
@@ -139,7 +139,7 @@ def _check(target: JobProcess, spec: dict[str, Any]) -> None:
 
 
 def _enter_groups(target: JobProcess) -> None:
-    """Enters the job's control groups, so that its limits hold and its end is this process's. Raises CannotJoin."""
+    """Enters the job's control groups, so that its limits apply and this process ends with it. Raises CannotJoin."""
     own = control_groups("self")
     for controllers, path in target.groups.items():
         if own.get(controllers) == path:

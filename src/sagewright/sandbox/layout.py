@@ -101,7 +101,7 @@ class SandboxLayout:
         return [f"{option}-fd", str(self.descriptors[-1])]
 
     def _environment(self) -> list[str]:
-        """Returns options for the shared environment at its own path, writable for this process alone."""
+        """Returns options for the shared environment at its own path, writable only for this process."""
         shared, directory = self._launch.environment, self._launch.directory
         # An ordinary user can replace only its own files; the root inside can replace all that are mapped to its users.
         if self._overlay and (self._stage is not None or shared.stat().st_uid == os.geteuid()):
@@ -119,7 +119,7 @@ class SandboxLayout:
         return {prefix for one in environments for prefix in view.interpreter(one)}
 
     def _beside(self) -> list[str]:
-        """Returns options for further environments, writable for this process alone if that is possible."""
+        """Returns options for further environments, writable only for this process if that is possible."""
         options = []
         for number, one in enumerate(self._launch.beside):
             if self._overlay and (self._stage is not None or one.path.stat().st_uid == os.geteuid()):

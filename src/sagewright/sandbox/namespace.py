@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class NetworkFailed(RuntimeError):
-    """A namespace or something in it could not be made; the message is the system's."""
+    """A namespace or something in it could not be created; the message is the system's."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A private, writable virtual environment on top of a shared one, made in milliseconds without copying a package.
 
 Used if no overlay file system is available: installed packages go to the private one, which is first on the path; the shared one's
-are visible through a .pth file, and pip leaves them alone ("outside environment").
+are visible through a .pth file, and pip does not touch them ("outside environment").
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Relays TCP connections and DNS queries from a host's network to the machine's, without changing the latter.
 
-The listeners are in the host's namespace, the connections are made in the machine's. The host's packet filter redirects outgoing
+The listeners are in the host's namespace; connections start from the machine's. The host's packet filter redirects outgoing
 traffic to them; for TCP the kernel reports the original destination.
 """
 

@@ -2,7 +2,7 @@
 
 In the spirit of Docker's default profile it refuses calls that change the machine (mounts, namespaces, modules, clocks, swap), that
 read it (performance events, the kernel's log, keys), and that have often had holes (io_uring, userfaultfd, bpf). Calls unknown here
-are unknown to the process: programs then use what they used before the call existed. Source: the kernel's documentation,
+are unknown to the process: programs then fall back to older calls. Source: the kernel's documentation,
 userspace-api/seccomp_filter; moby's profiles/seccomp/default.json.
 """
 
@@ -86,7 +86,7 @@ def seccomp_filter(*, set_ids: bool = True) -> bytes | None:
 
 
 def _unless(test: int, operand: int, error: int) -> list[Instruction]:
-    """Refuses with `error` if the test holds."""
+    """Refuses with `error` if the test is true."""
     return [(test, 0, 1, operand), (_RETURN, 0, 0, _ERRNO | error)]
 
 

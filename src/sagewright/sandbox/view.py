@@ -35,7 +35,7 @@ _ACCOUNTS = {
 
 
 def system() -> list[str]:
-    """Returns options for /usr and what belongs to it, /proc, /sys and /dev."""
+    """Returns options for /usr and its links, /proc, /sys and /dev."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in _TOP:
         path = Path("/") / name
@@ -85,7 +85,7 @@ def write_hosts(directory: Path, addresses: Mapping[str, str]) -> None:
 
 
 def interpreter(environment: Path) -> list[Path]:
-    """Returns the prefix of the Python that the environment was made from, unless it is the system's."""
+    """Returns the prefix of the Python that the environment was created from, unless it is the system's."""
     prefix = (environment / "bin" / "python").resolve().parent.parent
     return [] if prefix.is_relative_to("/usr") else [prefix]
 

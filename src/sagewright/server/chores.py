@@ -1,4 +1,4 @@
-"""Periodic tasks of a server: clearing expired data, and preloading what the first request needs."""
+"""Periodic tasks of a server: clearing expired data, and preloading modules that the first request needs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The server's side of the data plane: finds or starts the front, sends it routes and keys, and stores the front's counts.
 
-The server also holds the front's sockets, so that they stay open while fronts come and go. A front is started when there is an
+The server also keeps the front's sockets, so that they stay open while fronts come and go. A front is started when there is an
 endpoint, or when a client connects, and again when it has died. It outlives the server: see docs/explanation/hosting.md.
 """
 
@@ -195,7 +195,7 @@ class Fronting:
         return changed, cursor
 
     async def _tell_routes(self) -> None:
-        """Sends the routes; a front that is started later gets them then."""
+        """Sends the routes; a front that is started later gets them at its start."""
         routes = await asyncio.to_thread(self._read_routes)
         if routes != self._routes:
             self._send({"routes": json.loads(routes)})

@@ -1,6 +1,6 @@
 """The front's process: adopted from the previous server, or started, and replaced if its code differs.
 
-A front outlives its server and holds the sockets on which it listens, including the server's own port. The server holds them too,
+A front outlives its server and keeps the sockets on which it listens, including the server's own port. The server keeps them too,
 and starts the next front on the same sockets when one has died.
 """
 

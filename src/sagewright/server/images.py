@@ -70,7 +70,7 @@ _ACTIONS = {
     "_put_manifest": "PutImage",
     "_tell_upload": "UploadLayerPart",
 }
-"""Actions of IAM by what handles a request. Source: ECR's user guide, "Permissions required for pushing an image"."""
+"""IAM actions by request handler. Source: ECR's user guide, "Permissions required for pushing an image"."""
 
 
 class ImagesApi:
@@ -178,7 +178,7 @@ class ImagesApi:
         return key
 
     def _permit(self, request: HttpRequest, repository: Repository, handler: Handler) -> None:
-        """Raises RegistryRefused for what the holder of the password's key may not do."""
+        """Raises RegistryRefused for an action that the password's key may not perform."""
         region, account = self._settings.region, self._settings.account
         arn = f"arn:aws:ecr:{region}:{account}:repository/{repository.name}"
         origin = RequestOrigin(request.address, agent=request.headers.get("user-agent"), secure=is_secure(request))
@@ -255,7 +255,7 @@ class ImagesApi:
         return HttpResponse(status, headers, FileBody(self._layers.path(reference), start, end - start))
 
     def _belongs(self, repository: Repository, digest: str) -> bool:
-        """Returns False for a layer of other repositories alone, where rights differ from one repository to the other."""
+        """Returns False for a layer that is only in other repositories, if permissions differ between repositories."""
         return not is_enforced(self._store, self._settings) or digest in ecr.needed_layers(self._store, repository.name)
 
     def _begin_upload(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:

@@ -66,7 +66,7 @@ LISTING: SameRight = (SAGEMAKER, "ListTrainingJobs", {})
 
 
 class InternalApi:
-    """The ASGI application under `/_sagewright`. An agent sends the token of its host, valid for that host's job alone.
+    """The ASGI application under `/_sagewright`. An agent sends the token of its host, valid only for that host's job.
 
     No body is read before its token is verified, and agents' calls have dedicated threads.
     """

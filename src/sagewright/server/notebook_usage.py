@@ -1,6 +1,6 @@
 """Use of memory, CPU and disk by notebooks, and their kernels: values that no operation returns.
 
-The programs belong to users: answers and walks are limited in size and time, and what they claim concerns the notebook alone.
+The programs belong to users: answers and walks are limited in size and time, and their claims affect only the notebook.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KERNELS = "/api/kernels?no_track_activity=1"
 
 @dataclass(frozen=True)
 class ProcessUse:
-    """`cpu_s`: CPU seconds so far; `memory`: bytes of the processes alone."""
+    """`cpu_s`: CPU seconds so far; `memory`: bytes of only the processes."""
 
     at_s: float
     cpu_s: float

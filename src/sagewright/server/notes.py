@@ -17,7 +17,7 @@ SHARED = "environments"
 
 
 class AlreadyRunning(RuntimeError):
-    """Another server holds the data directory."""
+    """Another server uses the data directory."""
 
 
 @contextlib.contextmanager

@@ -121,11 +121,11 @@ def _invoker_objects(dependencies: Dependencies, address: Address) -> InvokerObj
 def add_job_reconcilers(
     engine: Engine, dependencies: Dependencies, compute: JobCompute, alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """Adds the reconcilers of jobs and of what runs as jobs. `alive`: see Leases."""
+    """Adds the reconcilers of jobs and of resources that run as jobs. `alive`: see Leases."""
     leases, pools = Leases(dependencies, alive), WarmPools(dependencies, compute.reservations)
     endings = Teardown(dependencies, compute, leases, pools)
     queueing = JobQueue(dependencies, compute, leases, pools, endings)
-    # running jobs report the GPUs they hold first
+    # running jobs first report the GPUs that they use
     engine.add(JobReconciler(dependencies, compute, leases, pools, endings, queueing))
     engine.add(pools)
     engine.add(queueing)

@@ -147,7 +147,8 @@ class Server:
         server.ask_to_end()
 
     async def _leave(self, fronting: Fronting) -> None:
-        """Ends what would hold the server up: streams of Studio, then the connections that move to the front."""
+        """Ends connections that would keep the server from ending: streams of Studio, then the connections that move to the
+        front."""
         if self._studio is not None:
             self._studio.close()
         await fronting.leave()

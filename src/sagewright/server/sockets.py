@@ -27,7 +27,7 @@ def bind_like_before(settings: Settings, name: str = "port", port: int | None = 
 
 
 def same_or_bound(settings: Settings, held: socket.socket | None) -> socket.socket:
-    """Returns the server's own port: the socket that a front has held open, if the settings ask for that port, or a new one."""
+    """Returns the server's own port: the socket that a front has kept open, if the settings ask for that port, or a new one."""
     if held is not None:
         host, port = held.getsockname()[:2]
         if host == settings.plain_host and port == (settings.plain_port or _noted(settings.data / "port")):
@@ -43,7 +43,7 @@ def _noted(note: Path) -> int:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Asks a front that holds the port for a dead server to release it. Raises CannotListen."""
+    """Asks a front that keeps the port for a dead server to release it. Raises CannotListen."""
     try:
         try:
             return _bound(host, port)

@@ -117,7 +117,7 @@ def _existing(path: Path) -> Path:
 
 
 def _locked_by(lock: Path) -> int | None:
-    """Returns the process that holds a lock, as the kernel lists it."""
+    """Returns the process that has a lock, as the kernel lists it."""
     try:
         inode = lock.stat().st_ino
         for line in Path("/proc/locks").read_text().splitlines():

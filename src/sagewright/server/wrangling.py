@@ -36,7 +36,7 @@ class WranglerSessions:
         self._ended_releases: set[str] = set()
 
     def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
+        """Returns the session's answer; `starting` says why it waits. Raises AwsError."""
         domain = own_domain_id(self._settings.account, self._settings.region)
         identity = {"DomainId": domain, "UserProfileName": PROFILE, "AppType": APP_TYPE, "AppName": APP_NAME}
         try:
@@ -63,8 +63,8 @@ class WranglerSessions:
         return _document(answer)
 
     def _is_outdated(self, found: str) -> bool:
-        """True at the first answer of another release. Where sessions keep having it, as after an upgrade of the files alone, it is
-        accepted."""
+        """True at the first answer of another release. If sessions keep reporting it, as after an upgrade of only the files, it
+        is accepted."""
         if found == release.digest() or found in self._ended_releases:
             return False
         self._ended_releases.add(found)

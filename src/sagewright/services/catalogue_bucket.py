@@ -72,7 +72,7 @@ def provide_all(objects: ObjectStore, bucket: str, prefix: str = "") -> None:
 
 
 def publish(objects: ObjectStore, region: str) -> None:
-    """Writes the whole catalogue unless the bucket already holds this release's. Raises AwsError."""
+    """Writes the whole catalogue unless the bucket already contains this release's. Raises AwsError."""
     bucket, said = keys.content_bucket(region), published.digest(region).encode()
     if not _same(objects, bucket, keys.DIGEST, said):
         provide_all(objects, bucket)

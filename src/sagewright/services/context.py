@@ -119,7 +119,7 @@ class CallRecorder(Protocol):
         ...
 
     def collect(self) -> None:
-        """Moves what was recorded into the store."""
+        """Moves recorded entries into the store."""
         ...
 
     def prune(self, now_ms: int) -> int:

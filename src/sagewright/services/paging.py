@@ -71,7 +71,7 @@ def read_page(fetch: Callable[[PageRequest], Sequence[R]], requested: PageReques
 
 
 def position_of(row: Any, requested: PageRequest) -> tuple[Any, ...]:
-    """Returns the position after which a list continues behind the row."""
+    """Returns the position at which a list continues after the row."""
     return tuple(getattr(row, name) for name in (requested.sort_by, *requested.ties))
 
 

@@ -15,7 +15,7 @@ from sagewright.store import identity
 
 
 def resolve_role(context: Context, name: str) -> dict[str, Any] | None:
-    """Returns the role's row. A missing role that counts as existing is replaced by a stand-in that trusts SageMaker."""
+    """Returns the role's row. If a missing role counts as existing, returns a substitute that trusts SageMaker."""
     role = identity.find_role(context.store, context.account, name)
     if role is not None:
         return role

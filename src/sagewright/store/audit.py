@@ -51,7 +51,7 @@ class AuditEntry:
 
     @classmethod
     def from_list(cls, values: list[Any]) -> Self:
-        """Raises TypeError, ValueError for a list that is no entry."""
+        """Raises TypeError, ValueError for a list that is not an entry."""
         *columns, about = values
         return cls(*(*columns, tuple(AuditedResource(*one) for one in about)))
 
@@ -130,7 +130,7 @@ def name_of(text: str) -> str:
 
 
 def first_id(at_ms: int) -> str:
-    """Returns a text that is no greater than each id of this time or later, and greater than all before."""
+    """Returns a text that is less than or equal to each id of this time or later, and greater than all earlier ids."""
     digits = f"{max(0, at_ms):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 

@@ -228,7 +228,7 @@ def _roll_back(connection: Connection) -> None:
 
 @contextmanager
 def _described_trouble() -> Iterator[None]:
-    """Raises AwsError if the disk is full, or if a lock is held by others; the transaction is rolled back."""
+    """Raises AwsError if the disk is full, or if another process has a lock; the transaction is rolled back."""
     try:
         yield
     except PoolTimeout as error:

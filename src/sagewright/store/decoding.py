@@ -10,7 +10,7 @@ import orjson
 from sagewright.model.budgets import text_memory
 
 SMALL, SMALL_FACTOR = 2048, 8
-"""Shorter texts are not examined: their values take at most some 20 times their length, and on average far less."""
+"""Shorter texts are not examined: their values take at most about 20 times their length, and on average much less."""
 
 
 class _Read(threading.local):

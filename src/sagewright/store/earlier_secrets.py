@@ -1,6 +1,6 @@
 """Seals the secrets that releases before 0.3 kept in clear, at the first start of a later one.
 
-It can be repeated: what is sealed stays. Kinds and members are those of the releases before, whatever later ones call them.
+It can be repeated: sealed secrets stay. Kinds and members are those of the releases before, whatever later ones call them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Seal = Callable[[str, str], str]
 
 
 def seal_earlier_secrets(store: Database) -> None:
-    """Seals what is still in clear. Raises MasterKeyFault without the master key."""
+    """Seals secrets that are still plain text. Raises MasterKeyFault without the master key."""
     cipher = store.secrets
     with store.read() as connection:
         if connection.execute(_SEALED_MS).scalar() is not None:
@@ -128,13 +128,13 @@ _SEALERS: dict[str, Callable[[Any, Document, Seal], Document]] = {
 
 
 def _erase(connection: Connection) -> None:
-    """Lets SQLite overwrite what the transaction replaces."""
+    """Lets SQLite overwrite the values that the transaction replaces."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 def _forget_clear_text(store: Database) -> None:
-    """Removes what SQLite's log still holds. PostgreSQL overwrites its old rows when it vacuums."""
+    """Removes the remains in SQLite's log. PostgreSQL overwrites its old rows when it vacuums."""
     if not store.embedded:
         return
     with store.read() as connection:

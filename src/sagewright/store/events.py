@@ -124,7 +124,7 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
     once.
 
     PostgreSQL numbers an entry before its transaction is committed, so the number is not an order there: entries are ordered by the
-    transactions that wrote them, and read only as far as no open transaction can still add to them.
+    transactions that wrote them, and read only up to the oldest open transaction, which can still add entries.
     """
     statement = _AFTER if store.embedded else _SETTLED
     values = {"writer": cursor.writer, "seq": cursor.seq, "how_many": limit}

@@ -16,7 +16,7 @@ SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is some 10 KB
 LARGEST = 2 << 20
 """Maximum bytes of a cached value; larger ones are read each time."""
 IDENTITIES = "identities"
-"""Subject of what is derived from users, groups, roles and policies: each change of one of them is declared for it too."""
+"""Subject of values derived from users, groups, roles and policies: each change of one of them is declared for it too."""
 _PENDING = "sagewright.changed"
 _ATTACHED = "sagewright.memory"
 
@@ -113,5 +113,5 @@ def known(connection: Connection, subject: str, what: Hashable) -> Any:
 
 
 def changes(connection: Connection, subject: str, **known: Any) -> None:
-    """Declares, inside a transaction, that it changes `subject`; `known` are values of it that hold once it is committed."""
+    """Declares, inside a transaction, that it changes `subject`; `known` are its values once the transaction is committed."""
     connection.info.setdefault(_PENDING, {})[subject] = known

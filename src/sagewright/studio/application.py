@@ -1,4 +1,4 @@
-"""The ASGI application under `/studio`: who may see a page, and what every response carries."""
+"""The ASGI application under `/studio`: who may see a page, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ Handler = Callable[[Request, Incoming], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class StudioSettings:
-    """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
+    """`hosts`: names of this server besides IP addresses and localhost. `open_to`: the principal of visitors without a session, ""
     if everyone has to sign in; `data`: the option of commands that reach this server, "" where they find it without.
     `notebooks`: hosts whose pages Studio never answers."""
 
@@ -248,7 +248,7 @@ class Studio:
     def _filled(
         self, page: Page, kind: str, visit: Visit, session: Session | None, request: Request
     ) -> tuple[bytes | Done, int]:
-        if visit.query.get("token"):  # a form whose button reads: its token is for what writes
+        if visit.query.get("token"):  # a form whose button only reads: the token is for forms that write
             return Done("", visit.link(token=None, **{name: None for name, value in visit.every if not value})), 303
         content = page.fill(visit)
         if isinstance(content, Done):

@@ -1,8 +1,8 @@
-"""Files that pages load: read once, sent compressed, and cached indefinitely under an address that changes with their
+"""Files that pages load: read once, sent compressed, and cached indefinitely under a URL that changes with their
 content.
 
-The frame of a user's chart is a document without an origin, so its files may be loaded by every origin; all others
-are for Studio alone.
+The frame of a user's chart is a document without an origin, so its files may be loaded by every origin; all others are only for
+Studio.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def asset(name: str) -> Asset | None:
 
 
 def address(name: str) -> str:
-    """Returns the address of a file of `static`."""
+    """Returns the URL of a file of `static`."""
     found = asset(name)
     assert found is not None, name
     return f"/studio/static/{name}?v={found.tag}"

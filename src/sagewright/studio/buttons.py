@@ -25,10 +25,10 @@ class Field:
 class Button:
     """A button.
 
-    `call`: the operation; `fields` are added to its request. `each`: the member that gets the name of each chosen
-    row, one call a row; `Member=prefix` puts a text before it, and `Member[]` gets all of them in one call. `done`: the
-    words of the toast. `look`: main, harm, ghost or "". `confirm`: a sentence that names what would be lost. `off`: the reason why
-    the button is disabled.
+    `call`: the operation; `fields` are added to its request. `each`: the member that gets the name of each chosen row, one call
+    per row; `Member=prefix` puts a text before it, and `Member[]` gets all of them in one call. `done`: the words of the toast.
+    `look`: main, harm, ghost or "". `confirm`: a sentence that names the data that would be lost. `off`: the reason why the
+    button is disabled.
     """
 
     label: str

@@ -21,7 +21,7 @@ from sagewright.studio.visit import Visit
 LINES, MOST_LINES = 200, 5000
 """JobLog lines on the job's page, and on the page of its log."""
 MOST_DIGITS = 16
-"""Digits of a time in an address, in milliseconds."""
+"""Digits of a time in a URL, in milliseconds."""
 POINTS = 1000
 MOST_FIGURES = 20
 
@@ -69,10 +69,9 @@ class LogLine:
 
 @dataclass(frozen=True)
 class JobLog:
-    """Lines of a job's log: the last ones, or those of an address. `group`: the log group; `streams`: one stream a host.
-
-    `after`: the position behind the last line; `live`: more lines may come; `here`: the number of the line that was looked for.
-    """
+    """Lines of a job's log: the last ones, or those of a URL. `group`: the log group; `streams`: one stream per host.
+    `after`: the position after the last line; `live`: more lines may come; `here`: the number of the line that was looked
+    for."""
 
     group: str
     streams: tuple[str, ...]
@@ -114,7 +113,7 @@ class JobView:
     hardware: tuple[Figure, ...] = ()
     """Use of each host's share: CPU and memory, in per cent."""
     related: tuple[tuple[str, str, str], ...] = ()
-    """The sources and results of the job: kind, name, address."""
+    """The sources and results of the job: kind, name, URL."""
     sdk_code: tuple[tuple[str, str], ...] = ()
     styles: tuple[StyleChoice, ...] = field(repr=False, default=())
     graphs: tuple[RunGraph, ...] = ()
@@ -215,10 +214,10 @@ def figure(name: str, points: MetricPoints, style: CurveStyle) -> Figure:
 
 
 def log(visit: Visit, group: str, name: str, *, live: bool, most: int = LINES) -> JobLog:
-    """Reads the lines of a job's log that the address selects: the last ones, those after a position, or those from a
+    """Reads the lines of a job's log that the URL selects: the last ones, those after a position, or those from a
     time on.
 
-    They belong to the stream in the address, or to the first host's.
+    They belong to the stream in the URL, or to the first host's.
     """
     listed, failed = visit.client.attempt(
         "logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/"

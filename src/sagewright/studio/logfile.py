@@ -36,5 +36,5 @@ class LogFile:
 
     @property
     def name(self) -> str:
-        """The name of the file: the stream's, with what a file system could misread replaced."""
+        """The name of the file: the stream's name, with characters replaced that a file system could misread."""
         return "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in self.stream)

@@ -37,12 +37,12 @@ class Operations(Protocol):
         ...
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
-        """Returns address and fields of a form by which a browser uploads a file to S3 itself."""
+        """Returns URL and fields of a form by which a browser uploads a file to S3 itself."""
         ...
 
     def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Sends a request to the session of Data Wrangler, and starts a session if there is none: then `starting`
-        says what is still missing. Raises AwsError."""
+        """Sends a request to the session of Data Wrangler, and starts a session if there is none: then `starting` says why it
+        isn't ready. Raises AwsError."""
         ...
 
 
@@ -188,7 +188,7 @@ class Client:
         return self.operations.wrangle(self.principal, path, request)
 
     def aside(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
-        """Calls an operation that is not part of what the page shows, so not of its code. Raises AwsError."""
+        """Calls an operation that is not part of the page's content, and so not of its code. Raises AwsError."""
         given = {name: value for name, value in request.items() if value is not None}
         return self.operations.call(self.principal, service, operation, given)
 

@@ -65,7 +65,7 @@ def render(template: str, /, **values: Any) -> str:
 
 
 def twin(content: Any) -> bytes:
-    """Returns a page's content as JSON: what the page shows, without its drawings."""
+    """Returns a page's content as JSON, without its charts."""
     return orjson.dumps(_plain(content), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
 
 

@@ -21,7 +21,7 @@ START = EmptyState(
     "pip install sagemaker\nsagewright exec -- python your_script.py   # any script that uses boto3 or the SageMaker SDK",
 )
 COUNTS_S = 2.0
-"""Time for which the side bar's counts are kept."""
+"""Time for which the side bar's counts are cached."""
 MOST = 100
 
 
@@ -96,7 +96,7 @@ COUNTED = {
 
 
 def counts(client: Client) -> dict[str, NavCount]:
-    """Counts what runs, failed or waits, for the side bar. An operation that is refused counts nothing."""
+    """Counts running, failed and waiting work for the side bar. An operation that is refused counts nothing."""
     found = {}
     for nav, (operation, member, request, look) in COUNTED.items():
         try:

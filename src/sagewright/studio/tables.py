@@ -1,4 +1,4 @@
-"""Lists: columns, filters, chips and views in the address, rows of cells, and the same as CSV."""
+"""Lists: columns, filters, chips and views in the URL, rows of cells, and the same as CSV."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column. `sort`: the value of `sort` in the address that orders by it; `rank`: 1 to 3, the highest goes first on small
+    """A column. `sort`: the value of `sort` in the URL that orders by it; `rank`: 1 to 3, the highest goes first on small
     screens; 0 always stays."""
 
     label: str
@@ -47,7 +47,7 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class Row:
-    """A row; `name` is what its checkbox sends."""
+    """A row; `name` is the value that its checkbox sends."""
 
     name: str
     cells: tuple[TableCell, ...]
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chip:
-    """A filter that applies; `off` is the address without it."""
+    """A filter that applies; `off` is the URL without it."""
 
     label: str
     value: str
@@ -94,7 +94,7 @@ class EmptyState:
 class Listing:
     """A list page.
 
-    `total`: words for the number of all matches; `more`: the address of the following rows; `same`: values that all rows share;
+    `total`: words for the number of all matches; `more`: the URL of the following rows; `same`: values that all rows share;
     `acts`: buttons for chosen rows; `compare`: the page that compares chosen rows.
     """
 
@@ -117,7 +117,7 @@ class Listing:
     sorted_by: tuple[str, bool] = ("", True)
     """The order: a column's `sort`, and whether it is descending."""
     new: tuple[str, str] | None = None
-    """Label and address of the button that makes a new one."""
+    """Label and URL of the button that creates a new one."""
     aside: str = ""
     sdk_code: tuple[tuple[str, str], ...] = ()
 
@@ -146,7 +146,7 @@ class ListSource:
 
 @dataclass(frozen=True)
 class Read:
-    """Rows of a List operation, and the address of those that follow."""
+    """Rows of a List operation, and the URL of those that follow."""
 
     rows: list[dict[str, Any]]
     more: str
@@ -155,7 +155,7 @@ class Read:
 
 
 def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
-    """Reads one page of a list, with the filters, order and position in the address. Raises AwsError."""
+    """Reads one page of a list, with the filters, order and position in the URL. Raises AwsError."""
     query = visit.query
     sort, descending = order(visit, source.default, tuple(source.orders))
     request: dict[str, Any] = {**fixed, "MaxResults": source.most, "NextToken": query.get("after")}
@@ -176,7 +176,7 @@ def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
 
 
 def order(visit: Visit, default: str, allowed: Sequence[str]) -> tuple[str, bool]:
-    """Returns the order in the address, `-name` for descending; `default` if it is not allowed."""
+    """Returns the order in the URL, `-name` for descending; `default` if it is not allowed."""
     asked = visit.query.get("sort", "")
     name = asked.removeprefix("-")
     if name in allowed:

@@ -44,21 +44,21 @@ class Visit:
         return dict(self.every)
 
     def why(self, kind: str, name: str, *, live: bool) -> str:
-        """Returns the line under the status of a resource that is not settled (`live`); failures have a notice of their own."""
+        """Returns the line under the status of a resource that is not settled (`live`); failures have a separate notice."""
         return self.client.readings.why(kind, name) if live else ""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.every if key == name]
 
     def link(self, **changed: str | None) -> str:
-        """Returns this page's address with parameters replaced, or removed where None."""
+        """Returns this page's URL with parameters replaced, or removed where None."""
         kept = [(key, value) for key, value in self.every if key not in changed and key != "after"]
         added = [(key, value) for key, value in changed.items() if value is not None]
         text = urlencode([*kept, *added])
         return f"{self.address}?{text}" if text else self.address
 
     def without(self, name: str, value: str) -> str:
-        """Returns this page's address without one of a parameter's values."""
+        """Returns this page's URL without one of a parameter's values."""
         kept = [one for one in self.every if one != (name, value) and one[0] != "after"]
         return f"{self.address}?{urlencode(kept)}" if kept else self.address
 
@@ -104,7 +104,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Form:
-    """A registered form that one operation alone does not cover. `fill` returns Done, or the content of `template` to show."""
+    """A registered form that needs more than one operation. `fill` returns Done, or the content of `template` to show."""
 
     path: str
     template: str

@@ -89,7 +89,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(seconds: float) -> str:
-    """The largest unit alone: 8 s, 8 min, 3 h, 5 d."""
+    """Only the largest unit: 8 s, 8 min, 3 h, 5 d."""
     whole = max(int(seconds), 0)
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if whole >= size:
@@ -149,5 +149,5 @@ def seconds_between(begin: datetime | None, end: datetime | None) -> float | Non
 
 
 def name_of(arn: str) -> str:
-    """Returns the name in an ARN: what follows its first slash, or its last colon."""
+    """Returns the name in an ARN: the part after its first slash, or its last colon."""
     return arn.partition("/")[2] or arn.rpartition(":")[2]

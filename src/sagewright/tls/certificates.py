@@ -29,7 +29,8 @@ class BadCertificate(ValueError):
 
 @dataclass(frozen=True)
 class CertificateFiles:
-    """`certificate`: with its chain; `authority`: what clients have to trust, None for one that they are expected to know."""
+    """`certificate`: with its chain; `authority`: the certificate that clients have to trust, None for one that they already
+    trust."""
 
     certificate: Path
     key: Path

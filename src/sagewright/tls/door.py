@@ -118,7 +118,7 @@ class TlsDoor:
             log.warning("the certificate stays as it was: %s", error)
 
     def admits(self, connection: Outside) -> bool:
-        """Counts a connection. Returns False if there are too many, in all or of its address."""
+        """Counts a connection. Returns False if there are too many, in total or from its address."""
         count = self._by_address.get(connection.address, 0)
         if len(self._open) >= self.settings.most or count >= self.settings.per_address:
             return False
@@ -170,7 +170,7 @@ class TlsDoor:
 
 
 class _Side(asyncio.Protocol):
-    """One side of a connection: what it receives is written to the other one, which is read no faster than this one takes it."""
+    """One side of a connection: received bytes are written to the other side, which is read no faster than this one takes it."""
 
     transport: asyncio.Transport
     other: _Side | None = None

@@ -15,7 +15,7 @@ from sagewright.tls.door import DoorSettings
 from sagewright.tls.doorkeeper import DoorFailed, Doorkeeper, certificate_files
 
 ENDPOINT, PORT, AUTHORITY = "public-endpoint", "tls-port", "ca.pem"
-"""Notes of the data directory: the public URL, the port of the last time, and what clients have to trust."""
+"""Notes of the data directory: the public URL, the last port, and the authority that clients have to trust."""
 BACKLOG = 1024
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 
@@ -26,13 +26,14 @@ def check_exposure(settings: Settings) -> None:
         if settings.backend != "local":
             raise BadSetting(
                 f"backend={settings.backend} and TLS exclude each other: agents on other machines report in plain HTTP. Use "
-                "--insecure on a network that nobody else can read."
+                "--insecure on a trusted network."
             )
         return
     if not settings.insecure and not is_loopback(settings.host):
         raise BadSetting(
-            f"host: {settings.host} is reached from other machines, and HTTP shows them keys and data. Use --tls self-signed, or "
-            "--tls-cert and --tls-key; on a network that nobody else can read, or behind a proxy that ends TLS, --insecure."
+            f"host: {settings.host} is reachable from other machines, and plain HTTP exposes keys and data. Use --tls "
+            f"self-signed, or "
+            "--tls-cert and --tls-key; on a trusted network, or behind a proxy that terminates TLS, use --insecure."
         )
 
 

@@ -1,5 +1,5 @@
 """A toolkit process that is started ahead of its job, and waits for instructions. It reports that it is ready as soon as it can
-receive them, and imports what it will need while it waits.
+receive them, and imports further modules while it waits.
 
 Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document and ends the stream: `argv`,
 `environ`, and `own`, True if some of the variables are the job's own. Until then no user code has run in this sandbox. It answers

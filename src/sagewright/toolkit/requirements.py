@@ -31,7 +31,7 @@ def ask_for_requirements(root: Path, code: Path) -> None:
 
 
 def install_requirements(code: Path) -> None:
-    """Installs what the agent has not put into the environment already. Raises UserError."""
+    """Installs the requirements that the agent has not already put into the environment. Raises UserError."""
     if (code / _FILE).is_file() and os.environ.get(VARIABLE) != "installed":
         install(code, ["-r", _FILE], "InstallRequirementsError")
 

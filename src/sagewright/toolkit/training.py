@@ -112,7 +112,7 @@ def _bring_code(config: JobConfig) -> None:
 
 
 def _install(config: JobConfig) -> None:
-    """Installs what the agent has not put into the environment already."""
+    """Installs the requirements that the agent has not already put into the environment."""
     install_requirements(config.code)
     if is_package(config):
         install(config.code, ["--no-build-isolation", "."], "InstallModuleError")

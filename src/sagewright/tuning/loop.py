@@ -97,7 +97,7 @@ def _room(rules: Rules, own: Sequence[Trial]) -> int | None:
 
 
 def step(study: Study, rules: Rules, trials: Sequence[Trial], searchers: Deciding) -> LoopStep:
-    """Raises what `searchers` raises."""
+    """Raises the errors of `searchers`."""
     own = [trial for trial in trials if trial.own]
     running = tuple(trial.number for trial in own if trial.running)
     over = standing(study, rules, trials).over

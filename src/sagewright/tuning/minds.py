@@ -10,7 +10,7 @@ from sagewright.tuning.suggestion import Suggestion
 
 
 class Searcher(Protocol):
-    """A searcher of one study. It can keep state between calls, but must be able to answer from the trials alone.
+    """A searcher of one study. It can keep state between calls, but must be able to answer only from the trials.
 
     Not thread-safe.
     """

@@ -1,4 +1,4 @@
-"""The searchers' process: `python -m sagewright.tuning.process`, with one JSON request and one answer in a line.
+"""The searchers' process: `python -m sagewright.tuning.process`, with one JSON request and one answer per line.
 
 It ends at the end of its input, or after the number of seconds in its argument without a request.
 """

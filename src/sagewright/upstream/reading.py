@@ -99,7 +99,7 @@ class AnswerReader:
             self.keep = False
 
     def close(self) -> None:
-        """Ends reading. The parser and this object keep each other alive until then."""
+        """Ends reading. Until then, the parser and this object keep each other alive."""
         self._parser = None
 
     def take(self) -> bytes:

@@ -81,7 +81,7 @@ class Calls:
         )
 
     def _session(self, question: OperationRequest) -> str | None:
-        """Returns what limits the session that calls."""
+        """Returns the policies that limit the calling session."""
         key = find_key(self._platform.store, question.access_key) if question.access_key else None
         return key.session if key else None
 

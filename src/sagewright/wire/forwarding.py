@@ -1,6 +1,6 @@
 """Forwards S3 requests to another S3: authenticates them, signs them with its keys, and streams both ways.
 
-The signed digest of a body is checked in passing. The last piece is held back until then, so that the other S3 never receives a
+The signed digest of a body is checked in passing. Until then, the last piece is held back, so that the other S3 never receives a
 complete body that differs from the signed one.
 """
 

@@ -65,7 +65,7 @@ LONG = 256 * 1024
 
 @dataclass
 class Exchange:
-    """One request being processed; each step fills in what the following ones need."""
+    """One request being processed; each step fills in the fields that the following ones need."""
 
     request: HttpRequest
     id: str = field(default_factory=new_request_id)
@@ -214,7 +214,8 @@ class Gateway:
         return response
 
     async def _in_entry(self, step: Callable[[Exchange], T], exchange: Exchange) -> T:
-        """Runs a step that looks up a key, in the event loop if that only reads memory. Unauthenticated requests get no worker."""
+        """Runs a step that looks up a key, in the event loop if that only reads memory, so that unauthenticated requests use no
+        worker."""
         if self._platform.store.embedded and not _is_long(exchange.request.body):
             return step(exchange)
         return await self._pools.entry.run(step, exchange)
@@ -244,7 +245,7 @@ class Gateway:
         exchange.request.body = PrefacedBody(exchange.pulled, len(begun), fields_too_long())
 
     def _vet(self, exchange: Exchange) -> BodyPurpose:
-        """Determines from the head of a request if it may have a large body, and of what kind. Raises AwsError."""
+        """Determines from the head of a request whether it may have a large body, and its kind. Raises AwsError."""
         request = exchange.request
         exchange.route = routing.route_of_head(request)
         service = exchange.route.service

@@ -33,7 +33,7 @@ def puts_object(request: HttpRequest) -> bool:
 
 
 class QuickGateway(Protocol):
-    """The gateway, as far as it answers without waiting."""
+    """The part of the gateway that answers without waiting."""
 
     def is_quick(self, request: HttpRequest) -> bool: ...
 
@@ -79,5 +79,5 @@ class QuickCalls:
 
 
 def _is_of_browser(request: HttpRequest) -> bool:
-    """Returns True for a request that a browser may have sent: its answer gets an origin of its own."""
+    """Returns True for a request that a browser may have sent: its response gets a separate origin."""
     return "cookie" in request.headers or "text/html" in request.headers.get("accept", "")

@@ -58,7 +58,7 @@ def lists(service: str, operation: str) -> bool:
 
 
 STANDARD = frozenset({"resource-groups"})
-"""Services whose models allow a token the standard alphabet of Base64 alone; others get the one that is safe in URLs."""
+"""Services whose models allow only Base64's standard alphabet in tokens; others get the URL-safe one."""
 
 
 def _alphabet(asker: Asker) -> bytes:

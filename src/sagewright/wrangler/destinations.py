@@ -37,9 +37,9 @@ class DestinationOutput:
 
 
 def output_of(node: Node, given: Mapping[str, Any] | None = None) -> DestinationOutput:
-    """Returns what a destination writes; `given`: the entry of a job's --output-config for it. Raises StepError."""
+    """Returns the output of a destination; `given`: the entry of a job's --output-config for it. Raises StepError."""
     if node.operator.startswith("sagemaker.spark.feature_store_destination") or "feature_store" in node.operator:
-        raise _fault(node, "Destinations in a feature store are not built; write to S3 and ingest from there.")
+        raise _fault(node, "Destinations in a feature store are not supported; write to S3 and ingest from there.")
     held = node.parameters.get("output_config")
     config = {**(held if isinstance(held, dict) else {}), **dict(given or {})}
     content = str(config.get("output_content_type") or config.get("content_type") or "CSV").upper()

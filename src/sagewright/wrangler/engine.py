@@ -40,7 +40,7 @@ class SourceReader(Protocol):
 @dataclass(frozen=True)
 class Workspace:
     """Where a run keeps data. `keep`: evaluates a frame once and returns it for several readers; `scratch`: a folder for data
-    larger than memory; `watch`: wraps each output, to count its rows; `memory`: what a step may hold, None for no limit."""
+    larger than memory; `watch`: wraps each output, to count its rows; `memory`: limits on a step's memory, None for no limit."""
 
     keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame.collect().lazy()
     scratch: Path | None = None
@@ -148,7 +148,7 @@ class FlowEngine:
         declared = catalogue.find(node.operator)
         run = table.find(node.operator)
         if declared is None or run is None:
-            raise StepError(node.node_id, node.operator, "There is no operator of this name here.")
+            raise StepError(node.node_id, node.operator, "There is no operator with this name.")
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
         member, state = state_of(node, checked)
@@ -288,7 +288,7 @@ def _fails(frame: pl.LazyFrame) -> Exception | None:
 
 
 def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int | None:
-    """Returns the number of the first row that fails alone or with those before it; None if no prefix fails."""
+    """Returns the number of the first row that fails, by itself or with the rows before it; None if no prefix fails."""
     low, high = 0, int(frame.select(pl.len()).collect().item())
     if not high or fails(frame.head(0)) or not fails(frame):
         return None  # no row is to blame

@@ -1,4 +1,4 @@
-"""The state of this package's sources, by which a session of an earlier release is recognized. Needs the standard library alone."""
+"""The state of this package's sources, by which a session of an earlier release is recognized. Needs only the standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processing job that runs a flow on all rows, as a request of CreateProcessingJob. Needs the standard library alone.
+"""The processing job that runs a flow on all rows, as a request of CreateProcessingJob. Needs only the standard library.
 
 Source: the notebooks that Data Wrangler exports, and `sagemaker.wrangler.processing` of the SageMaker Python SDK.
 """
@@ -25,7 +25,8 @@ _MOST_NAME = 200
 
 @dataclass(frozen=True)
 class FlowOutput:
-    """The output `port` of the node `node_id`, written below `uri`. A destination says itself how: `content_type` is "" then."""
+    """The output `port` of the node `node_id`, written below `uri`. A destination defines the format itself; then
+    `content_type` is ""."""
 
     node_id: str
     uri: str

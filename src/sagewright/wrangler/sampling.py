@@ -24,7 +24,7 @@ class SourceSampling:
     column: str
 
     def size(self, total: int) -> int:
-        """Returns the rows to take of so many."""
+        """Returns the rows to take from this number."""
         wanted = DEFAULT_ROWS if self.rows is None else self.rows
         return min(total, wanted if self.share is None else round(total * self.share))
 

@@ -40,7 +40,7 @@ class _Reading:
 
 class FileSources:
     """`locate` returns the folder or file of a source node; `scratch`: a folder for files that have to be unpacked or decoded;
-    `origin` turns a local path into what a user knows, `s3://...`."""
+    `origin` converts a local path to the URI that the user knows, `s3://...`."""
 
     def __init__(
         self, locate: Callable[[Node], Path], scratch: Path, origin: Callable[[Node, Path], str] | None = None
@@ -109,7 +109,7 @@ class FileSources:
 
 
 def context_of(node: Node) -> Mapping[str, Any]:
-    """Returns the part of the data set's definition that says what to read."""
+    """Returns the part of the data set's definition with the data to read."""
     definition = node.parameters.get("dataset_definition")
     definition = definition if isinstance(definition, dict) else {}
     context = definition.get("s3ExecutionContext")

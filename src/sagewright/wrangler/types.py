@@ -53,7 +53,7 @@ _SPARSE = ("size", "indices", "values")
 
 
 def vector_size(frame: pl.LazyFrame, column: str, dtype: pl.DataType) -> int | None:
-    """Returns the length of a vector column; None if it is no vector."""
+    """Returns the length of a vector column; None if it is not a vector."""
     if isinstance(dtype, pl.Array):
         return int(dtype.size)
     if type_of(dtype) != VECTOR:

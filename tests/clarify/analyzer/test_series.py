@@ -36,7 +36,7 @@ def job_of(tmp_path: Path, document: dict[str, Any]) -> ClarifyJob:
     [
         ({}, {"shap": {}}, "Time series need the method 'asymmetric_shapley_value'"),
         ({}, {"asymmetric_shapley_value": TIMEWISE, "shap": {}},
-         "Time series are explained by 'asymmetric_shapley_value' alone, and 'shap' is configured"),
+         "Time series are explained only by 'asymmetric_shapley_value', but 'shap' is configured"),
         ({}, {"asymmetric_shapley_value": {"direction": "chronological", "granularity": "fine_grained"}},
          "num_samples of asymmetric_shapley_value must be at least 1"),
         ({"dataset_type": "application/x-parquet"}, {"asymmetric_shapley_value": TIMEWISE},

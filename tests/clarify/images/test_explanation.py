@@ -276,7 +276,7 @@ def test_names_of_results_stand_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "more", "text"),
     [
-        ({"num_segments": 0}, {}, "num_segments must be from 1 to 1000, and it is 0"),
+        ({"num_segments": 0}, {}, "num_segments must be from 1 to 1000, but it is 0"),
         ({"segment_compactness": 0}, {}, "segment_compactness must be above 0"),
         ({"feature_extraction_method": "x"}, {}, "feature_extraction_method must be segmentation, not 'x'"),
         ({}, {"labels": ()}, "label_headers of the predictor is needed"),
@@ -291,7 +291,7 @@ def test_errors(image: dict[str, Any], more: dict[str, Any], text: str, folder: 
 @pytest.mark.parametrize(
     ("image", "text"),
     [
-        ({"context": 2.0}, "context must be from 0 to 1, and it is 2.0"),
+        ({"context": 2.0}, "context must be from 0 to 1, but it is 2.0"),
         ({"iou_threshold": 7}, "iou_threshold must be from 0 to 1"),
         ({"max_objects": 0}, "max_objects must be from 1 to 100"),
     ],

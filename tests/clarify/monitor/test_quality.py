@@ -163,7 +163,7 @@ def test_ground_truth_is_joined_by_inference_id_or_event_id(tmp_path, job_of):
     with pytest.raises(MonitorError, match="No captured record has the event id"):
         merge(MonitorJob.read(env))
     (truth / "t.jsonl").write_text('{"eventMetadata": {"eventId": "1"}}')
-    with pytest.raises(MonitorError, match=r"line 1 of t\.jsonl is no record of ground truth"):
+    with pytest.raises(MonitorError, match=r"line 1 of t\.jsonl is not a ground truth record"):
         merge(MonitorJob.read(env))
 
 

@@ -96,7 +96,7 @@ def test_requests_that_do_not_fit(body: bytes, answer: bytes, message: str) -> N
 
 
 def test_an_image_without_configuration_is_no_model() -> None:
-    with pytest.raises(CustomerError, match="it is no model itself"):
+    with pytest.raises(CustomerError, match="it can't be used as a model"):
         ExplainerSettings.read({})
 
 
@@ -142,7 +142,7 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_SESSIONS", 1)
     opened = OpenExplanations()
     question = opened.begin(lambda ask: ask(b"x", CSV))
-    with pytest.raises(CustomerError, match="1 explanations are under way"):
+    with pytest.raises(CustomerError, match="1 explanations are in progress"):
         opened.begin(lambda ask: b"")
     assert isinstance(question, ScoreRequest)
     opened.go_on(question.session, b"")

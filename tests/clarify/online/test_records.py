@@ -45,7 +45,7 @@ def test_json_lines_are_lists_or_have_one(line: bytes) -> None:
         (b"1,2\n1\n", CSV, {}, "Record 1 has 1 features, and record 0 has 2"),
         (b"1,2\n", CSV, {"headers": ("a",)}, "records of 2 features, and FeatureHeaders 1"),
         (b"1,2\n", CSV, {"types": ("numerical",)}, "records of 2 features, and FeatureTypes 1"),
-        (b"a\n", CSV, {"types": ("numerical",)}, "type numerical has a cell that is no number"),
+        (b"a\n", CSV, {"types": ("numerical",)}, "type numerical has a cell that is not a number"),
         (b"\xff\n", CSV, {}, "not UTF-8"),
         (b"{", LINES, {}, "not JSON Lines"),
         (b"[" * 100_000, LINES, {}, "not JSON Lines"),

@@ -52,7 +52,7 @@ def test_labels_by_threshold_headers_and_the_models_own():
         ("text/csv", "1\n2\n", {"probability": 3}, "has no column 3"),
         ("text/csv", "1,2\n3\n", {}, "different numbers of scores"),
         ("application/json", "{", {}, "not valid JSON"),
-        ("application/json", '{"a": 1}', {}, "must tell where"),
+        ("application/json", '{"a": 1}', {}, "must say where"),
         ("application/jsonlines", '{"a": 1}\n{"a": 2}', {"probability": "b"}, "finds nothing"),
     ],
 )

@@ -112,7 +112,7 @@ def test_order_without_dates_and_constant_covariates() -> None:
         (columns(), settings_of("columns", "{}["), "'item_id' is not a valid JMESPath expression"),
         ([{"id": 1, "time": [1, 2], "y": [1, 2]}], SeriesSettings("[*].y", "[*].id", "[*].time", dataset_format="item_records"),
          "A time series of item '1' has lists as values: [1, 2]"),
-        ({}, settings_of("item_records"), "The dataset is no list of item_records"),
+        ({}, settings_of("item_records"), "The dataset is not a list of item_records"),
         ({"id": [1] * 10_001, "time": [*range(10_001)], "y": [1] * 10_001},
          SeriesSettings("y", "id", "time", dataset_format="columns"),
          "Item '1' has 10001 time steps and 0 related series; at most 10000 steps"),

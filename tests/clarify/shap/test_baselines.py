@@ -65,7 +65,7 @@ def test_clusters_of_given_number_and_missing_cells() -> None:
     table.loc[::3, "a"] = np.nan
     assert len(computed_baseline(table, 5, seed=None)) == 5
     assert len(computed_baseline(pd.DataFrame({"a": [1, 1, 1]}), 3, seed=None)) == 1
-    with pytest.raises(CustomerError, match="from 1 to the number of rows, 60, and it is 61"):
+    with pytest.raises(CustomerError, match="from 1 to the number of rows, 60, but it is 61"):
         computed_baseline(table, 61, seed=None)
     with pytest.raises(CustomerError, match="no rows"):
         computed_baseline(table.head(0), None, seed=None)
@@ -73,5 +73,5 @@ def test_clusters_of_given_number_and_missing_cells() -> None:
 
 def test_the_number_of_clusters_is_bounded() -> None:
     rows = pd.DataFrame({"a": np.arange(3000)})
-    with pytest.raises(CustomerError, match="at most 1000, and it is 1001"):
+    with pytest.raises(CustomerError, match="at most 1000, but it is 1001"):
         computed_baseline(rows, 1001, 0)

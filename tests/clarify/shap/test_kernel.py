@@ -145,7 +145,7 @@ def test_interactions_add_up_and_are_symmetric() -> None:
     assert np.allclose(found.interactions[0, :, :, 0], [[3, 0, 0], [0, 0, 1], [0, 1, 0]])
     assert np.allclose(found.interactions.sum(axis=2), found.values)
     wide = pd.DataFrame(np.ones((1, 20)), columns=[f"f{place}" for place in range(20)])
-    with pytest.raises(CustomerError, match=r"num_samples must be at least 2\^20 - 2 .* and it is 2088"):
+    with pytest.raises(CustomerError, match=r"num_samples must be at least 2\^20 - 2 .* but it is 2088"):
         explain(lambda rows: np.zeros(len(rows)), wide, wide, ShapSettings(interactions=True))
 
 
@@ -163,7 +163,7 @@ def test_features_to_explain_have_the_values_of_the_whole_analysis() -> None:
         (ShapSettings(), 1.0, ["age"], "baseline has 1 columns, and the data set has 4 features"),
         (ShapSettings(), 1.0, [], "baseline has 0 columns"),
         (ShapSettings(features_to_explain=("weight",)), 1.0, None, "no feature 'weight'"),
-        (ShapSettings(use_logit=True), 7.5, None, "lie between 0 and 7.5"),
+        (ShapSettings(use_logit=True), 7.5, None, "are between 0 and 7.5"),
         (ShapSettings(), np.nan, None, "not finite numbers for 30 of 30 records"),
     ],
 )
@@ -190,7 +190,7 @@ def test_budgets_and_baselines_that_memory_does_not_hold_are_refused() -> None:
         return np.zeros(len(rows))
 
     with pytest.raises(
-        CustomerError, match="num_samples must be at most 1000000 for 40 features or pieces, and it is 2000000"
+        CustomerError, match="num_samples must be at most 1000000 for 40 features or pieces, but it is 2000000"
     ):
         explain(model, wide, wide, ShapSettings(num_samples=2_000_000))
     with pytest.raises(CustomerError, match="baseline has 10001 rows, and at most 10000 can be used"):

@@ -236,7 +236,7 @@ def test_free_text_columns() -> None:
     ("rows", "texts", "baseline", "text"),
     [
         (ROW.head(0), ("review",), ROW, "Data must contain features."),
-        (ROW, (), ROW, "text_config is configured, and no column"),
+        (ROW, (), ROW, "text_config is configured, but no column"),
         (ROW, ("review",), ROW[["stars"]], "The baseline has 1 columns, and the data set has 3 features"),
         (ROW, ("review",), ROW.head(0), "The SHAP baseline has no rows"),
     ],

@@ -30,7 +30,7 @@ def run(data: Path, *words: str, status: int = 0) -> str:
 
 def test_a_person_gets_a_folder_and_works_with_it(team: Team, tmp_path: Path) -> None:
     data, own = team.server.data, tmp_path / "carla"
-    assert "holds the server's URL" in run(data, "users", "create", "carla", "--group", "science", "--to", str(own))
+    assert "contains the server's URL" in run(data, "users", "create", "carla", "--group", "science", "--to", str(own))
     assert stat.S_IMODE((own / "credentials").stat().st_mode) == 0o600
     assert json.loads(run(own, "jobs", "list", "--json")) == []
     assert "iam:CreateUser" in run(own, "users", "create", "other", status=1)

@@ -49,8 +49,8 @@ def test_list_and_show() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("run",), "Say which examples"),
-        (("run", "topics", "--all"), "Say which examples"),
+        (("run",), "Name the examples"),
+        (("run", "topics", "--all"), "Name the examples"),
         (("run", "topic"), "Did you mean topics?"),
         (("show", "1", "--sdk", "v4"), "it must be v2 or v3"),
         (
@@ -121,7 +121,7 @@ def test_questions_are_answered_by_numbers_in_a_terminal() -> None:
     except OSError:  # the terminal's other end is closed
         pass
     assert process.wait(60) == 0
-    assert b"A number from 1 to 6, please." in said
+    assert b"Enter a number from 1 to 6." in said
     assert b"sagewright examples run object_detection" in said
 
 

@@ -290,5 +290,5 @@ def test_an_invalid_expression_fails_the_creation(hosting: Hosting, plain: str) 
     hosting.config(
         "wrong", hosting.variant("only", plain), ExplainerConfig=explainer(EnableExplanations="probability >")
     )
-    with pytest.raises(ClientError, match="EnableExplanations of the ClarifyExplainerConfig is no valid JMESPath"):
+    with pytest.raises(ClientError, match="EnableExplanations of the ClarifyExplainerConfig is not a valid JMESPath"):
         hosting.sagemaker.create_endpoint(EndpointName="wrong", EndpointConfigName="wrong")

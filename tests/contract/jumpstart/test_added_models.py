@@ -247,14 +247,14 @@ def test_what_is_refused(server: RunningServer, checkpoints: Path, tmp_path: Pat
     )
     assert "read BERT encoders" in models(server, "add", ENCODER, str(checkpoints / "t5")).stderr
     assert (
-        "No script here serves models of the task txt2img"
+        "No script serves models of the task txt2img"
         in models(server, "add", "model-txt2img-stabilityai-stable-diffusion-v2-1-base", str(checkpoints / "t5")).stderr
     )
     other = tmp_path / "models--someone--else" / "snapshots" / "1"
     other.mkdir(parents=True)
     (other / "model.safetensors").write_bytes((checkpoints / "eqa" / "model.safetensors").read_bytes())
     assert (
-        "the folder holds someone/else"
+        "the folder contains someone/else"
         in models(server, "add", QUESTIONS, str(tmp_path / "models--someone--else")).stderr
     )
     assert "needs nothing" in models(server, "add", "sagewright-tc-minilm-l6").stdout

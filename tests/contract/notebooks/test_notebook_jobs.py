@@ -130,7 +130,7 @@ def test_a_schedule_of_the_menu_is_eventbridges(signed_in: Lab) -> None:
         ({"input_uri": "../../etc/passwd"}, "There is no file"),
         ({"parameters": {"sagemaker:nothing": "1"}}, "is none of the options"),
         ({"runtime_environment_name": "other"}, "is none of the environments"),
-        ({"parameters": {"sagemaker:startup-script": "../x"}}, "is not beside the notebook"),
+        ({"parameters": {"sagemaker:startup-script": "../x"}}, "is not in the folder of the notebook"),
     ],
 )
 def test_what_can_be_no_job_is_said(signed_in: Lab, job: dict[str, Any], changes: dict[str, Any], words: str) -> None:

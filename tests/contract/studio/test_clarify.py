@@ -159,7 +159,7 @@ def test_results_that_cannot_be_read(server: Any, browser: Any, analysis: str) -
     try:
         for body in (b"{", b"[" * 100_000, b"[]", b'{"explanations": {"kernel_shap": {"a": {}}}}', b"\xff"):
             s3.put_object(**key, Body=body)
-            assert "no analysis.json that can be read" in browser.get(analysis).text
+            assert "no readable analysis.json" in browser.get(analysis).text
     finally:
         s3.put_object(**key, Body=kept)
 

@@ -25,7 +25,7 @@ def test_the_catalogue_is_filtered(browser: Any) -> None:
 
 def test_a_model_says_what_it_needs(browser: Any) -> None:
     here = html.unescape(browser.get(f"/studio/jumpstart/{TUNED}").text)
-    assert "It answers once it has been fine-tuned" in here
+    assert "It can be deployed once it has been fine-tuned" in here
     assert 'name="h.epochs"' in here
     assert "JumpStartEstimator" in here
     away = browser.get(f"/studio/jumpstart/{AWAY}").text

@@ -96,7 +96,7 @@ def test_parameters_have_types_defaults_and_enums() -> None:
         (json.dumps(document(step("a", RetryPolicies=[{"MaxAttempts": 1, "ExpireAfterMin": 1}]))), "only one of"),
         (json.dumps(document(step("a", "Tuning", RetryPolicies=[{"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"]}]))), "never retried"),  # noqa: E501
         (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Near"}]}))), "must have one of the types"),
-        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Not"}]}))), "must have Expression"),
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Not"}]}))), "exactly one Expression"),
         (json.dumps(document(step("c", "Condition", arguments={"Conditions": {"Type": "Equals"}}))), "must be a list"),
         (json.dumps(document(step("a", arguments={"X": {"Std:Join": "x"}}))), "must have a list of Values"),
         (json.dumps(document(step("a", arguments={"X": {"Std:JsonGet": {"Path": "x"}}}))), "must have a PropertyFile"),

@@ -93,7 +93,7 @@ def test_pandas() -> None:
         applied(node("custom_pandas", {"code": "x = 1\n1 / 0"}), FRAME)
     with pytest.raises(StepError, match="line 1"):
         applied(node("custom_pandas", {"code": "df = ("}), FRAME)
-    with pytest.raises(StepError, match="has to be a DataFrame, and it is of the type int"):
+    with pytest.raises(StepError, match="must be a DataFrame, but it is of the type int"):
         applied(node("custom_pandas", {"code": "df = 3"}), FRAME)
     with pytest.raises(StepError, match="SystemExit"):
         applied(node("custom_pandas", {"code": "raise SystemExit(3)"}), FRAME)

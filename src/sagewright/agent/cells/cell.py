@@ -1,6 +1,6 @@
 """A cell: a sandbox with its control group and a waiting toolkit inside, made before the job is known. It serves one job, once.
 
-It lies in a separate directory. The job's agent, which made it, moves the contents to the host's directory: mounts follow files
+It has a separate directory. The job's agent, which made it, moves the contents to the host's directory: mounts follow files
 rather than names, so nothing is mounted again. Then the process inside receives its launch.
 """
 
@@ -36,7 +36,7 @@ _ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python
 
 
 class CellFailed(RuntimeError):
-    """No cell could be made; the message gives the reason."""
+    """The cell could not be created; the message gives the reason."""
 
 
 class Cell:
@@ -108,7 +108,7 @@ class Cell:
             return False
 
     def hasten(self, priority: int) -> None:
-        """Gives everything in it this priority: it was made with a lower one."""
+        """Gives everything in it this priority: it was created with a lower one."""
         set_priority(self._processes, priority)
 
     def move(self, directory: Path) -> bool:

@@ -21,7 +21,7 @@ from sagewright.agent.priority import set_priority
 from sagewright.sandbox.kernel import descendants
 
 QUIET_S, SOON_S = 0.05, 0.01
-"""Delays after a job's start until a replacement cell is made: with another one ready, and without."""
+"""Delays after a job's start until a replacement cell is created: with another one ready, and without."""
 SERIES_S, TWO_S = 1.0, 5.0
 """If a job follows another one of its kind within the first time, two cells of that kind are kept for the second time."""
 LOOK_S = 30.0

@@ -91,8 +91,8 @@ class Layers:
             made = scratch / MADE
             if not made.is_dir():  # the sandbox had to make a separate environment, since this one is not the server's
                 raise RequirementsFailed(
-                    f"the environment {environment.path.name} belongs to another user than the server's: delete it, or set "
-                    "another place for environments (SAGEWRIGHT_ENVIRONMENTS)"
+                    f"the environment {environment.path.name} does not belong to the server's user: delete it, or set another "
+                    f"folder for environments (SAGEWRIGHT_ENVIRONMENTS)"
                 )
             give_to_server(made)
             made.rename(layer)

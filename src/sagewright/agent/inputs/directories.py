@@ -150,8 +150,8 @@ def safe_path(member: ChannelMember) -> str:
         )
     if any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts):
         raise ClientError(
-            f"Data download failed:a step of the key of {member.stored.uri} is longer than {_LONGEST_NAME} bytes, "
-            "which no file's name can be"
+            f"Data download failed:a step of the key of {member.stored.uri} is longer than {_LONGEST_NAME} bytes, the limit "
+            f"for file names"
         )
     return "/".join(parts)
 

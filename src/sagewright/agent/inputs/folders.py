@@ -15,7 +15,7 @@ from sagewright.model.jobs.brief import Folder
 from sagewright.sandbox.base import Sandbox, View
 
 HOME = "home"
-"""Place of a folder with an absolute path where the sandbox has no file system of its own."""
+"""Path of a folder whose request has an absolute path, if the sandbox has no separate file system."""
 
 
 def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str], None]) -> list[View]:

@@ -91,7 +91,7 @@ class BesideSource:
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         answer = self._ask(question)
         if answer is None:
-            raise S3Failed("NotBeside", "the object store is not beside this host any more")
+            raise S3Failed("NotBeside", "the object store is no longer on this host's machine")
         return answer
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ class NamedFile(Protocol):
 
 
 class LeftOut:
-    """Files left out. `what`: the directory's name for the user; `log` writes a line to the job's log. For one thread."""
+    """Files that are left out. `what`: the directory's name as shown to the user; `log` writes a line to the job's log. For one
+    thread."""
 
     def __init__(self, what: str, log: Callable[[str], None]) -> None:
         self._what, self._log = what, log

@@ -1,7 +1,7 @@
 """Disk usage of one host: the bytes it has written, and whether it must end when the disk runs short.
 
 Each agent judges its own host by its own measurements. The state of the disk sets the order: fast writers end first,
-slower ones when less space is left, and finally every host that holds much written data. A host that writes nothing
+slower ones when less space is left, and finally every host that has written much data. A host that writes nothing
 is never ended.
 """
 

@@ -49,7 +49,7 @@ def stand_ins(host: HostFile, sandbox: Sandbox, own_network: bool) -> Path:
         raise ClientError(" ".join(lacking))
     if len(host.hosts) > 1 and not own_network:
         raise ClientError(
-            "SDK v3's MPI driver needs port 22 on each host, and these hosts have no network of their own (sagewright doctor "
+            "SDK v3's MPI driver needs port 22 on each host, and these hosts don't have their own network (sagewright doctor "
             "says why). Use Torchrun, or MPI of SDK v2."
         )
     programs = host.directory / "programs"

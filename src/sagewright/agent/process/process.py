@@ -27,7 +27,7 @@ _DRAIN_S = 5.0  # for output still in the pipe after the process has ended
 _CHUNK = 1 << 16
 _DONE_GRACE_S = 3.0  # for a server that is no longer needed; many shells in containers ignore SIGTERM
 GONE, FAILED = "gone", "failed"
-"""Reasons for which this agent killed the process: the job is no longer its own, or cannot go on."""
+"""Reasons for which this agent killed the process: it no longer owns the job, or the job cannot go on."""
 _FULL_S = 0.02  # interval of checks whether the log accepts lines again
 
 

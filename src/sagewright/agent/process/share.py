@@ -15,7 +15,7 @@ _WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
 
 
 class HostShare:
-    """`wrapper` precedes the process's command; `close` ends what is left of it."""
+    """`wrapper` precedes the process's command; `close` ends the remaining processes."""
 
     def __init__(self, host: HostFile, log: Callable[[str], None], group: ControlGroup | None = None) -> None:
         """`group`: a group made in advance, used instead of one with the host's name."""

@@ -21,7 +21,7 @@ class LogBook:
     """Sends lines to the reporter until `limit_mb` MiB were sent (0: no limit); after that it keeps only the last
     lines and writes them at the end. Lines are also dropped while the server is away and too many are waiting for it.
 
-    The log says what was dropped. Metrics are extracted from every line. For one thread; each call takes a bounded
+    The log says how much was dropped. Metrics are extracted from every line. For one thread; each call takes a bounded
     time: lines whose metrics take longer wait, and so does the process (`ready`). `last`: the last few lines.
     """
 

@@ -1,4 +1,4 @@
-"""Slimmed versions of a report that the server rejects: its lines and its end, then its end alone."""
+"""Slimmed versions of a report that the server rejects: its lines and its end, then only its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Execution: runs the host's process to its end, with what works beside it: log, health checks, batch transform."""
+"""Execution: runs the host's process to its end, with its companions: log, health checks, batch transform."""
 
 from __future__ import annotations
 

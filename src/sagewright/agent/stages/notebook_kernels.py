@@ -30,7 +30,7 @@ _MOST_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class KernelEnvironments:
-    """Environments of further kernels, and what the notebook server needs to start them."""
+    """Environments of further kernels, and the notebook server's settings to start them."""
 
     found: tuple[tuple[NotebookKernel, SecondEnvironment], ...] = ()
 

@@ -1,4 +1,4 @@
-"""Preparation: what must exist before the process starts, which is its environment, code, inputs, checkpoints and models."""
+"""Preparation of everything that must exist before the process starts: environment, code, inputs, checkpoints and models."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class _Json:
         return {**given, OUTPUT: predicted} if isinstance(given, dict) else {INPUT: given, OUTPUT: predicted}
 
     def identified(self, row: Any, identifier: str, begun: str) -> Any:
-        """Returns the object with both members first; a row that is a prediction alone becomes its SageMakerOutput."""
+        """Returns the object with both members first; a row with only a prediction becomes its SageMakerOutput."""
         named = isinstance(row, dict) and OUTPUT in row
         return {ID: identifier, TIME: begun, **(row if named else {OUTPUT: row})}
 

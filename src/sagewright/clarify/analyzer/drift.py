@@ -59,7 +59,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise CustomerError(f"The baseline constraints {paths[0].name} are not valid JSON.") from None
     if not isinstance(found, dict):
-        raise CustomerError(f"The baseline constraints {paths[0].name} are no analysis of Clarify.")
+        raise CustomerError(f"The baseline constraints {paths[0].name} are not a Clarify analysis.")
     return found
 
 

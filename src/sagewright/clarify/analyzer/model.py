@@ -24,7 +24,7 @@ _OTHER_ANSWERS = ("SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_INFERENCE_SUPPORTED",
 
 
 class AnalysedModel:
-    """Scores and labels of rows. A context manager: an endpoint of its own is deleted at its end."""
+    """Scores and labels of rows. A context manager: an endpoint that it created is deleted at its end."""
 
     def __init__(self, config: AnalysisConfig, job_arn: str) -> None:
         if config.predictor is None:
@@ -98,7 +98,7 @@ class AnalysedModel:
 
 
 def _answers_scores(image: str, predictor: Predictor) -> bool:
-    """True if the configured part of the endpoint's answer is the score that the artefact gives, and no label."""
+    """True if the configured part of the endpoint's answer is the artefact's score and not a label."""
     named = predictor.probability if predictor.probability is not None else predictor.label
     if "linear-learner" in image:
         return isinstance(named, str) and named.rpartition(".")[2] == "score"
@@ -144,7 +144,7 @@ def _container(predictor: Predictor) -> dict[str, Any] | None:
 
 
 def _fetch(uri: str, archive: Path, folder: Path) -> bool:
-    """Downloads an archive and unpacks it into `folder`; False if the role may not read it, or it is no archive."""
+    """Downloads an archive and unpacks it into `folder`; False if the role may not read it, or it is not an archive."""
     import boto3
     from botocore.exceptions import ClientError
 

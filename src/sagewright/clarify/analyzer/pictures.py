@@ -95,7 +95,7 @@ def _pictures(job: ClarifyJob, config: AnalysisConfig) -> tuple[Path, list[Path]
 
 
 def _manifest(path: Path) -> list[str]:
-    """Returns the URIs of an image manifest: a list of a prefix and keys, or one JSON object a line with `source-ref`."""
+    """Returns the URIs of an image manifest: a list of a prefix and keys, or one JSON object with `source-ref` per line."""
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         if text.lstrip().startswith("["):
@@ -104,7 +104,7 @@ def _manifest(path: Path) -> list[str]:
         return [str(json.loads(line)["source-ref"]) for line in text.splitlines() if line.strip()]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CustomerError(
-            f"{path.name} is no image manifest: a prefix and keys, or lines with 'source-ref'."
+            f"{path.name} is not an image manifest: a prefix and keys, or lines with 'source-ref'."
         ) from None
 
 

@@ -27,7 +27,7 @@ def main() -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stdout)
     for name in ("botocore", "fontTools", "fpdf"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.simplefilter("ignore")  # of libraries; what matters to the owner is logged here
+    warnings.simplefilter("ignore")  # of libraries; messages for the owner are logged here
     signal.signal(signal.SIGTERM, _stop)
     job = ClarifyJob.read()
     logging.info("Starting SageMaker Clarify Processing job")
@@ -65,5 +65,5 @@ def _end(job: ClarifyJob, message: str) -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what cleans up is not interrupted
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the cleanup is not interrupted
     raise Stopped

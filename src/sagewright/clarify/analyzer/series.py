@@ -69,7 +69,7 @@ def _method(config: AnalysisConfig) -> AsymmetricSettings:
     others = sorted(set(config.methods) - {"asymmetric_shapley_value", "report"})
     if others:
         raise CustomerError(
-            f"Time series are explained by 'asymmetric_shapley_value' alone, and '{others[0]}' is configured."
+            f"Time series are explained only by 'asymmetric_shapley_value', but '{others[0]}' is configured."
         )
     if config.dataset_type not in (JSON, "text/csv"):
         raise CustomerError(f"Time series must be of type {JSON} or text/csv, got {config.dataset_type}.")

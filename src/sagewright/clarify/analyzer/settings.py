@@ -83,5 +83,5 @@ def pdp_settings(config: AnalysisConfig, dataset: Dataset) -> PdpSettings:
 def _feature(dataset: Dataset, column: int | str) -> str:
     name = dataset.column(column, "features")
     if name not in dataset.features:
-        raise CustomerError(f"Feature names not found. '{name}' is no feature of the model.")
+        raise CustomerError(f"Feature names not found. '{name}' is not a feature of the model.")
     return name

@@ -31,7 +31,7 @@ def share(job: ClarifyJob, rows: int) -> range:
 
 
 def agree(job: ClarifyJob, said: Any) -> Any:
-    """Returns what the leader said, on every host. Raises InternalError."""
+    """Returns the leader's message, on every host. Raises InternalError."""
     return _gather(job, said, lambda messages: messages[job.hosts[0]])
 
 

@@ -55,7 +55,7 @@ class BoosterArtefact:
 
     def prepare(self, baseline: pd.DataFrame, use_logit: bool) -> ExactExplainer | None:
         """Margins add up over trees. They are what is explained if the scores are margins, or their log-odds are and there is one
-        baseline row: the log-odds of a mean probability are no mean of log-odds.
+        baseline row: the log-odds of a mean probability are not a mean of log-odds.
         """
         single = single_precision(baseline, self._ensemble.columns)
         if use_logit and (
@@ -111,7 +111,8 @@ class _Margins:
             raise ValueError("a tree contributes to an output that the model doesn't have")
 
     def constant(self, rows: Any) -> Array:
-        """Returns what the margin has beside trees or weights. Raises ValueError if it isn't the same for all rows."""
+        """Returns the constant part of the margin, besides trees or weights. Raises ValueError if it isn't the same for all
+        rows."""
         full = np.asarray(self.booster.predict(_matrix(rows), output_margin=True), np.float64).reshape(len(rows), -1)
         if self.forest is not None:
             own = margins(self.forest, np.ascontiguousarray(rows.T), self.outputs)

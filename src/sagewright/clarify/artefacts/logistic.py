@@ -80,7 +80,7 @@ def _logistic(scores: Array) -> Array:
 
 
 def _reaches(steps: Array, start: float) -> Array:
-    """Returns for each row how far from 0 the sum of a coalition can be."""
+    """Returns for each row the largest distance from 0 of a coalition's sum."""
     highest, lowest = start + np.maximum(steps, 0).sum(axis=1), start + np.minimum(steps, 0).sum(axis=1)
     result: Array = np.maximum(np.abs(highest), np.abs(lowest))
     return result
@@ -128,7 +128,7 @@ def _nodes(players: int, weight: float, turn: float) -> int:
 
     Half as many nodes as players are exact. Fewer suffice for a small weight, and for products that turn little; products fall
     within a time of 1 / players, where m nodes are 1 / m^2 apart. The constants keep drawn games within 1e-6 of the exact values.
-    The number is even: no node lies at 1/2, where a factor can be zero.
+    The number is even: no node is at 1/2, where a factor can be zero.
     """
     exact = 2 * (players // 4 + 1)
     for_weight = 2 * ceil(max(0.0, log(weight / NEGLIGIBLE)) * (players / 300) ** 0.5)

@@ -67,7 +67,7 @@ def masks_of(forest: Forest, paths: Paths, columns: Columns) -> Integers:
 
 
 def mask_type(bits: int) -> type[np.signedinteger[Any]]:
-    """Returns the smallest type for so many bits: masks of all nodes and rows are most of the work's memory traffic."""
+    """Returns the smallest type for this number of bits: masks of all nodes and rows cause most of the memory traffic."""
     return np.int16 if bits < 16 else np.int32 if bits < 32 else np.int64
 
 

@@ -12,7 +12,7 @@ from sagewright.clarify.bias.formulas import NotComputable
 from sagewright.clarify.tables import Array
 
 _NEIGHBOURS = 5
-_FEW_ROWS = 9  # up to so many advantaged rows, one neighbour votes
+_FEW_ROWS = 9  # up to this number of advantaged rows, one neighbour votes
 MAX_S = 900.0
 """Seconds that the test of one group may take; 200,000 rows of 10 columns take about 70."""
 _CHUNK = 5_000

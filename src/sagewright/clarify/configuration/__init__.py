@@ -1,1 +1,1 @@
-"""analysis_config.json: its JSON schema, its rules, and dataclasses for what it asks for."""
+"""analysis_config.json: its JSON schema, its rules, and dataclasses for its content."""

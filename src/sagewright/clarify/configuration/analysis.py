@@ -138,7 +138,7 @@ def read(document: Any) -> AnalysisConfig:
 
 
 def _lowered(value: Any) -> Any:
-    """Returns a copy with the values that are compared without case in lower case."""
+    """Returns a copy with the case-insensitive values in lower case."""
     if isinstance(value, dict):
         return {
             name: member.lower() if name in CASELESS and isinstance(member, str) and _is_word(name, member) else _lowered(member)

@@ -1,4 +1,4 @@
-"""The configuration of a monitor's job: what it leaves out is in the job's environment.
+"""The configuration of a monitor's job: omitted members are in the job's environment.
 
 The SDK's monitors write neither dataset_type nor the methods of a bias analysis, and name attributes of captured records in the
 monitor's input. Source: `BiasAnalysisConfig` and `ExplainabilityAnalysisConfig` of the SageMaker Python SDK; the developer guide,
@@ -18,7 +18,7 @@ _OF_BIAS = {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"met
 
 
 def completed(document: Any, environment: Mapping[str, str]) -> Any:
-    """Returns the configuration with the members that the environment gives; unchanged for a job that is no monitor's."""
+    """Returns the configuration with the members that the environment gives; unchanged unless the job belongs to a monitor."""
     monitored = _dataset_type(environment)
     if not isinstance(document, dict) or monitored is None:
         return document

@@ -1,7 +1,7 @@
 """The JSON schema of analysis_config.json, version 1.0.
 
 Source: ANALYSIS_CONFIG_SCHEMA_V1_0 of the SageMaker Python SDK (`sagemaker/clarify.py`), which AWS's job checks too. Names of
-formats and modes are compared without case.
+formats and modes are case-insensitive.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ SCHEMA: dict[str, Any] = _object(
     },
     ("dataset_type", "methods"),
 )
-"""Draft 2020-12; booleans are no integers (jsonschema tells them apart)."""
+"""Draft 2020-12; booleans are not integers (jsonschema tells them apart)."""
 _CASELESS = """
     dataset_type agg_method granularity language model_type direction dataset_format content_type accept_type target_time_series
     related_time_series

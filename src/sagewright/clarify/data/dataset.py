@@ -106,7 +106,7 @@ def _text(column: Any) -> str:
 
 
 def _labels(config: AnalysisConfig, table: pd.DataFrame, expressions: RecordExpressions) -> tuple[str, str]:
-    """Returns the names of the columns with the labels and the predicted labels, "" for what the data set itself lacks."""
+    """Returns the names of the columns with the labels and the predicted labels, "" for columns that the data set itself lacks."""
     if expressions.features:  # JSON: labels are the last columns
         names = list(table.columns)
         predicted = names.pop() if expressions.predicted_label else ""

@@ -16,7 +16,8 @@ MAX_DOCUMENT_BYTES = 1 << 30
 
 
 class RecordExpressions(NamedTuple):
-    """JMESPath expressions; "" for what the data do not have. `features` gives a list for each record, the others one value."""
+    """JMESPath expressions; "" for parts that the data do not have. `features` gives a list for each record, the others one
+    value."""
 
     features: str
     label: str = ""
@@ -24,7 +25,7 @@ class RecordExpressions(NamedTuple):
 
 
 def read_json_lines(paths: Sequence[Path], headers: Sequence[str], expressions: RecordExpressions) -> pd.DataFrame:
-    """Reads files of one record a line. The columns: features, label, predicted label. Raises CustomerError."""
+    """Reads files with one record per line. The columns: features, label, predicted label. Raises CustomerError."""
     found = _compiled(expressions)
     rows = []
     for place, record in json_lines(paths):

@@ -26,7 +26,7 @@ class Detected:
 def detected(found: Array, most: int, class_ids: tuple[int, ...] = ()) -> list[Detected]:
     """The `most` objects with the highest scores; rows with a negative class are padding. Raises CustomerError."""
     if not 1 <= most <= MAX_OBJECTS:
-        raise CustomerError(f"image_config.max_objects must be from 1 to {MAX_OBJECTS}, and it is {most}")
+        raise CustomerError(f"image_config.max_objects must be from 1 to {MAX_OBJECTS}, but it is {most}")
     kept = [row for row in found if row[0] >= 0 and row[1] > 0 and row[4] > row[2] and row[5] > row[3]]
     chosen = [row for row in kept if not class_ids or int(row[0]) in class_ids]
     chosen.sort(key=lambda row: -row[1])
@@ -56,9 +56,9 @@ def score_of(wanted: Detected, found: Array, threshold: float) -> float:
 
 
 def surroundings(wanted: Detected, picture: Pixels, context: float) -> Region:
-    """The box's pixels and the part `context` of what lies between it and the picture's borders. Raises CustomerError."""
+    """The box's pixels, and the share `context` of the area between it and the picture's borders. Raises CustomerError."""
     if not 0 <= context <= 1:
-        raise CustomerError(f"image_config.context must be from 0 to 1, and it is {context}")
+        raise CustomerError(f"image_config.context must be from 0 to 1, but it is {context}")
     height, width = picture.shape[:2]
     x0, y0, x1, y1 = (min(max(edge, 0.0), 1.0) for edge in wanted.box)
     left, right = _span(x0 * (1 - context), x1 + context * (1 - x1), width)

@@ -44,7 +44,7 @@ class PictureResult:
 class PictureExplainer:
     """Explains pictures below `folder` and writes the results into `output`. `baseline`: a mask, BLURRED, or None for noise.
 
-    `labels`: names of outputs or classes. `share`: positions of this host's pictures among so many.
+    `labels`: names of outputs or classes. `share`: positions of this host's pictures among the total number.
     """
 
     settings: ShapSettings
@@ -98,7 +98,7 @@ class PictureExplainer:
     def detected(self, paths: Sequence[Path], model: Detector) -> Iterator[PictureResult]:
         """Heat maps of detected objects, `shap_<stem>_box<k>_object.jpeg`, and `<stem>_objects.jpeg`. Raises ClarifyError."""
         if not 0 <= self.image.iou_threshold <= 1:
-            raise CustomerError(f"image_config.iou_threshold must be from 0 to 1, and it is {self.image.iou_threshold}")
+            raise CustomerError(f"image_config.iou_threshold must be from 0 to 1, but it is {self.image.iou_threshold}")
         for stem, picture in self._pictures(paths):
             class_ids = tuple((self.image.debug or {}).get("class_ids") or ())
             objects = detected(model([picture])[0], self.image.max_objects, class_ids)

@@ -82,7 +82,7 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
 
 
 def stems(paths: Sequence[Path], folder: Path) -> list[str]:
-    """Names of results for pictures, each once: the file's stem, with folders and suffix where it alone is not enough."""
+    """Names of results for pictures, each once: the file's stem, with folders and suffix where the stem is not unique."""
     plain = [name_part(path.stem) for path in paths]
     longer = ["_".join(map(name_part, _below(path, folder).with_suffix("").parts)) for path in paths]
     names = [short if plain.count(short) == 1 else long for short, long in zip(plain, longer, strict=True)]

@@ -58,7 +58,7 @@ def _edged(shown: Pixels, segments: NDArray[np.int64]) -> Pixels:
 
 
 def _heated(shown: Pixels, segments: NDArray[np.int64], shares: Array) -> Pixels:
-    """The picture in grey under the values' colours; `shares` lie from -1 to 1."""
+    """The picture in grey under the values' colours; `shares` are from -1 to 1."""
     grey = shown @ np.array([0.299, 0.587, 0.114])
     base = np.repeat((grey * 0.5 + 110)[:, :, None], 3, axis=2)
     share = np.where(segments >= 0, shares[np.maximum(segments, 0)], 0.0)

@@ -31,7 +31,7 @@ _MAX_ROWS = 100_000
 
 
 def classifier(invoke: Invoke, predictor: Predictor) -> Classifier:
-    """A classifier behind an endpoint; `predictor` describes the form of its answers."""
+    """A classifier behind an endpoint; `predictor` describes the format of its answers."""
     accept = predictor.accept_type or "application/json"
     answers = AnswerForm(predictor, accept)
 

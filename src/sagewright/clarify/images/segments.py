@@ -16,7 +16,7 @@ BLURRED = "blurred"
 """As the baseline: the picture itself, blurred. AWS has no such baseline."""
 MAX_SEGMENTS = 1_000
 _SEGMENTED_PIXELS = 1_000_000
-"""Larger pictures are reduced to this before their segments are computed: SLIC takes 1 s for so many."""
+"""Larger pictures are reduced to this before their segments are computed: SLIC takes 1 s for this number of pixels."""
 _BYTES = 128 << 20
 """Bytes of the pictures of coalitions that are in memory at a time."""
 
@@ -48,10 +48,10 @@ def segment(picture: Pixels, region: Region, count: int, compactness: float) -> 
     from skimage.segmentation import slic
 
     if not 1 <= count <= MAX_SEGMENTS:
-        raise CustomerError(f"image_config.num_segments must be from 1 to {MAX_SEGMENTS}, and it is {count}")
+        raise CustomerError(f"image_config.num_segments must be from 1 to {MAX_SEGMENTS}, but it is {count}")
     if not 0 < compactness <= 1e6:
         raise CustomerError(
-            f"image_config.segment_compactness must be above 0 and at most 1e6, and it is {compactness}"
+            f"image_config.segment_compactness must be above 0 and at most 1e6, but it is {compactness}"
         )
     part = picture[region.window]
     height, width = part.shape[:2]

@@ -29,7 +29,7 @@ from sagewright.clarify.tables import Array
 MODEL = Path("/opt/ml/model")
 MOST_BASELINE_BYTES = 16 << 20
 LIMIT_S = 60.0
-"""Time for one explanation: the client's request has ended then."""
+"""Time limit of one explanation: by then, the client's request has ended."""
 ROWS = 64
 """Number of records that are explained between two checks of the time."""
 BATCH = 20_000
@@ -129,7 +129,7 @@ class OnlineExplainer:
                 if same_scores(self._artefact.score(rows), scores):
                     return np.concatenate([self._own_values(rows[at : at + ROWS]) for at in range(0, len(rows), ROWS)])
             except Unfit:
-                pass  # the model may take such rows, and is asked
+                pass  # the model may accept such rows, so it is called
         self._current.ask = ask
         explainer = self._asked.get(media)
         if explainer is None:
@@ -189,7 +189,7 @@ def numeric(answers: Answers) -> Array:
         return np.array(answers.labels, dtype=np.float64).reshape(len(answers.labels or ()), -1)
     except (TypeError, ValueError):
         raise CustomerError(
-            "The model answers labels that are no numbers; ProbabilityAttribute or ProbabilityIndex must tell where its scores are."
+            "The model's labels are not numbers; ProbabilityAttribute or ProbabilityIndex must say where its scores are."
         ) from None
 
 

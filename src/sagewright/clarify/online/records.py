@@ -54,7 +54,7 @@ def check_media(media: str, what: str) -> str:
     plain = media.partition(";")[0].strip().lower()
     if plain not in MEDIA:
         raise CustomerError(
-            f"{what} must be one of {', '.join(MEDIA)} for an endpoint that explains its predictions, and it is "
+            f"{what} must be one of {', '.join(MEDIA)} for an endpoint that explains its predictions, but it is "
             f"{media or 'absent'!r}."
         )
     return plain
@@ -68,7 +68,8 @@ def predicted_records(body: bytes, media: str) -> list[Any]:
 
 
 def selected(records: Sequence[Any], expression: str) -> list[bool]:
-    """Returns which records an expression selects. Raises CustomerError for an invalid one, and for a result that is no boolean."""
+    """Returns which records an expression selects. Raises CustomerError for an invalid one, and for a result that is not a
+    boolean."""
     if not expression:
         return [True] * len(records)
     compiled = compile_expression(expression, "EnableExplanations")
@@ -100,7 +101,7 @@ def _line_rows(body: bytes, features: str) -> list[list[Any]]:
             row = next(iter(line.values()))
         if not isinstance(row, list) or any(isinstance(cell, list | dict) for cell in row):
             raise CustomerError(
-                f"Record {number} of the request has no list of features; FeaturesAttribute must tell where they are."
+                f"Record {number} of the request has no list of features; FeaturesAttribute must say where they are."
             )
         rows.append(row)
     return rows
@@ -128,7 +129,7 @@ def _column(cells: list[Any], type_: str) -> NDArray[Any]:
         except (ValueError, OverflowError):
             pass
     if type_ == "numerical":
-        raise CustomerError(f"A feature of the type numerical has a cell that is no number: {cells!r:.100}.")
+        raise CustomerError(f"A feature of the type numerical has a cell that is not a number: {cells!r:.100}.")
     found = np.empty(len(cells), dtype=object)
     found[:] = cells
     return found

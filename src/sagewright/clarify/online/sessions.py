@@ -47,7 +47,7 @@ class OpenExplanations:
         for name in [name for name, session in self._open.items() if session.over or now > session.until]:
             del self._open[name]
         if len(self._open) >= MOST_SESSIONS:
-            raise CustomerError(f"{MOST_SESSIONS} explanations are under way; try again later.")
+            raise CustomerError(f"{MOST_SESSIONS} explanations are in progress; try again later.")
         session = _Session(work)
         self._open[session.name] = session
         return self._step(session)

@@ -43,7 +43,7 @@ class ExplainerSettings:
     def read(cls, environment: Mapping[str, str]) -> ExplainerSettings:
         """Raises CustomerError without a configuration."""
         if CONFIGURATION not in environment:
-            raise CustomerError("The image of Clarify serves explanations beside a model; it is no model itself.")
+            raise CustomerError("Clarify's image explains the predictions of a model; it can't be used as a model.")
         given: dict[str, Any] = json.loads(environment[CONFIGURATION])
         inference, shap = given.get("InferenceConfig") or {}, given["ShapConfig"]
         baseline, text = shap["ShapBaselineConfig"], shap.get("TextConfig")

@@ -26,7 +26,7 @@ class WrongAnswer(CustomerError):
 
 @dataclass(frozen=True)
 class Answers:
-    """`scores`: shape (records, outputs), None if the model answers labels alone; `labels`: one for each record, None if absent."""
+    """`scores`: shape (records, outputs), None if the model returns only labels; `labels`: one for each record, None if absent."""
 
     scores: Array | None
     labels: list[Any] | None
@@ -82,7 +82,7 @@ class AnswerForm:
         document = _loaded(_text(body))
         if not self._expressions:
             if not isinstance(document, list):
-                raise WrongAnswer("'probability' or 'label' must tell where a JSON answer has its scores.")
+                raise WrongAnswer("'probability' or 'label' must say where a JSON answer has its scores.")
             return document, None
         scores = (
             _aligned(self._search("probability", document), records) if "probability" in self._expressions else None
@@ -133,8 +133,8 @@ def _matrix(scores: Sequence[Any]) -> Array:
         return np.array(rows, dtype=np.float64)
     except (TypeError, ValueError):
         raise WrongAnswer(
-            f"Could not convert string to float. The model answered {str(rows[0])[:100]}; 'probability' or 'label' must tell "
-            "where its answer has a number."
+            f"Could not convert string to float. The model answered {str(rows[0])[:100]}; 'probability' or 'label' must say "
+            f"where its answer has a number."
         ) from None
 
 

@@ -40,7 +40,7 @@ def load_captured(config: AnalysisConfig, paths: Sequence[Path]) -> Dataset:
     features, labels, predictions = [], [], []
     for place, record in json_lines(paths):
         if not isinstance(record, dict):
-            raise CustomerError(f"{place} is no captured record.")
+            raise CustomerError(f"{place} is not a captured record.")
         captured = record.get("captureData")
         if isinstance(captured, dict) and isinstance(captured.get(TRANSFORMED), dict):
             transformed = transformed_rows(captured[TRANSFORMED], config, place)

@@ -26,7 +26,7 @@ ENCODED_ROWS = 50_000
 
 
 class EndpointModel:
-    """Calls an endpoint. Thread-safe. `requests` and `seconds` count what it did."""
+    """Calls an endpoint. Thread-safe. `requests` and `seconds` count its calls."""
 
     def __init__(self, endpoint: str, predictor: Predictor, content_type: str) -> None:
         self._predictor = predictor
@@ -62,8 +62,8 @@ class EndpointModel:
             return np.array(labels, dtype=np.float64).reshape(len(labels), -1)
         except (TypeError, ValueError):
             raise CustomerError(
-                f"Could not convert string to float. The model answers the label '{str(labels[0])[:100]}'; 'probability' must tell "
-                "where its answer has scores."
+                f"Could not convert string to float. The model answers the label '{str(labels[0])[:100]}'; 'probability' must "
+                f"say where its answer has scores."
             ) from None
 
     def _predict(self, rows: pd.DataFrame) -> list[Answers]:

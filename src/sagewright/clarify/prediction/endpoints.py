@@ -1,7 +1,7 @@
 """The endpoint that answers an analysis: a temporary one for `model_name`, or an existing one.
 
-A temporary endpoint carries the tag `OWNER_TAG` with the job's ARN: when the job ends in any way, the server deletes what it
-left behind. Names and log lines are those of AWS's job.
+A temporary endpoint carries the tag `OWNER_TAG` with the job's ARN: however the job ends, the server deletes the endpoint.
+Names and log lines are those of AWS's job.
 """
 
 from __future__ import annotations

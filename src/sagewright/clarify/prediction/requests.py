@@ -27,7 +27,7 @@ _FEATURES, _NAMES, _PAIRS = "$features", "$feature_names", "$features_kvp"
 
 
 class RequestForm:
-    """Encodes rows. `most_records` is 1 if the template takes one record a request, else None.
+    """Encodes rows. `most_records` is 1 if the template takes one record per request, else None.
 
     Raises CustomerError if the templates do not fit the content type.
     """

@@ -127,7 +127,7 @@ def _tokens(label: str, texts: Mapping[str, Mapping[str, Any]]) -> Iterator[Bloc
 
 
 def series_blocks(explained: Section) -> Iterator[Block]:
-    """Asymmetric Shapley values, which stand in a file of their own."""
+    """Asymmetric Shapley values, which have a separate file."""
     yield Heading("Asymmetric Shapley Values", 3)
     yield Paragraph(
         "The values say how far each time step of each series moves the forecast; in the chronological direction, later steps get "
@@ -153,7 +153,7 @@ def picture_blocks(pictures: tuple[Picture, ...]) -> Iterator[Block]:
 
 
 def _reduced(picture: Picture) -> bytes:
-    """The picture as JPEG of at most _PICTURE_SIDE pixels a side; b"" if it is gone."""
+    """The picture as JPEG of at most _PICTURE_SIDE pixels per side; b"" if it is gone."""
     # takes 0.1 s to import, and most reports have no pictures
     from PIL import Image, UnidentifiedImageError
 

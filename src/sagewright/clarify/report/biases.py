@@ -16,12 +16,12 @@ TITLES = {
     "post_training_bias_metrics": "Post-training Bias Metrics",
 }
 MAX_GROUPS = 60
-"""Groups with a table of their own, in all facets and segments together."""
+"""Maximum number of groups with a separate table, in all facets and segments together."""
 _COMPARED = 8
 
 
 def bias_blocks(key: str, section: Section) -> Iterator[Block]:
-    """One section of analysis.json: its facets, its segments, and what the metrics mean."""
+    """One section of analysis.json: its facets, its segments, and the meaning of the metrics."""
     yield Heading(TITLES[key])
     yield Paragraph(
         f"We computed the bias metrics for the label {clean(section['label'])} using label value(s)/threshold "

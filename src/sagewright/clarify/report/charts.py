@@ -1,4 +1,4 @@
-"""Vega-Lite specifications. Names from data stand in values alone, never where Vega reads a field's name or an expression."""
+"""Vega-Lite specifications. Names from data are only used as values, never where Vega reads a field's name or an expression."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _rectangles(values: Array, features: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _ranks(column: pd.Series) -> Array:
-    """0 for the lowest value to 1 for the highest; NaN for what has no order."""
+    """0 for the lowest value to 1 for the highest; NaN for values without an order."""
     if not pd.api.types.is_numeric_dtype(column.dtype):
         return np.full(len(column), np.nan)
     ranks = column.rank(method="average").to_numpy(dtype=float, na_value=np.nan)

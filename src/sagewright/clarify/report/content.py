@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A Vega-Lite specification. `alternative` says in words what it shows. `code`: Python that draws the same from `analysis`."""
+    """A Vega-Lite specification. `alternative` describes it in words. `code`: Python that draws the same from `analysis`."""
 
     spec: Spec
     caption: str

@@ -1,4 +1,4 @@
-"""Fonts for PDF: one of the machine's, embedded, else Helvetica, which has Western European letters alone."""
+"""Fonts for PDF: one of the machine's, embedded, else Helvetica, which has only Western European letters."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class LocalValues:
-    """`attributions`: of the rows in `rows`, whose columns are the features' values; both None for pictures alone.
+    """`attributions`: of the rows in `rows`, whose columns are the features' values; both None if there are only pictures.
 
-    `labels`: one name an output, () for label0, label1… `notes`: how values without `attributions` were computed, pairs of a
+    `labels`: one name per output, () for label0, label1… `notes`: how values without `attributions` were computed, pairs of a
     setting and its value.
     """
 

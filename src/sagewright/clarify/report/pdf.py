@@ -177,7 +177,7 @@ class _Writer:
         self.pdf.ln(3)
 
     def _widths(self, table: Table, rows: list[list[str]]) -> tuple[float, ...]:
-        """In mm: what the texts need, within limits; the widest column gets the rest."""
+        """In mm: the widths that the texts need, within limits; the widest column gets the rest."""
         widest = [
             max((self.pdf.get_string_width(row[place]) for row in rows), default=0.0)
             for place in range(len(table.columns))

@@ -21,7 +21,7 @@ AWS_TITLE = "Analysis Report"
 def compose(
     analysis: Section, config: Mapping[str, Any], settings: ReportSettings, local: LocalValues | None
 ) -> Content:
-    """The content of the report. A title of the user's own replaces AWS's."""
+    """The content of the report. A title from the user replaces AWS's."""
     title = AWS_TITLE if settings.title == ReportSettings.title else clean(settings.title)
     return Content(title, list(_blocks(analysis, config, local)))
 

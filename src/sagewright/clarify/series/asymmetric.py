@@ -184,7 +184,7 @@ class _Game:
         return SeriesItem(item.item_id, item.timestamps, target, related, static)
 
     def _forecasts(self, items: Iterator[SeriesItem]) -> Array:
-        """Forecasts of items that are made in parts."""
+        """Forecasts of items, computed in parts."""
         step = max(1, _CELLS // max(len(self.members), 1))
         found: list[Array] = []
         part: list[SeriesItem] = []

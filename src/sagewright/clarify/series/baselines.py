@@ -1,4 +1,4 @@
-"""Values in place of absent ones."""
+"""Values that replace absent ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SeriesBaseline:
         return cls(modes[0], modes[1], {str(key): tuple(values) for key, values in static.items()})
 
     def absent(self, item: SeriesItem) -> SeriesItem:
-        """The item with nothing of its own but ids and timestamps. Raises CustomerError."""
+        """The item with only its ids and timestamps. Raises CustomerError."""
         static: tuple[Any, ...] = ()
         if item.static:
             if str(item.item_id) not in self.static:

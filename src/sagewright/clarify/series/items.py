@@ -1,4 +1,4 @@
-"""Time series with what belongs to them."""
+"""Time series with their related data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Names:
 
 @dataclass(frozen=True)
 class SeriesItem:
-    """`target` may be shorter than `timestamps`: the others lie in the future, where `related`, (series, steps), is known.
+    """`target` may be shorter than `timestamps`: the other timestamps are in the future, where `related`, (series, steps), is
+    known.
 
     Missing numbers are NaN. `static`: numbers or texts.
     """

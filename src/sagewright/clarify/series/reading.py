@@ -88,18 +88,18 @@ def _list(name: str, expression: Any, document: Any) -> list[Any]:
 
 def _record_by_record(name: str, expression: Any, document: Any) -> list[Any]:
     if not isinstance(document, list):
-        raise CustomerError(f"The dataset is no list of {TIMESTAMP_RECORDS}")
+        raise CustomerError(f"The dataset is not a list of {TIMESTAMP_RECORDS}")
     return [next(iter(_list(name, expression, [record])), None) for record in document]
 
 
 def _of_records(document: Any, compiled: dict[str, Any], related: int) -> Iterator[SeriesItem]:
     if not isinstance(document, list):
-        raise CustomerError(f"The dataset is no list of {ITEM_RECORDS}")
+        raise CustomerError(f"The dataset is not a list of {ITEM_RECORDS}")
     for place, record in enumerate(document):
         found = {name: _list(name, one, [record]) for name, one in compiled.items()}
         ids, times, target, *rest = found.values()
         if len(ids) != 1:
-            raise CustomerError(f"'item_id' finds {len(ids)} values in item {place}, and an item has one")
+            raise CustomerError(f"'item_id' finds {len(ids)} values in item {place}, but an item must have one")
         static = [next(iter(values), None) for values in rest[related:]]
         yield _item(ids[0], times, target, rest[:related], static)
 
@@ -143,7 +143,7 @@ def _item(
 
 
 def _by_time(times: list[Any]) -> list[int]:
-    """Positions in the order of time; those of the data if the timestamps are no dates and no numbers."""
+    """Positions in the order of time; those of the data if the timestamps are neither dates nor numbers."""
     numbers: Any = times
     if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in times):
         parsed = pd.to_datetime(pd.Series([str(one) for one in times]), errors="coerce", utc=True, format="mixed")

@@ -26,7 +26,7 @@ MOST_CLUSTERS = 12
 MOST_GIVEN = 1000
 """Clusters that the configuration may name: distances of SAMPLE rows to them are in memory."""
 SAMPLE = 5000
-"""Rows that are clustered; of more, so many are drawn."""
+"""Maximum number of rows that are clustered; from more rows, this number is drawn."""
 GAMMA = 0.5
 NOTABLE = 0.85
 """More than one cluster is chosen only if it lowers the cost to this share of what uniformly spread rows would have."""
@@ -113,10 +113,10 @@ def computed_baseline(features: pd.DataFrame, clusters: int | None, seed: int | 
         raise CustomerError("A SHAP baseline can't be computed: the data set has no rows.")
     if clusters is not None and not 1 <= clusters <= len(features):
         raise CustomerError(
-            f"num_clusters must be from 1 to the number of rows, {len(features)}, and it is {clusters}."
+            f"num_clusters must be from 1 to the number of rows, {len(features)}, but it is {clusters}."
         )
     if clusters is not None and clusters > MOST_GIVEN:
-        raise CustomerError(f"num_clusters must be at most {MOST_GIVEN}, and it is {clusters}.")
+        raise CustomerError(f"num_clusters must be at most {MOST_GIVEN}, but it is {clusters}.")
     random = np.random.default_rng(0 if seed is None else seed)
     rows = features
     if len(features) > SAMPLE:

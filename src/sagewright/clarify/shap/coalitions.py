@@ -28,7 +28,7 @@ MANY = 2**62
 MOST_CELLS = 20_000_000
 """Players times pairs of a regression that is solved directly: it needs about 1 GiB for them."""
 MOST_MASKS = 400_000_000
-"""Players times pairs whose masks alone are in memory."""
+"""Maximum of players times pairs for which only masks are in memory."""
 COMPLETE_PLAYERS = 30
 """Players above which coalitions are never all evaluated: 2^30 of them."""
 
@@ -53,10 +53,10 @@ def default_budget(players: int) -> int:
 
 
 def check_budget(players: int, budget: int, most_cells: int) -> None:
-    """Raises CustomerError for a number of coalitions that memory doesn't hold."""
+    """Raises CustomerError for a number of coalitions that doesn't fit in memory."""
     most = 2 * most_cells // players
     if budget > most:
-        raise CustomerError(f"num_samples must be at most {most} for {players} features or pieces, and it is {budget}.")
+        raise CustomerError(f"num_samples must be at most {most} for {players} features or pieces, but it is {budget}.")
 
 
 def is_complete(players: int, budget: int) -> bool:

@@ -50,7 +50,7 @@ def explain(
 
 
 def scores_of(model: Model, rows: pd.DataFrame, artefact: ModelArtefact | None) -> Model:
-    """Returns the artefact's scores if they are those that the endpoint answers for some of the rows, else the endpoint's."""
+    """Returns the artefact's scores if they equal the endpoint's for some of the rows, else the endpoint's."""
     if artefact is None:
         return model
     try:

@@ -38,7 +38,7 @@ class GameValues:
 def shapley_of_game(game: Game, players: int, budget: int, seed: int) -> GameValues:
     """Evaluates at most `budget` coalitions beside the empty and the full one: all where that suffices, else pairs of them.
 
-    Raises CustomerError for a budget that memory doesn't hold.
+    Raises CustomerError for a budget that doesn't fit in memory.
     """
     if not 1 <= players <= MOST_PLAYERS:
         raise InternalError(f"A game has 1 to {MOST_PLAYERS} players, not {players}.")

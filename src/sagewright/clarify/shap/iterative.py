@@ -13,7 +13,7 @@ from sagewright.clarify.shap.coalitions import Masks, Pairs
 from sagewright.clarify.tables import Array
 
 HELD_OUT = 10
-"""One pair of so many is held out."""
+"""One pair out of this number is held out."""
 LEAST_PAIRS = 2
 STEPS = 60
 PATIENCE = 3
@@ -51,7 +51,7 @@ class _Signs:
 def solve(pairs: Pairs, differences: Array, totals: Array) -> tuple[Array, Array]:
     """Returns values and standard errors, each (players, outputs). `differences` (pairs, outputs), `totals` (outputs,).
 
-    A single pair can't be fitted and checked: the values are equal then, and their errors NaN.
+    A single pair can't be both fitted and checked: then the values are equal, and their errors NaN.
     """
     players = pairs.masks.shape[1]
     if len(pairs.masks) < LEAST_PAIRS:

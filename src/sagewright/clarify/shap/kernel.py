@@ -79,7 +79,7 @@ class KernelExplainer:
         if self.interactions and not self.is_complete:
             raise CustomerError(
                 f"Interactions need the scores of all coalitions of {count} features: num_samples must be at least 2^{count} - 2 "
-                f"(for at most {coalitions.COMPLETE_PLAYERS} features), and it is {self.budget}."
+                f"(for at most {coalitions.COMPLETE_PLAYERS} features), but it is {self.budget}."
             )
         self.use_logit, self._refined = settings.use_logit, refined
         self.most = 2**count - 2 if self.is_complete else self.budget

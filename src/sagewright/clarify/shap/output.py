@@ -105,7 +105,7 @@ def aggregate(values: Array, agg_method: str) -> Array:
 def check_aggregate(agg_method: str) -> None:
     """Raises CustomerError for an unknown `agg_method`."""
     if agg_method not in AGGREGATES:
-        raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
+        raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, but it is {agg_method!r}.")
 
 
 def top_features(found: Attributions, agg_method: str, count: int) -> list[str]:

@@ -34,7 +34,7 @@ _CERTAIN = 1e-6
 
 
 def is_solvable(pairs: Pairs, outputs: int) -> bool:
-    """True for games of which one with so many outputs takes at most seconds."""
+    """True if a game with this number of outputs takes at most a few seconds."""
     count, players = pairs.masks.shape
     return players >= 3 and count >= LEAST_PAIRS and float(count) ** 3 * outputs <= MOST_WORK
 

@@ -22,7 +22,7 @@ MOST_ROWS = 200_000
 
 
 def batch_rows(columns: int) -> int:
-    """Returns how many synthetic rows of so many columns may be made at a time."""
+    """Returns the maximum number of synthetic rows with this number of columns in memory at a time."""
     return max(1, min(MOST_ROWS, CELLS // max(columns, 1)))
 
 
@@ -46,7 +46,7 @@ class Synthesizer:
         self._block = both.to_numpy() if kinds == {np.dtype(np.float64)} else None
         codes = np.stack([pd.factorize(column)[0] for column in self.columns.values()], axis=1)
         # Sums of random 64-bit numbers identify rows; nobody can choose cells so that two sums meet. A missing value has code -1,
-        # the last number of its column, which no other value has then.
+        # the last number of its column: no other value has it
         salts = np.frombuffer(secrets.token_bytes(8 * codes.size), np.uint64).reshape(codes.shape)
         self._marks = np.take_along_axis(salts, codes, axis=0)
         self.codes = codes

@@ -1,7 +1,7 @@
 """Shapley values of the pieces of texts, beside those of the other features.
 
     units        texts divided into tokens, sentences or paragraphs
-    columns      columns that hold free text
+    columns      columns of free text
     coalitions   the rows that stand for coalitions of pieces and features
     explanation  rows → Shapley values
     output       `explanations_shap/out.jsonl`

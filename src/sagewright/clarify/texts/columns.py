@@ -1,4 +1,4 @@
-"""Columns that hold free text, and the types of the others in out.jsonl."""
+"""Columns of free text, and the types of the others in out.jsonl."""
 
 from __future__ import annotations
 

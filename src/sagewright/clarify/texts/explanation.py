@@ -65,7 +65,7 @@ def _check(rows: pd.DataFrame, texts: tuple[str, ...], baseline: pd.DataFrame, s
     if not len(rows):
         raise CustomerError("Data must contain features. The data set has no rows to explain.")
     if not texts:
-        raise CustomerError("text_config is configured, and no column of the data set holds text")
+        raise CustomerError("text_config is configured, but no column of the data set contains text")
     if list(rows.columns) != list(baseline.columns):
         raise CustomerError(
             f"The baseline has {len(baseline.columns)} columns, and the data set has {len(rows.columns)} features: "

@@ -17,7 +17,7 @@ from sagewright.clarify.texts.explanation import TextExplanation
 
 
 def record(found: TextExplanation, features: Sequence[str] = (), join_source_value: Any = None) -> Section:
-    """A line's object. `features`: columns to show, () for all. One number an output stands in each attribution."""
+    """A line's object. `features`: columns to show, () for all. Each attribution has one number per output."""
     explanations = []
     numbered = enumerate(found.pieces)
     for column, group in groupby(numbered, key=lambda pair: pair[1].column):

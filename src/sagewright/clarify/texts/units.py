@@ -18,7 +18,7 @@ _CODES = {
     "greek": "el", "thai": "th", "spanish": "es", "portuguese": "pt", "dutch": "nl", "polish": "pl", "russian": "ru",
     "swedish": "sv", "danish": "da",
 }  # fmt: skip
-"""Languages with rules of their own. The others' rules are those of Unicode."""
+"""Languages with special rules. All others use Unicode's rules."""
 _ELISION = {"fr", "it", "ca"}
 _NUMBER = r"[\p{Sc}]?\p{N}++(?:[.,:/\u066b\u066c]\p{N}++)*+[%‰°]?+"
 _IDEOGRAPH = r"\p{Han}\p{M}*"
@@ -55,7 +55,7 @@ class Unit:
 
 
 def divide(text: str, granularity: str, language: str) -> list[Unit]:
-    """Units of the text in order; [] for white space alone. Raises CustomerError for an unknown granularity."""
+    """Units of the text in order; [] for only white space. Raises CustomerError for an unknown granularity."""
     rules: dict[str, Callable[[str, str], Iterator[tuple[int, int]]]] = {
         "token": _tokens,
         "sentence": _sentences,

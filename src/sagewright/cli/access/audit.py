@@ -76,7 +76,7 @@ def _events(settings: Settings, request: Document) -> Iterator[Document]:
 
 
 def _matches(event: Document, attributes: list[Document]) -> bool:
-    """Compares what the lookup did not: it takes one attribute."""
+    """Checks the conditions beyond the first: a lookup takes only one attribute."""
     names = {name for one in event["Record"].get("resources") or () for name in (one["ARN"],)}
     names |= {one["ResourceName"] for one in event["Resources"]}
     return all(

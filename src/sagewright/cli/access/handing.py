@@ -1,4 +1,4 @@
-"""A folder that gives a person access to the server: its URL, and a key of their own. `--data` and SAGEWRIGHT_DATA
+"""A folder that gives a person access to the server: its URL, and the person's key. `--data` and SAGEWRIGHT_DATA
 accept it."""
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def target_of(settings: Settings) -> ServerTarget:
 
 
 def check_folder(to: Path | None) -> None:
-    """Ends the command, before anything is changed, if a folder holds a key already or can't be written."""
+    """Ends the command, before anything is changed, if the folder already contains a key or can't be written."""
     if to is None:
         return
     if (to / "credentials").exists():
-        fail(f"{to} holds a key already; name an empty folder.")
+        fail(f"{to} already contains a key; name an empty folder.")
     try:
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -60,7 +60,9 @@ def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
             file.write(_profile(key, target))
     except OSError as error:
         fail(f"The folder {to} can't be written: {error}")
-    typer.echo(f"{to} holds the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py")
+    typer.echo(
+        f"{to} contains the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py"
+    )
 
 
 def _notes(settings: Settings) -> dict[str, bytes]:

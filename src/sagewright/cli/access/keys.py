@@ -62,7 +62,7 @@ def rotate(user: OfUser, data: DataOption = None, to: ToOption = None) -> None:
         made = _made(iam, user)
         key = AccessKey(made.id, made.secret, None, "", "", None, None)
         credentials.write(settings.data / "credentials", key, target.region, target.account)
-        typer.echo(f"{settings.data / 'credentials'} holds the new key {made.id}.")
+        typer.echo(f"{settings.data / 'credentials'} contains the new key {made.id}.")
         typer.echo(f"Restart the server, then: sagewright keys revoke {' '.join(before)} --data {settings.data}")
         return
     check_folder(to)

@@ -62,12 +62,12 @@ def _opened(settings: Settings) -> Iterator[Database]:
     from sagewright.store.database import Database
 
     if not settings.database and not (settings.data / "store.sqlite").exists():
-        fail(f"{settings.data} holds no store: start a server on it first.", FAILURE)
+        fail(f"{settings.data} contains no store: start a server on it first.", FAILURE)
     try:
         engine = create_engine(settings.database_url)
         if migrate.current(engine) != migrate.HEAD:
             fail(
-                f"The store of {settings.data} has the form of another release: start its server with this one.",
+                f"The store of {settings.data} has the format of another release: start its server with this release first.",
                 FAILURE,
             )
         engine.dispose()

@@ -14,7 +14,7 @@ SDKS = ("v2", "v3")
 
 
 class NoExample(LookupError):
-    """There is no such example; the message says which there are."""
+    """There is no such example; the message lists the examples."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pythons that have an SDK and what the examples' data needs: this one, or one that is made once."""
+"""Pythons that have an SDK and the packages that the examples' data needs: this one, or an environment that is built once."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def run_(  # a parameter is an option of the command
     """
     _checked(sdk)
     if every == bool(names):
-        fail("Say which examples to run, or --all. `sagewright examples list` shows them.")
+        fail("Name the examples to run, or use --all. `sagewright examples list` shows them.")
     chosen = examples(sdk) if every else [_found(name, sdk) for name in names or []]
     settings = settings_of(data=data)
     with running_server(settings, start):
@@ -122,7 +122,7 @@ def sdk_python(sdk: str, settings: Settings) -> Path:
     try:
         return python_of(sdk, settings, lambda line: print(line, file=sys.stderr))  # noqa: T201
     except EnvironmentFailed as error:
-        fail(f"The environment of SDK {sdk} can't be made: {error}")
+        fail(f"The environment for SDK {sdk} can't be built: {error}")
 
 
 @contextlib.contextmanager

@@ -108,7 +108,7 @@ def _answer(question: Question, given: Mapping[str, str]) -> str:
         typed = typer.prompt("Number", prompt_suffix=": ").strip()
         if typed.isdecimal() and 1 <= int(typed[:6]) <= len(names):
             return names[int(typed[:6]) - 1]
-        console.print(f"A number from 1 to {len(names)}, please.")
+        console.print(f"Enter a number from 1 to {len(names)}.")
 
 
 def _suggested(uri: str, server: Path | None) -> GuideSuggestion:
@@ -120,7 +120,7 @@ def _suggested(uri: str, server: Path | None) -> GuideSuggestion:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=suggestion.KEYS).get("Contents", [])
         filled = [one["Key"] for one in listed if one["Size"]]
         if not filled:
-            fail(f"{uri[:200]} has no objects with contents.")
+            fail(f"{uri[:200]} has no objects that aren't empty.")
         begun = s3.get_object(Bucket=bucket, Key=filled[0], Range=f"bytes=0-{suggestion.READ_BYTES - 1}")["Body"].read()
     except ClientError as error:
         refuse(error)

@@ -1,4 +1,4 @@
-"""One run of an example: its program in a process of its own, its lines in a file, and what its last line says."""
+"""One run of an example: its program in a separate process, its lines in a file, and the content of its last line."""
 
 from __future__ import annotations
 

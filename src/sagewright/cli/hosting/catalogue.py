@@ -113,14 +113,16 @@ def remove(model: ModelId, data: DataOption = None) -> None:
         keys.model_prefix(entry.id, entry.version),
     )
     try:
-        s3.delete_object(Bucket=bucket, Key=prefix + keys.ADDED)  # first: what is left is not taken for a whole model
+        s3.delete_object(
+            Bucket=bucket, Key=prefix + keys.ADDED
+        )  # first, so that the rest is not mistaken for a complete model
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for each in page.get("Contents", []):
                 s3.delete_object(Bucket=bucket, Key=each["Key"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             refuse(error)
-    console.print(f"The weights of {entry.id} are deleted.")
+    console.print(f"Deleted the weights of {entry.id}.")
 
 
 def _entry(model: str) -> CatalogueEntry:
@@ -132,22 +134,22 @@ def _entry(model: str) -> CatalogueEntry:
 
 
 def _explain(entry: CatalogueEntry) -> None:
-    """Says what a model without a path needs."""
+    """Explains what a model needs if no path was given."""
     if entry.weights is not None:
         console.print(
-            f"{entry.id} needs nothing: its weights come with {entry.weights.requirement} when a job first uses them."
+            f"{entry.id} needs no weights from you: they come with {entry.weights.requirement} when a job first uses them."
         )
     elif entry.here:
         console.print(f"{entry.id} has no pretrained weights: it is trained from your data.")
     else:
-        fail(f"Name the place of its weights: sagewright models add {entry.id} PATH. Its publisher: {entry.source}")
+        fail(f"Say where its weights are: sagewright models add {entry.id} PATH. Its publisher: {entry.source}")
 
 
 def _check(entry: CatalogueEntry, checkpoint: Checkpoint) -> None:
-    """Ends the command for a model that nothing here can serve, and for weights of another model."""
+    """Ends the command for a model that no script can serve, and for weights of another model."""
     if not entry.scripts:
         fail(
-            f"No script here serves models of the task {entry.task} ({entry.id}); docs/reference/limits.md lists the tasks."
+            f"No script serves models of the task {entry.task} ({entry.id}); docs/reference/limits.md lists the tasks."
         )
     if entry.scripts == "texts" and checkpoint.config.get("model_type") != "bert":
         kind = checkpoint.config.get("model_type", "unknown")
@@ -155,7 +157,8 @@ def _check(entry: CatalogueEntry, checkpoint: Checkpoint) -> None:
     expected = entry.source.removeprefix("https://huggingface.co/")
     if checkpoint.repository and expected != entry.source and checkpoint.repository.lower() != expected.lower():
         fail(
-            f"{entry.id} is {expected}, and the folder holds {checkpoint.repository}: an id names the same weights everywhere."
+            f"{entry.id} is {expected}, but the folder contains {checkpoint.repository}: an id stands for the same weights "
+            f"everywhere."
         )
 
 

@@ -97,7 +97,7 @@ def rate(errors: float, count: int) -> str:
 
 
 def median_ranks(count: int) -> tuple[float, float]:
-    """Returns the percentiles of a sample between which its distribution's median lies with a confidence of 95 %."""
+    """Returns the percentiles of a sample between which its distribution's median is, with a confidence of 95 %."""
     half = 50 * Z / math.sqrt(count)
     return round(max(0.01, 50 - half), 2), round(min(99.99, 50 + half), 2)
 

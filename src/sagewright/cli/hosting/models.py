@@ -151,7 +151,7 @@ def _describe(sagemaker: Any, version: str) -> dict[str, Any]:
     except ServiceError as error:
         refuse(error)
     if "ModelPackageVersion" not in found:
-        fail(f"{arn} is not a version of a group, and so neither approved nor rejected")
+        fail(f"{arn} is not a version in a group, so it can't be approved or rejected")
     return found
 
 

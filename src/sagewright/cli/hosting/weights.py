@@ -37,7 +37,7 @@ def add(
 ) -> None:
     """Store a file in the account's default bucket, for jobs with use_pretrained_model."""
     if file.suffix not in ENDINGS:
-        fail(f"{file.name} is not a file of weights: its name must end with {' or '.join(ENDINGS)}.")
+        fail(f"{file.name} is not a weights file: its name must end with {' or '.join(ENDINGS)}.")
     if not file.is_file():
         fail(f"There is no file {file}.")
     settings = settings_of(data=data)

@@ -74,7 +74,7 @@ def _bring(s3: Any, uri: str, target: Path) -> int:
                 count, size = count + 1, size + found["Size"]
                 if count > _MOST_LOGS or size > _MOST_BYTES:
                     fail(
-                        f"{uri} holds more than {_MOST_LOGS} event logs or {_MOST_BYTES >> 30} GiB; name a longer prefix."
+                        f"{uri} contains more than {_MOST_LOGS} event logs or {_MOST_BYTES >> 30} GiB; name a longer prefix."
                     )
                 s3.download_file(parts.netloc, found["Key"], str(target / file))
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""A program that joins a job, at a terminal of its own or with pipes; never with a file or a terminal of the user's.
+"""A program that joins a job, with a separate terminal or with pipes, but never with a file or terminal of the user.
 
 The job's processes can open what the program has open, and a terminal would stay theirs after the program's end.
 """

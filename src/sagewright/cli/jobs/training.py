@@ -31,7 +31,7 @@ def show(name: Name = "", data: DataOption = None, last: Last = False, json: Jso
 
 
 def _facts(job: Document) -> list[tuple[str, str]]:
-    """Returns what the job was asked to do."""
+    """Returns the inputs and settings of the job's request."""
     resources = job["ResourceConfig"]
     groups = resources.get("InstanceGroups") or [resources]
     found = [("failure", one) for one in job.get("FailureReason", "").splitlines()]
@@ -46,7 +46,7 @@ def _facts(job: Document) -> list[tuple[str, str]]:
 
 
 def _results(job: Document) -> list[tuple[str, str]]:
-    """Returns what the job has made, and its transitions."""
+    """Returns the job's results and its transitions."""
     found = [(f"metric {one['MetricName']}", f"{one['Value']:g}") for one in job.get("FinalMetricDataList", [])]
     found += [("model", (job.get("ModelArtifacts") or {}).get("S3ModelArtifacts", ""))]
     found += [("output", job["OutputDataConfig"]["S3OutputPath"])]

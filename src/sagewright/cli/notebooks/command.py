@@ -118,7 +118,7 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 def spaces_table(spaces: Iterable[ListedSpace]) -> Table:
-    """Returns the table of spaces. Reasons may have brackets, which are no markup here."""
+    """Returns the table of spaces. Reasons may contain brackets, which are not markup here."""
     table = Table("space", "owner", "JupyterLab", "", box=None)
     for one in spaces:
         status = one.status if one.status not in {"", "Deleted"} else "Stopped"

@@ -26,7 +26,7 @@ _SHOWN = 2000
 
 
 def start_detached(settings: Settings, arguments: list[str]) -> str:
-    """Starts `sagewright up` with `arguments` in a session of its own, its output in `up.log`. Returns the URL once it answers.
+    """Starts `sagewright up` with `arguments` in a new session, with its output in `up.log`. Returns the URL once it answers.
 
     Ends the command if a server runs already, or if it does not start.
     """

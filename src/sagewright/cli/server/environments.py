@@ -27,7 +27,7 @@ _SHOW_S = 2.0
 
 
 class EnvGroup(DefaultGroup):
-    """`sagewright env` alone prints the exports."""
+    """`sagewright env` without a subcommand prints the exports."""
 
     default = "show"
 

@@ -1,4 +1,4 @@
-"""`sagewright open`: a page of Studio in the browser, by its section, its path, or what it is about."""
+"""`sagewright open`: a page of Studio in the browser, by its section, its path, or its resource."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def open_page(
 
 
 def _path(settings: Settings, what: str, kind: str) -> str:
-    """Returns the path of a page below /studio; that of the search for what is no resource's name. Ends the command for several."""
+    """Returns the path of a page below /studio; the search page for a text that is not the name of a resource. Ends the command
+    for several."""
     if what.startswith("/"):
         return what.removeprefix("/studio").lstrip("/")
     if what.startswith(_S3):

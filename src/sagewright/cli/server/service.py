@@ -98,7 +98,7 @@ def uninstall(system: SystemOption = False) -> None:
 
 
 def unit_text(words: list[str], user: str) -> str:
-    """Returns the unit. `user`: "" for a user's own service. Ends the command for a name that a unit cannot hold."""
+    """Returns the unit. `user`: "" for a user's own service. Ends the command for a name that a unit file cannot contain."""
     if any(not word.isprintable() for word in (*words, user)):
         fail("A path or a name with control characters cannot stand in a unit of systemd.")
     line = f"User={user.replace('%', '%%')}\n" if user else ""

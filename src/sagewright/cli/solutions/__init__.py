@@ -1,3 +1,2 @@
-"""Solutions: `command` (`sagewright solutions`), `templates` (which there are), `running` (one run of one), `removal` (deletes what
-it made).
-"""
+"""Solutions: `command` (`sagewright solutions`), `templates` (the list of solutions), `running` (one run of a solution),
+`removal` (deletes what it created)."""

@@ -1,4 +1,4 @@
-"""Removal of what a solution made: only what has its tag, or what its own pipeline and group name."""
+"""Removes the resources that a solution created: only those that have its tag, or that its pipeline and group name."""
 
 from __future__ import annotations
 

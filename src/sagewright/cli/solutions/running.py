@@ -1,4 +1,4 @@
-"""One run of a solution: its program in a process of its own, whose lines are shown as they come."""
+"""One run of a solution: its program in a separate process, whose lines are shown as they arrive."""
 
 from __future__ import annotations
 

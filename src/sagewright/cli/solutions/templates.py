@@ -11,7 +11,7 @@ from sagewright.model.guide.solutions import SOLUTIONS, SolutionTemplate
 
 
 class NoSolution(LookupError):
-    """There is no such solution; the message says which there are."""
+    """There is no such solution; the message lists the solutions."""
 
 
 @dataclass(frozen=True)

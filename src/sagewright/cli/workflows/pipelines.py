@@ -273,7 +273,7 @@ def _execution(sagemaker: Any, which: str) -> str:
             fail(f"the pipeline {which} has no execution")
         return str(newest[0]["PipelineExecutionArn"])
     except ServiceError:
-        place = f"arn:aws:sagemaker:{sagemaker.region_name}:{'0' * 12}:pipeline/-"  # its id alone identifies it
+        place = f"arn:aws:sagemaker:{sagemaker.region_name}:{'0' * 12}:pipeline/-"  # its id is enough to identify it
         described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
         return str(described["PipelineExecutionArn"])
 

@@ -1,5 +1,6 @@
 """Apps of Studio and notebook instances, whose programs run in jobs beside the queue.
 
-`app_documents`: their stored documents; `reconciler`: one job a start, restarts and ends; `activity`: what a program says of its
-users; `homes`: directories that survive a start; `app_routes`: where the programs answer. May import `engine.jobs` and below.
+`app_documents`: their stored documents; `reconciler`: one job per start, restarts and ends; `activity`: what a program reports
+about its users; `homes`: directories that survive a start; `app_routes`: where the programs answer. May import `engine.jobs`
+and below.
 """

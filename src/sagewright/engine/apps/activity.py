@@ -1,7 +1,7 @@
 """The activity of an app's users, as its program reports it in the form of Jupyter's REST API.
 
 Source: jupyter-server's API, /api/status, /api/kernels and /api/terminals. The program belongs to the user: an answer is limited in
-size and time, and whatever it claims concerns this app alone.
+size and time, and its claims affect only this app.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ class AppStart(TypedDocument):
 
 @dataclass(frozen=True, kw_only=True)
 class AppDocument(TypedDocument):
-    """`directory`: of the host that answers, "" for none; `launch`: the job's request, except for what each start adds; `idle_s`:
-    seconds without activity after which it is shut down, 0 for never; `activity_ms` and `health_ms`: times of the last use and of
-    the last answer, 0 for none; `since_ms`: since when it answers; `ended_ms`: when an app was deleted."""
+    """`directory`: of the host that answers, "" for none; `launch`: the job's request, without the members that each start
+    adds; `idle_s`: seconds without activity after which it is shut down, 0 for never; `activity_ms` and `health_ms`: times of
+    the last use and of the last answer, 0 for none; `since_ms`: since when it answers; `ended_ms`: when an app was deleted."""
 
     desired: str = member("Wanted", ON)
     start: AppStart = member("Start", AppStart, of=AppStart)
@@ -40,7 +40,7 @@ class AppDocument(TypedDocument):
     ended_ms: int = member("EndedMs", 0)
 
     def with_desired(self, desired: str) -> AppDocument:
-        """Returns the document with another desired state: what runs now ends first, and the next start begins afresh."""
+        """Returns the document with another desired state: a running program ends first, and the next start counts as new."""
         return replace(self, desired=desired, start=replace(self.start, ending=True, failures=0, due_ms=0))
 
 

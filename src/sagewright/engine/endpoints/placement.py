@@ -1,8 +1,8 @@
 """Placement of inference components' copies on instances of an endpoint's variant that have room for their needs.
 
-A pure function of the documents. A copy holds its resources from when it is desired until it is leaving. It keeps running when its
-placement changes: all instances are this machine. Source: AWS's API reference, InferenceComponentComputeResourceRequirements,
-InferenceComponentSchedulingConfig and ProductionVariantManagedInstanceScaling.
+A pure function of the documents. A copy reserves its resources from the time it is desired until it leaves. It keeps running
+when its placement changes: all instances are this machine. Source: AWS's API reference,
+InferenceComponentComputeResourceRequirements, InferenceComponentSchedulingConfig and ProductionVariantManagedInstanceScaling.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sagewright.engine.endpoints.fleets import Fleet, Instance, InstanceState, V
 from sagewright.model.jobs.state_machines import EndpointStatus
 
 DRAIN_MS = 2_000
-"""Grace period of an instance that gets no more requests before it is asked to end: every front knows of it by then."""
+"""Grace period of an instance that gets no more requests before it is asked to end: by then, every front knows about it."""
 KNOWN_MS = 250
 """Minimum time for which an endpoint stays Updating after its traffic was redistributed: a client that then reads InService is
 served by the new fleets, as every front knows of them.

@@ -76,8 +76,8 @@ class TemporaryEndpointReconciler:
         return kind == "endpoint"  # until it is gone
 
     def _made_by(self, job: Job, arn: str, kind: str, name: str) -> bool:
-        """True if the tag tells the truth as far as the store knows: the same account and region, created while the job ran. A tag
-        alone, which others may write, deletes nothing else."""
+        """True if the store confirms the tag: the same account and region, created while the job ran. Others may write such a
+        tag, so a tag without this confirmation deletes nothing."""
         if arn.split(":")[3:5] != [job.region, job.account]:
             return False
         found = resources.find(self._dependencies.store, ResourceScope(kind, job.account, job.region), name)

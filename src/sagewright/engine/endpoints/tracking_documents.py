@@ -34,7 +34,7 @@ class TrackingDocument(TypedDocument):
     version: str = member("MlflowVersion", "")
 
     def with_desired(self, desired: str) -> TrackingDocument:
-        """Returns the document with another desired state: what runs now ends first, and the next start begins afresh."""
+        """Returns the document with another desired state: a running program ends first, and the next start counts as new."""
         return replace(self, desired=desired, start=replace(self.start, ending=True, failures=0, due_ms=0))
 
 

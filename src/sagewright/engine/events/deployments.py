@@ -36,7 +36,7 @@ def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> b
     """Records the version that the endpoint should serve after an event, and that the event was delivered, in one transaction.
 
     The version that was approved last is desired; if it is no longer approved, the latest one that still is. Other changes of a
-    version decide nothing. Returns False if the event is not a model package's.
+    version have no effect. Returns False if the event is not a model package's.
     """
     event = delivery.event
     if event.get("detail-type") != MODEL_PACKAGE or "ModelPackageGroupName" not in event["detail"]:

@@ -71,7 +71,8 @@ PIPELINE_STEP = "SageMaker Model Building Pipeline Execution Step Status Change"
 
 @dataclass(frozen=True)
 class EventDraft:
-    """An event of which only the head is known yet. `detail`: builds the rest, or returns None if there is no event after all."""
+    """An event of which only the head is known so far. `detail`: builds the rest, or returns None if there is no event after
+    all."""
 
     head: Event
     detail: Callable[[], tuple[list[str], Event] | None]

@@ -38,7 +38,7 @@ class BadPattern(Exception):
 
 
 class _Flaw(Exception):
-    """A flaw of the value at `trail`; None: no position is reported. `whole`: the position is behind the whole value.
+    """A flaw of the value at `trail`; None: no position is reported. `whole`: the position is after the whole value.
 
     `times`: how often the position is reported: twice where the value is in a list within anything-but.
     """
@@ -277,7 +277,7 @@ def _wildcard_parts(text: str, trail: Trail) -> list[str]:
 
 
 def _fits(parts: list[str], value: str) -> bool:
-    """True if the value matches, in linear time: each part is searched for behind the previous one."""
+    """True if the value matches, in linear time: each part is searched for after the previous one."""
     if len(parts) == 1:
         return value == parts[0]
     first, *middle, last = parts

@@ -79,7 +79,7 @@ class EventRouter:
         self._unkept += len(entries)
         if requested or self._unkept >= UNKEPT:
             if not deliveries.advance(self._store, LOG, self._kept, last, requested):
-                self.recover()  # another server was first; what follows its cursor is read again
+                self.recover()  # another server was first; the entries after its cursor are read again
                 return
             self._kept, self._unkept = last, 0
         self._read = last

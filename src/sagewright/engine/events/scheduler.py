@@ -1,7 +1,7 @@
 """Schedules of EventBridge Scheduler: each due time becomes exactly one delivery to its target.
 
 A delivery is queued in the transaction that moves the schedule's cursor past its time, so a server that is killed has done both or
-neither, and only one of two servers succeeds. Times missed while no server ran are made up for by one delivery.
+neither, and only one of two servers succeeds. If times were missed while no server ran, one delivery makes up for them.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Cron:
-    """Fires at these minutes of these hours, on days for which all of `days` hold."""
+    """Fires at these minutes of these hours, on days that satisfy all of `days`."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]

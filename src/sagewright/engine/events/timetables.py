@@ -90,7 +90,7 @@ def read_timetable(text: str, zone_name: str = "UTC") -> ScheduleExpression:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleDocument(TypedDocument):
-    """A stored schedule. `afterwards`: what follows its last time, "DELETE" or "NONE"."""
+    """A stored schedule. `afterwards`: the action after its last time, "DELETE" or "NONE"."""
 
     arn: str = member("Arn", "")
     expression: str = member("ScheduleExpression")

@@ -44,7 +44,7 @@ class DataRoot:
 
     def parts(self, objects: ObjectStore, window: AnalysisWindow, most: int) -> list[DataPart]:
         """Returns at most `most` parts with all objects of the window: its hours, or days or months if there are too many hours.
-        The program skips what is outside of the window. Raises NoData, AwsError."""
+        The program skips records outside the window. Raises NoData, AwsError."""
         root, hours = self._root(), [path_of(hour) for hour in window.hours()]
         if not hours:
             raise NoData("The window of the execution is empty.")

@@ -39,7 +39,7 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 MOST_TRUTH = 5
-"""Inputs of a merge job with ground truth; as many are left for captured records."""
+"""Inputs of a merge job for ground truth; the same number is left for captured records."""
 PUBLISHED = "Enabled"
 NAMESPACES = {
     MonitoringType.DATA_QUALITY: "data-metrics",

@@ -18,7 +18,7 @@ DAILY = "cron(0 0 ? * * *)"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MOST_MISSED_MS = 25 * HOUR_MS
-"""Due times of the last day that were missed while no server ran are made up for."""
+"""Due times of the last day that were missed while no server ran are caught up."""
 MOST_WINDOW_MS = 31 * DAY_MS
 
 

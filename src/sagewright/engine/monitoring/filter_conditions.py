@@ -154,7 +154,7 @@ class ConditionReader:
                 raise wrong(self._pattern, "NOT goes with EXISTS")
             return lambda value: value is MISSING
         if sign not in {"=", "!=", *_ORDERED}:
-            raise wrong(self._pattern, f"{sign} is no comparison")
+            raise wrong(self._pattern, f"{sign} is not a comparison operator")
         kind, literal = self._take()
         return self._ordered(sign, literal) if sign in _ORDERED else self._equal(sign == "=", kind, literal)
 

@@ -1,4 +1,4 @@
-"""Metrics that a job has written to files: one JSON object a line, in the form of a datum of PutMetricData.
+"""Metrics that a job has written to files: one JSON object per line, in the format of a datum of PutMetricData.
 
 Source: AWS's developer guide, "CloudWatch metrics for bring your own containers".
 """

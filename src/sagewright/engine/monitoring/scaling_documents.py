@@ -10,14 +10,14 @@ from sagewright.model.members import TypedDocument, member
 
 
 class ActivityStatus(StrEnum):
-    """Source: botocore's ScalingActivityStatusCode, as far as it is used."""
+    """Source: the values of botocore's ScalingActivityStatusCode that are used."""
 
     SUCCESSFUL = "Successful"
     FAILED = "Failed"
 
 
 class PolicyType(StrEnum):
-    """Source: botocore's PolicyType, as far as it is served."""
+    """Source: the values of botocore's PolicyType that are served."""
 
     STEP = "StepScaling"
     TARGET_TRACKING = "TargetTrackingScaling"

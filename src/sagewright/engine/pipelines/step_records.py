@@ -96,7 +96,7 @@ def measured(record: StepRecord) -> StepRecord:
         try:
             size = max(size, len(orjson.dumps(document)))
         except TypeError as error:
-            raise BadReference(f"step '{record.name}' has a value that no JSON can hold: {error}") from None
+            raise BadReference(f"step '{record.name}' has a value that JSON can't represent: {error}") from None
     return replace(record, size=size)
 
 

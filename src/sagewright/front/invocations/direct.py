@@ -37,7 +37,7 @@ PREFIX = b"/endpoints/"
 log = logging.getLogger("sagewright.front")
 _PATH = re.compile(rb"/endpoints/([A-Za-z0-9-]+)/invocations")
 _CHOOSING = re.compile(rb"x-amzn-sagemaker-(target-.*|inference-component|enable-explanations)|x-mlflow-.*")
-"""Headers of requests that are declined: they choose what is asked."""
+"""Headers of requests that are declined: they select a variant or container."""
 _SHOWN = tuple((name, name.encode()) for name in ("content-type", *RETURNED))
 _VARIANT = INVOKED_VARIANT.lower().encode()
 

@@ -372,7 +372,7 @@ class _Slot:
                 self.variant = await self._dispatch.present(self.endpoint, self.variant)
             self.instance = least_busy(self.variant.instances, busy.by_instance, at_random=self.variant.random)
             if busy.by_instance[self.instance.id] >= MOST_IN_FLIGHT:
-                raise faults.unavailable(f"The variant {self.variant.name} has too many requests under way.")
+                raise faults.unavailable(f"The variant {self.variant.name} has too many requests in flight.")
         except BaseException:
             self._leave_variant()
             raise

@@ -15,7 +15,7 @@ from sagewright.front.link.server_link import ServerLink
 
 LOOK_S = 0.5
 MAIN_HELD_S = 60.0
-"""Time that the server's own port is answered and held for the next server."""
+"""Time for which the front answers on the server's own port and keeps it for the next server."""
 UNUSED_S = 10.0
 """Time after which a front without a server ends if no endpoint is in service."""
 ALONE_S = 24 * 3600.0

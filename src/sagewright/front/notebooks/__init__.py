@@ -1,6 +1,6 @@
-"""Proxy to notebooks, each on an origin of its own: sessions, HTTP streamed both ways, and tunnels for WebSockets.
+"""Proxy to notebooks, each with a separate origin: sessions, HTTP streamed both ways, and tunnels for WebSockets.
 
-`routes` know which notebooks there are, `sessions` who may reach one, `headers` what passes in each direction, `tunnels` carry
+`routes` knows the notebooks, `sessions` checks who may reach one, `headers` filters both directions, `tunnels` carry
 WebSockets, `refusals` are the responses of the proxy itself, `application` joins them. Imports http, upstream, model and
 `front.keys`.
 """

@@ -58,7 +58,7 @@ class NotebookApplication:
         return self._came_by_port(scope) or self._routes.hosts.named_by(scope["headers"], scope["query_string"])
 
     def _came_by_port(self, scope: Any) -> bool:
-        """Returns True for a request on the second port, where the session alone names the notebook."""
+        """Returns True for a request on the second port, where only the session names the notebook."""
         return bool(self._routes.port) and (scope.get("server") or ("", None))[1] == self._routes.port
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -204,7 +204,7 @@ class NotebookApplication:
             or request.method != "GET"
             or incoming.length != 0
         ):
-            raise NotebookRefused(400, "Connections to notebooks can be upgraded to websocket alone.")
+            raise NotebookRefused(400, "Connections to notebooks can be upgraded only to websocket.")
         with self._tunnels.room(notebook):
             made = await self._connected(notebook)
             try:
@@ -277,7 +277,7 @@ def _read(answer: bytes) -> int | None:
 
 
 def switched(answer: bytes) -> bytes:
-    """Returns the head that switches protocols, with the headers of WebSockets alone."""
+    """Returns the head that switches protocols, with only the headers of WebSockets."""
     lines = [line for line in answer.split(b"\r\n")[1:] if _KEPT.fullmatch(line)]
     return (
         b"\r\n".join([b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade", *lines])

@@ -24,7 +24,7 @@ def is_upgrade(request: HttpRequest) -> bool:
 
 
 def check_origin(request: HttpRequest) -> None:
-    """Refuses what a page of another origin can send. Raises NotebookRefused."""
+    """Refuses requests that a page of another origin can send. Raises NotebookRefused."""
     own = {f"http://{request.host}", f"https://{request.host}"}
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
     if is_upgrade(request):
@@ -74,7 +74,7 @@ def returned(
 def host_only(cookie: str) -> str:
     """Returns a cookie without its Domain, "" for one with a name of this server's.
 
-    Browsers send the value of a cookie without a name alone: `=a=b` comes back as `a=b`.
+    Browsers send a cookie without a name as only its value: `=a=b` comes back as `a=b`.
     """
     name, *attributes = cookie.split(";")
     if name.lstrip("= \t").startswith(OWN):

@@ -165,7 +165,7 @@ class Tunnels:
                 if tunnel.closed_s is not None:
                     if all(end.lost for end in tunnel.ends):
                         self._all.discard(tunnel)
-                    elif now - tunnel.closed_s > STALL_S:  # one end accepts nothing of what is left
+                    elif now - tunnel.closed_s > STALL_S:  # one end accepts none of the remaining bytes
                         tunnel.abort()
                 elif now - tunnel.active_s > IDLE_S or not self._routes.is_current(tunnel.notebook):
                     tunnel.close()

@@ -16,7 +16,7 @@ STAGES = {"pre_training_bias_metrics": "before training", "post_training_bias_me
 
 
 class BadAnalysis(ValueError):
-    """The file is no analysis of Clarify."""
+    """The file is not a Clarify analysis."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Importance:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Partial dependence on one feature. `predictions`: for each label, one number a value; `shares`: of the rows a value."""
+    """Partial dependence on one feature. `predictions`: for each label, one number per value; `shares`: share of the rows per
+    value."""
 
     feature: str
     numeric: bool

@@ -1,4 +1,4 @@
-"""Statuses of AWS's resources that are no jobs or endpoints: see also model.jobs.state_machines."""
+"""Statuses of AWS resources other than jobs and endpoints: see also model.jobs.state_machines."""
 
 from __future__ import annotations
 

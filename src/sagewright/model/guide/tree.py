@@ -12,7 +12,7 @@ from sagewright.model.guide.scenarios import BEYOND_ALGORITHMS, Scenario
 class AlgorithmChoice:
     """An algorithm with the reason for it.
 
-    `query` completes the address of the job's form. `example`: an example of the exam, or a program of `examples/algorithms` with
+    `query` completes the URL of the job's form. `example`: an example of the exam, or a program of `examples/algorithms` with
     its folder, "" if there is none.
     """
 
@@ -25,7 +25,7 @@ class AlgorithmChoice:
 
 @dataclass(frozen=True)
 class Option:
-    """An answer: its name in the address, its words, a sentence of what it means."""
+    """An answer: its name in the URL, its words, and a sentence that explains it."""
 
     name: str
     words: str

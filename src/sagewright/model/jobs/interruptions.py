@@ -14,7 +14,7 @@ _RATE = re.compile(rf"rate=({_NUMBER})")
 
 
 class BadSchedule(ValueError):
-    """The text is not a schedule; the message says what is allowed."""
+    """The text is not a schedule; the message lists the allowed forms."""
 
 
 @dataclass(frozen=True)

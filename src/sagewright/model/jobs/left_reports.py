@@ -1,7 +1,7 @@
-"""The file that holds pending reports of an agent (`agent.reports.spool`), as a server reads it once the agent has
+"""The file with the pending reports of an agent (`agent.reports.spool`), as a server reads it once the agent has
 ended.
 
-An agent that was asked to end while no server answered leaves its last reports there.
+An agent that was asked to end while no server answered leaves its last reports in it.
 """
 
 from __future__ import annotations

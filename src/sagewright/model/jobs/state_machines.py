@@ -1,7 +1,7 @@
 """State machines of jobs: statuses, the sets that partition them, and the one table of legal moves.
 
-The engine uses `SecondaryStatus` values, which are the same for every kind of work. A kind's `StateMachine` maps them to what
-clients see.
+The engine uses `SecondaryStatus` values, which are the same for every kind of work. A kind's `StateMachine` maps them to the
+statuses that clients see.
 
 Source: botocore's TrainingJobStatus, SecondaryStatus and ProcessingJobStatus; docs/explanation/architecture.md describes how events
 become status.

@@ -123,6 +123,6 @@ def without_own(header: str) -> str:
 
 
 def set_cookie(value: str, seconds: int, *, secure: bool) -> str:
-    """Returns the value of a Set-Cookie header. Without Domain, browsers send the cookie to this host alone."""
+    """Returns the value of a Set-Cookie header. Without Domain, browsers send the cookie only to this host."""
     name = SECURE_COOKIE if secure else COOKIE
     return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"

@@ -30,8 +30,8 @@ _SIGNED = re.compile(rb"\r\nauthorization[ \t]*:[ \t]*AWS|^[^\r\n]*[?&](?:X-Amz-
 
 
 def label_of(kind: str, name: str, key: str, *, plain: bool = True) -> str:
-    """Returns the first label of a notebook's host name. `key`: identifies the notebook for good. `plain`: the name alone is unique
-    among notebooks with plain names.
+    """Returns the first label of a notebook's host name. `key`: identifies the notebook for good. `plain`: the name by itself
+    is unique among notebooks with plain names.
 
     A name that is not a DNS label, or too long, gets a suffix made from `key`, after `--`, which no plain name contains.
     """

@@ -1,4 +1,4 @@
-"""Analysis of the quality of data: of a baseline's data set, or of what an endpoint captured in a window.
+"""Analysis of the quality of data: of a baseline's data set, or of the data that an endpoint captured in a window.
 
 Source: the developer guide, "Monitor data quality" and "Interpret results".
 """

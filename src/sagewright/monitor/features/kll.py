@@ -82,8 +82,8 @@ class KllSketch:
 
 
 def distance(one: KllSketch, other: KllSketch, *, robust: bool) -> float:
-    """Returns the largest difference of the two distribution functions (Kolmogorov-Smirnov). `robust`: less what chance alone makes
-    of it with so many values."""
+    """Returns the largest difference of the two distribution functions (Kolmogorov-Smirnov). `robust`: minus the difference
+    expected by chance with this number of values."""
     if not one.count or not other.count:
         return 0.0
     points = sorted({*one.points(), *other.points()})

@@ -19,7 +19,7 @@ from sagewright.objects.blobs.blobs import Blob, BlobStore, full_disk_told
 from sagewright.store.objects.uploads import UploadPart
 
 MOST = 1000
-"""Maximum number of assemblies held; the least recently used one accepts no more parts."""
+"""Maximum number of open assemblies; the least recently used one accepts no more parts."""
 
 MOST_BYTES = 5 * 1024**4
 """Maximum end position of a part: S3's largest object. File systems' limits are not much higher."""
@@ -31,7 +31,7 @@ Fill = Callable[[int], Blob]
 
 @dataclass
 class Assembly:
-    """`taken`: numbers of the parts whose position holds a part or is being filled."""
+    """`taken`: numbers of the parts whose position has a part or is being filled."""
 
     blob: str
     stride: int
@@ -159,7 +159,7 @@ class Assemblies:
             return assembly
 
     def _cut(self, blob: Blob) -> None:
-        """Truncates what a part that was not kept left after the last one."""
+        """Truncates the bytes of discarded parts after the last one."""
         with self._blobs.opened(blob.id) as file:
             if os.fstat(file).st_size > blob.size:
                 os.ftruncate(file, blob.size)

@@ -167,7 +167,7 @@ class ContainerSandbox:
         return abilities
 
     def _unpack_ml(self, launch: Launch, image: OwnImage, image_id: str) -> None:
-        """Copies what the image contains below /opt/ml (its code, for example), which the mount would hide, unless the job has
+        """Copies the image's files below /opt/ml (its code, for example), which the mount would hide, unless the job has
         something of that name. Looked up once per image. Raises CannotLaunch, EngineFailed, OSError."""
         kept = image.cache / "images" / f"{image_id.removeprefix('sha256:')}.tar"
         if not kept.exists():

@@ -43,7 +43,7 @@ class FoundEngine:
 
 def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path] | None = None) -> FoundEngine:
     """Returns the first engine that answers: only DOCKER_HOST's if that is set, one of `sockets` (by default the usual ones), or a
-    Podman service started now. Raises Unavailable with what to install."""
+    Podman service started now. Raises Unavailable, with a hint what to install."""
     environ = os.environ if environ is None else environ
     named = environ.get("DOCKER_HOST", "")
     if named:

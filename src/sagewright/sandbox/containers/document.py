@@ -71,8 +71,8 @@ def _binds(launch: Launch) -> list[str]:
             raise ValueError(f"the sandbox container gives no view with the access {view.access}")
         if view.beneath:  # an engine accepts only a path, and follows its links at mount time
             raise CannotLaunch(
-                f"/opt/ml/{view.place}: a container can be given the whole folder of a file system (DirectoryPath /), no "
-                "directory in it. Name the directory as a file system of its own in the server's setting file_systems."
+                f"/opt/ml/{view.place}: a container can get only the whole folder of a file system (DirectoryPath /), not a "
+                f"directory in it. Name the directory as a separate file system in the server's setting file_systems."
             )
         binds.append(f"{view.source}:{ML_ROOT / view.place}")
     binds += [f"{path}:{path}:ro" for path in launch.readable if path.exists()]

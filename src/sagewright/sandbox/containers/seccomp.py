@@ -1,4 +1,4 @@
-"""The filter of system calls for Podman containers: its default profile, minus what `seccomp` refuses.
+"""The filter of system calls for Podman containers: its default profile, minus the calls that `seccomp` refuses.
 
 Podman's own default lets a container make user namespaces and keys, where Docker's does not. Source: the OCI runtime specification,
 config-linux, "Seccomp"; containers/common, pkg/seccomp/seccomp.json.

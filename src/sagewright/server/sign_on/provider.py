@@ -22,7 +22,8 @@ MOST_BYTES = 256 << 10
 KEPT_S, AGAIN_S = 3600.0, 30.0
 """Time for which documents are kept, and after which the keys may be read again for one that is missing."""
 AWAY_S = 10.0
-"""Time for which a provider that failed is not asked again: each attempt of a stranger would hold a thread."""
+"""Time for which a provider that failed is not called again: otherwise each attempt of an unauthenticated client would occupy a
+thread."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -84,7 +85,7 @@ class OidcProvider:
         except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as error:
             raise SignOnRefused(f"The provider can't be asked at {url}: {type(error).__name__}.") from None
         if not isinstance(document, dict):
-            raise SignOnRefused(f"The provider's answer at {url} is no JSON object.")
+            raise SignOnRefused(f"The provider's answer at {url} is not a JSON object.")
         return document
 
 

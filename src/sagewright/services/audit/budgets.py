@@ -15,7 +15,7 @@ MOST_CALLERS = 1024
 
 
 class FailureBudget:
-    """A token bucket for each caller; all strangers share one. Counts what is left out."""
+    """A token bucket for each caller; all unauthenticated callers share one. Counts the omitted records."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()

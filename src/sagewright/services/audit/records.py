@@ -102,7 +102,7 @@ def identity_of(principal: Principal, account: str) -> Mapping[str, Any]:
 
 
 def username_of(arn: str) -> str:
-    """Returns what lookups by Username compare: the name of a user or of a role's session."""
+    """Returns the value that lookups by Username compare: the name of a user or of a role's session."""
     return arn.rpartition("/")[2] if "/" in arn else arn.rpartition(":")[2]
 
 
@@ -138,7 +138,7 @@ def _parameters(call: AuditedCall) -> Any:
 
 
 def _returned(result: Mapping[str, Any] | None, *, within: bool = False) -> dict[str, Any] | None:
-    """Returns the ids and ARNs of a response: its own, and those of what it describes."""
+    """Returns the ids and ARNs of a response: its own, and those of the resources that it describes."""
     found: dict[str, Any] = {}
     for name, value in (result or {}).items():
         kept: Any = value[:MOST_TEXT] if isinstance(value, str) and _RETURNED.fullmatch(name) else None
@@ -150,7 +150,7 @@ def _returned(result: Mapping[str, Any] | None, *, within: bool = False) -> dict
 
 
 def _arns_in(returned: Mapping[str, Any] | None) -> list[str]:
-    """Returns the ARNs of what an operation made, where its request names nothing."""
+    """Returns the ARNs of the resources that an operation created, if its request names none."""
     values = [
         value for one in (returned or {}).values() for value in (one.values() if isinstance(one, dict) else [one])
     ]

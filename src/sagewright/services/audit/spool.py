@@ -27,7 +27,8 @@ class AuditSpool:
         self._number, self._complain_s = 0, 0.0
 
     def append(self, entry: AuditEntry) -> None:
-        """Writes a line. On a full disk the record is lost, and the log says so once a minute: what it is about has happened."""
+        """Writes a line. On a full disk the record is lost, and the log says so once a minute: the operation has already
+        happened."""
         line = orjson.dumps(entry.as_list()) + b"\n"
         try:
             with self._lock:
@@ -40,7 +41,7 @@ class AuditSpool:
                 log.error("The audit trail lacks records since they can't be written: %s", error)
 
     def batches(self, size: int) -> Iterator[list[AuditEntry]]:
-        """Yields what was written, and removes it when the next batch is asked for. One caller at a time."""
+        """Yields the written records, and removes them when the next batch is requested. One caller at a time."""
         self._close_current()
         for file in sorted(self._folder.glob("[0-9]*.jsonl")):
             with file.open("rb") as lines:

@@ -65,7 +65,7 @@ def absent(context: Context, key_id: str) -> AwsError:
 
 
 def material_of(store: Database, key_id: str, plain: bytes, material_id: str = "") -> dict[str, Any]:
-    """Returns new material, sealed, in the form of a key's document. `material_id`: a random one by default."""
+    """Returns new material, sealed, in the format of a key's document. `material_id`: a random one by default."""
     named = material_id or secrets.token_hex(32)
     sealed = store.secrets.seal(base64.b64encode(plain).decode(), secret_of(key_id, named))
     return {"Material": sealed, "MaterialId": named}
@@ -128,7 +128,9 @@ def require_own(context: Context, requested: str, *, by_alias: bool = False) -> 
     """Like `require_key`, but refuses keys that AWS manages: only their service can use or change them."""
     key = require_key(context, requested, by_alias=by_alias)
     if key.document["Manager"] != "CUSTOMER":
-        raise AccessDenied(f"{arn_of(context, key.name)} is an AWS managed key: its policy allows its service alone.")
+        raise AccessDenied(
+            f"{arn_of(context, key.name)} is an AWS managed key: its policy allows only its own service."
+        )
     return key
 
 

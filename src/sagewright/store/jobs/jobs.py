@@ -130,7 +130,7 @@ class JobNameTaken(Exception):
 def create(
     store: Database, scope: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
 ) -> Job:
-    """Creates a job at its first step, with its first event and what `also` writes. Raises JobNameTaken."""
+    """Creates a job at its first step, with its first event and the rows that `also` writes. Raises JobNameTaken."""
     now, state_machine = now_ms(), STATE_MACHINES[scope.kind]
     values = {
         "id": uuid.uuid4().hex,

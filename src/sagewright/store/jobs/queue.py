@@ -106,13 +106,13 @@ def _queued(spot: bool, apart: tuple[str, ...]) -> PreparedStatement:
 
 
 def placed_later(store: Database, job: Job) -> set[str]:
-    """Returns unfinished jobs that hold CPUs and rank behind `job`: spot jobs, and jobs created later."""
+    """Returns unfinished jobs that have CPUs and rank after `job`: spot jobs, and jobs created later."""
     with store.read() as connection:
         return {row[0] for row in connection.execute(_PLACED_LATER, {"created_ms": job.created_ms, "id": job.id})}
 
 
 def first_of(store: Database, kind: str, limit: int) -> list[Job]:
-    """Returns at most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
+    """Returns at most `limit` jobs of a kind that wait for hosts and have no resources, oldest first."""
     with store.read() as connection:
         return [Job(*row) for row in _FIRST_OF.all(connection, {"how_many": limit, "kind": kind})]
 
@@ -186,7 +186,7 @@ def _written(lease: Lease) -> dict[str, Any]:
 
 def count_before(store: Database, job: Job, apart: Sequence[str], *, spot: bool) -> int:
     """Returns how many jobs wait for hosts before this one, up to MOST_COUNTED: earlier ones; before a spot job, also all jobs
-    that are no spot jobs. `apart`: kinds that bypass the queue."""
+    that are not spot jobs. `apart`: kinds that bypass the queue."""
     earlier = and_(
         jobs.c.spot == int(spot),
         or_(jobs.c.created_ms < job.created_ms, and_(jobs.c.created_ms == job.created_ms, jobs.c.id < job.id)),

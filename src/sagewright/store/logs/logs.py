@@ -13,7 +13,7 @@ from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.logs import log_events, log_groups, log_streams
 
-OVERHEAD_BYTES = 26  # what CloudWatch counts for an event besides its UTF-8 message
+OVERHEAD_BYTES = 26  # bytes that CloudWatch counts for an event in addition to its UTF-8 message
 
 
 @dataclass(frozen=True)

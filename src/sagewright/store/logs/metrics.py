@@ -130,7 +130,7 @@ class SeriesPage:
 def series_page(store: Database, query: SeriesQuery, most: int) -> SeriesPage:
     """Returns at most `most` series that have data, in the order of namespace, name and dimensions.
 
-    One index look-up finds the next series, however many data lie between them. A page ends after `MOST_LOOKUPS` of them. On
+    One index look-up finds the next series, however many data are between them. A page ends after `MOST_LOOKUPS` of them. On
     SQLite, a look-up passes over the series whose dimensions come before or behind the requested ones.
     """
     statements, leaps = _statements(query), store.engine.dialect.name == "sqlite"

@@ -1,6 +1,6 @@
 """Outlines of long metric series: the least and greatest value of consecutive spans, read from an index and kept.
 
-A series that grows is read from its last span on, so a chart that is drawn again each second costs what was added.
+A series that grows is read from its last span on, so a chart that is drawn again every second costs only the added values.
 """
 
 from __future__ import annotations

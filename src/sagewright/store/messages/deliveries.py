@@ -92,7 +92,7 @@ def heads(store: Database, limit: int = 1000) -> list[str]:
 
 
 def take(store: Database, target: str, owner: str) -> Delivery | None:
-    """Claims the first delivery of a target for `owner`, for LEASE_MS, if it is due and no other server holds it."""
+    """Claims the first delivery of a target for `owner`, for LEASE_MS, if it is due and no other server has claimed it."""
     now = now_ms()
     with store.write() as connection:
         statement = select(*_COLUMNS).where(deliveries.c.target == target).order_by(deliveries.c.id).limit(1)

@@ -79,7 +79,7 @@ def open_ones(store: Database, limit: int = 1000) -> list[str]:
 
 
 def take(store: Database, target: str, owner: str) -> Deployment | None:
-    """Claims the deployment for `owner`, for LEASE_MS, if it is open and no other server holds it."""
+    """Claims the deployment for `owner`, for LEASE_MS, if it is open and no other server has claimed it."""
     now = now_ms()
     over = or_(deployments.c.until_ms < now, is_dead(deployments.c.owner))
     free = or_(deployments.c.owner.is_(None), deployments.c.owner == owner, over)

@@ -12,7 +12,7 @@ Properties = Mapping[str, Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Within:
-    """A value at `path` lies in one of the spans; if `absent`, none does."""
+    """A value at `path` is in one of the spans; if `absent`, none is."""
 
     path: str
     spans: tuple[Span, ...]

@@ -65,7 +65,7 @@ _INSERT_SUBJECT = PreparedStatement(
 Ref = tuple[str, str]
 """Source and reference of a changed row."""
 QueueRow = tuple[int, Ref]
-"""A row of the queue: its number, and what has changed."""
+"""A row of the queue: its number, and the changed subject."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ FEW = 2000
 """Number of subjects that are tested one by one, or walked along the order, before the other way is tried."""
 
 FARTHER = 8
-"""Factor by which the walk goes on where it found one part in so many of the page, and by which sources are told apart."""
+"""Factor that decides whether the walk continues after finding only a fraction of the page, and by which sources are
+distinguished."""
 
 STEP_COST = 0.5  # cost of a step along the order, relative to testing and sorting a subject of a source
 
@@ -254,7 +255,7 @@ class _Search:
         return or_(key.is_(None), further, and_(key == last, later))
 
     def _along(self, connection: Connection, part: _Part, most: int | None) -> tuple[list[Hit], bool]:
-        """Walks along the order, `most` subjects far. Returns the matches, and False if others may follow on this page."""
+        """Walks along the order, over at most `most` subjects. Returns the matches, and False if others may follow on this page."""
         found: list[Hit] = []
         after = self._order.after
         valued = self._sort is not None and (after is None or after[0] is not None)

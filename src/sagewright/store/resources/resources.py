@@ -193,7 +193,7 @@ def name_begins_below_domain(prefix: str) -> Condition:
 
 
 def _escaped(part: str) -> str:
-    """Returns a part of a pattern of LIKE that matches itself alone."""
+    """Escapes a text for LIKE, so that it matches only itself."""
     return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
@@ -256,7 +256,7 @@ def alter(
 
 
 def note(store: Database, resource_id: str, how: Callable[[Resource], Resource | None]) -> None:
-    """`alter` of the document alone, without an event or a new time of modification: for observations that change all the time."""
+    """`alter` for only the document, without an event or a new modification time: for observations that change all the time."""
     with store.write() as connection:
         current = locked_in(connection, resource_id)
         changed = how(current) if current else None

@@ -46,7 +46,7 @@ def _key_of_text(text: str) -> bytes:
 
 
 def text_of(key: bytes) -> str:
-    """Returns the text that a key was made of; for a time, its ISO form."""
+    """Returns the text from which a key was made; for a time, its ISO format."""
     if key[:1] == TIME:
         return (_EPOCH + round(_unpacked(key[1:9])) * _MICROSECOND).isoformat()
     return key[9 if key[:1] == NUMBER else 1 :].decode()

@@ -135,7 +135,7 @@ class JobsRead:
 
 
 def newest_jobs_in(connection: Connection, scope: ResourceScope, since_ms: int, most: int) -> JobsRead:
-    """Reads the newest `most` jobs of those created since then. `last` is None if that is all of them."""
+    """Reads the newest `most` of the jobs created since then. `last` is None if there are no more."""
     own = _jobs_of(scope).where(jobs.c.created_ms >= since_ms)
     found = connection.execute(own.order_by(jobs.c.created_ms.desc(), jobs.c.name.desc()).limit(most)).all()
     return _read_in(connection, found, most)
@@ -163,7 +163,7 @@ def _read_in(connection: Connection, found: Sequence[Row[Any]], most: int) -> Jo
 
 
 def job_scopes_in(connection: Connection, kinds: Container[str]) -> list[ResourceScope]:
-    """Returns the scopes that have jobs of these kinds. One index look-up finds the next, however many jobs lie between them."""
+    """Returns the scopes that have jobs of these kinds. One index look-up finds the next, however many jobs are between them."""
     key = (jobs.c.kind, jobs.c.account, jobs.c.region)
     following = select(*key).order_by(*key).limit(1)
     found: list[ResourceScope] = []

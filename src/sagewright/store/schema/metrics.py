@@ -30,6 +30,6 @@ Index(
     metric_data.c.name,
     metric_data.c.dimensions,
     metric_data.c.at_ms,
-    metric_data.c.samples,  # charts of long series are read from the index alone
+    metric_data.c.samples,  # charts of long series are read only from the index
     metric_data.c.total,
 )

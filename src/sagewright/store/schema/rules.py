@@ -37,7 +37,7 @@ deployments = Table(
     Column("asked_by", String, nullable=False, server_default=""),  # the ARN of the principal that approved or rejected
     Column("status", String, nullable=False),
     Column("message", Text, nullable=False, server_default=""),
-    Column("deployed", String, nullable=False, server_default=""),  # the version that it serves, as far as known
+    Column("deployed", String, nullable=False, server_default=""),  # the version that it serves, if known
     Column("updated", String, nullable=False, server_default=""),  # the configuration last requested by an update
     Column("due_ms", Milliseconds, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),

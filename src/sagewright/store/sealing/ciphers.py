@@ -36,14 +36,14 @@ class SecretCipher:
         )
 
     def _open(self, sealed: str, identity: str) -> str:
-        """Returns the secret. Raises MasterKeyFault for what was not sealed by this key for this place."""
+        """Returns the secret. Raises MasterKeyFault for a text that was not sealed by this key for this row."""
         from cryptography.exceptions import InvalidTag
 
         try:
             data = base64.b64decode(sealed.removeprefix(PREFIX), validate=True) if is_sealed(sealed) else b""
             plain: bytes = self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], identity.encode())
         except (InvalidTag, binascii.Error, ValueError):
-            raise MasterKeyFault(f"The secret {identity} was not sealed for this place in this store.") from None
+            raise MasterKeyFault(f"The secret {identity} was not sealed for this row of this store.") from None
         return plain.decode()
 
 

@@ -1,6 +1,6 @@
 """The data key: one row, which holds it wrapped by each master key that may open it.
 
-A rotation replaces the wrapping alone. The new master key is on the disk before the row needs it, and the old one stays until the
+A rotation replaces only the wrapping. The new master key is on the disk before the row needs it, and the old one stays until the
 row doesn't, so a process that is killed leaves a row that a key opens.
 """
 
@@ -93,7 +93,7 @@ def _made(engine: Engine, source: MasterKeySource) -> Wraps:
     keys = source.read() or (source.make() if source.can_make else [])
     if not keys:
         raise MasterKeyFault(
-            f"There is no master key: {source.place} does not exist. Make one: head -c 32 /dev/urandom | base64 > {source.file}"
+            f"There is no master key: {source.place} does not exist. Create one: head -c 32 /dev/urandom | base64 > {source.file}"
         )
     new = secrets.token_bytes(BYTES)
     with engine.begin() as connection:
@@ -114,12 +114,13 @@ def _opened(wraps: Wraps, keys: Sequence[MasterKey], place: str) -> bytes:
     if not keys:
         raise MasterKeyFault(
             f"The store's secrets are sealed with the master key {needed}, and {place} does not exist. Put the key there, name its "
-            "file (SAGEWRIGHT_MASTER_KEY_FILE), or give the key itself (SAGEWRIGHT_MASTER_KEY)."
+            "file (SAGEWRIGHT_MASTER_KEY_FILE), or set the key itself (SAGEWRIGHT_MASTER_KEY)."
         )
     found = next((one for one in keys if one.id in wraps), None)
     if found is None:
         raise MasterKeyFault(
-            f"The store's secrets are sealed with the master key {needed}; {place} holds {keys[0].id}. Put the right key there, or "
+            f"The store's secrets are sealed with the master key {needed}; {place} contains {keys[0].id}. Put the right key "
+            f"there, or "
             "name another file: SAGEWRIGHT_MASTER_KEY_FILE."
         )
     return base64.b64decode(SecretCipher(found.secret).open(wraps[found.id], _IDENTITY))

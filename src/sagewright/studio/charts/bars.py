@@ -60,7 +60,7 @@ def lanes(
     ticks: Sequence[tuple[float, str]],
     label: str,
 ) -> Markup:
-    """Lanes of time from over[0] to over[1]: one row a name, with its spans."""
+    """Lanes of time from over[0] to over[1]: one row per name, with its spans."""
     begin, end = over
 
     def left(at: float) -> float:

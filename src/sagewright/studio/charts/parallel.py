@@ -1,4 +1,4 @@
-"""Parallel coordinates: one axis a parameter, one line a run."""
+"""Parallel coordinates: one axis per parameter, one line per run."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _brush(axis: Axis, x: str, inner: int) -> str:
 
 
 def _placed(axis: Axis, end: float) -> float:
-    """Returns where an end of a range stands, which may be infinite, or beyond what a logarithm has."""
+    """Returns the position of an end of a range, which may be infinite, or outside a logarithm's domain."""
     if math.isinf(end) or (axis.logarithmic and end <= 0):
         return math.copysign(1e300, end if math.isinf(end) else -1.0)
     return axis.place(end)

@@ -56,7 +56,7 @@ def log_ticks(over: Scale, most: int = 4) -> list[tuple[float, str]]:
 
 
 def tick_word(value: float, step: float) -> str:
-    """Writes a tick with as many decimals as its step needs."""
+    """Formats a tick with the decimals that its step needs."""
     if step >= 1 or value == 0:
         return number(float(round(value)))
     if abs(value) < 1e-3:

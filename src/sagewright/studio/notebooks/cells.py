@@ -24,7 +24,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 class UnreadableNotebook(ValueError):
-    """The file is no notebook; the message says why."""
+    """The file is not a notebook; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def read_notebook(content: bytes) -> ExecutedNotebook:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UnreadableNotebook(f"The file is no JSON: {error}") from None
+        raise UnreadableNotebook(f"The file is not valid JSON: {error}") from None
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list):
         raise UnreadableNotebook("The file has no cells: it is not of the notebook format 4.")

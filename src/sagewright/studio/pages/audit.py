@@ -1,4 +1,4 @@
-"""The audit trail: who did what when, and what was denied."""
+"""The audit trail: who did what and when, and what was denied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BY = {
     "event": ("EventName", "Event"),
     "reads": ("ReadOnly", "Kind"),
 }
-"""Attributes of a lookup, by parameters of the address. CloudTrail takes one: the others choose among its rows."""
+"""Attributes of a lookup, by parameters of the URL. CloudTrail takes one: the others choose among its rows."""
 READS = (("", "Reads and writes"), ("false", "Writes"), ("true", "Reads"))
 
 

@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class UploadView:
-    """A form that S3 itself accepts: its address and its fields."""
+    """A form that S3 itself accepts: its URL and its fields."""
 
     bucket: str
     prefix: str

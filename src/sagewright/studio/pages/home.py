@@ -1,4 +1,4 @@
-"""Home: what needs a person, what runs, and this machine."""
+"""Home: pending decisions, running work, and this machine."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def jumpstart(visit: Visit) -> Listing:
 
 
 def models(visit: Visit) -> list[dict[str, str]]:
-    """Returns the models of the public hub whose ids contain the word in the address: name, title, task, state, version."""
+    """Returns the models of the public hub whose ids contain the word in the URL: name, title, task, state, version."""
     request: dict[str, Any] = PUBLIC | {"NameContains": visit.query.get("q") or None, "MaxResults": _AT_ONCE}
     visit.client.note(
         "sagemaker", "ListHubContents", **{name: value for name, value in request.items() if value is not None}

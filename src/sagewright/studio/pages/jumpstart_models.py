@@ -64,7 +64,7 @@ class JumpStartModelView:
 
 @page("/jumpstart/{name}", "jumpmodel.html", "jumpstart")
 def jumpstart_model(visit: Visit) -> JumpStartModelView:
-    """The needs of a model, and what can be done with it here."""
+    """The requirements of a model, and its possible uses here."""
     name = visit.path["name"]
     found, document = _described(visit, name)
     words = found["HubContentSearchKeywords"]

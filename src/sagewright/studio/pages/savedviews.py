@@ -1,4 +1,4 @@
-"""Saved views: names of addresses of lists, in a cookie. Tags of a user profile can't hold them: AWS allows no ? and & there."""
+"""Saved views: names of URLs of lists, in a cookie. Tags of a user profile can't hold them: AWS allows no ? and & there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def of_list(visit: Visit) -> tuple[SavedView, ...]:
 
 
 def saved(visit: Visit) -> tuple[SavedView, ...]:
-    """Reads the cookie, which other servers of this host name can write: addresses outside of Studio are ignored."""
+    """Reads the cookie, which other servers of this host name can write: URLs outside of Studio are ignored."""
     text = visit.cookies.get(COOKIE, "")[:MOST_COOKIE]
     try:
         pairs = parse_qsl(text, max_num_fields=MOST_VIEWS)

@@ -24,7 +24,7 @@ class SolutionLink:
 
 @dataclass(frozen=True)
 class SolutionCard:
-    """A template, and what its last run left here."""
+    """A template, and the resources of its last run."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Curves in the style that the address selects: smoothed by `smooth`, on a log axis by `log`."""
+"""Curves in the style that the URL selects: smoothed by `smooth`, on a log axis by `log`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CurveStyle:
 
 
 def style_of(visit: Visit) -> CurveStyle:
-    """Reads the style in the address; a value that is not a weight from 0 to `MOST` smooths nothing."""
+    """Reads the style in the URL; a value that is not a weight from 0 to `MOST` smooths nothing."""
     try:
         smooth = float(visit.query.get("smooth", "0"))
     except ValueError:

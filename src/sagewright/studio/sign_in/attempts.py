@@ -6,12 +6,12 @@ import time
 from collections import OrderedDict
 
 MOST_ATTEMPTS = 20
-"""Failed attempts to sign in, a minute and address."""
+"""Maximum number of failed sign-in attempts per minute and IP address."""
 MOST_ADDRESSES = 4096
 
 
 class SignInAttempts:
-    """The failed attempts of each address."""
+    """The failed attempts of each IP address."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, list[float]] = OrderedDict()

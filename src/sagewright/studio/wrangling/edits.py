@@ -12,7 +12,7 @@ _FOLLOWS = (NodeType.TRANSFORM, NodeType.DESTINATION, NodeType.DATASET)
 
 
 def insert(flow: Flow, node: Node) -> Flow:
-    """Adds a node after its first input; what followed there follows the node now."""
+    """Inserts a node after its first input, before the nodes that followed."""
     first = node.inputs[0] if node.inputs else None
     port = node.output_names[0] if node.outputs else ""
     if first is None or node.type is not NodeType.TRANSFORM or not port or len(node.inputs) > 1:
@@ -46,7 +46,7 @@ def replaced(flow: Flow, node: Node) -> Flow:
 
 
 def remove(flow: Flow, node_id: str) -> Flow:
-    """Takes a node out; what followed it follows its first input. Raises FlowError for a source that others need."""
+    """Removes a node; the nodes that followed it follow its first input. Raises FlowError for a source that others need."""
     gone = flow.node(node_id)
     followers = flow.followers(node_id)
     if followers and not gone.inputs:
@@ -71,11 +71,11 @@ def moved(flow: Flow, node_id: str, earlier: bool) -> Flow:
     if earlier:
         before = flow.node(node.inputs[0].node_id) if node.inputs else None
         if before is None or not _is_simple(before) or not _is_simple(node):
-            raise FlowError("There is no step before this one that it could change places with.")
+            raise FlowError("There is no step before this one to swap with.")
         return _placed(flow, node, before.inputs[0])
     after = [one for one in flow.followers(node_id) if _is_simple(one)]
     if not after or not _is_simple(node):
-        raise FlowError("There is no step after this one that it could change places with.")
+        raise FlowError("There is no step after this one to swap with.")
     return _placed(flow, node, FlowEdge(node.inputs[0].name, after[0].node_id, after[0].output_names[0]))
 
 

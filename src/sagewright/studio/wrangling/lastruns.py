@@ -1,4 +1,4 @@
-"""The newest job of a flow: how it ended, in which step it failed, and what each step took."""
+"""The newest job of a flow: how it ended, in which step it failed, and the duration of each step."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def last_run(visit: Visit, flow: str) -> LastRun | None:
 
 
 def step_runs(visit: Visit, job: str) -> tuple[StepRun, ...]:
-    """Returns what a job's log says of its steps, none while it runs or where the caller may not read it."""
+    """Returns the steps in a job's log, none while it runs or where the caller may not read it."""
     try:
         found = visit.client.aside(
             "logs",

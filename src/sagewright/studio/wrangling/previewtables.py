@@ -17,7 +17,7 @@ _NUMERIC = ("long", "float")
 
 @dataclass(frozen=True)
 class SampleColumn:
-    """`mark`: new, gone, changed or ""; `low`, `high`: words under the shape; `word`: what to notice."""
+    """`mark`: new, gone, changed or ""; `low`, `high`: words under the shape; `word`: a remark."""
 
     name: str
     type: str

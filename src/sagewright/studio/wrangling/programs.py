@@ -14,7 +14,7 @@ from sagewright.wrangler.requests import FlowJob, FlowOutput, outputs_of, proces
 
 @dataclass(frozen=True)
 class ExportPlace:
-    """`uri`: the flow in S3; `folder`: S3 URI for the result of a flow without outputs of its own; `role`: of jobs."""
+    """`uri`: the flow in S3; `folder`: S3 URI for the result of a flow that defines no outputs; `role`: of jobs."""
 
     name: str
     uri: str

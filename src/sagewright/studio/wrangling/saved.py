@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 @dataclass(frozen=True)
 class SavedFlow:
-    """`tag`: the object's ETag, by which a form knows that nobody else has changed the flow."""
+    """`tag`: the object's ETag, by which a form checks that the flow hasn't changed meanwhile."""
 
     name: str
     flow: Flow

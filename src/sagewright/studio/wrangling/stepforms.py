@@ -1,7 +1,7 @@
 """Forms of steps, drawn from the declarations of the operators, and the parameters that a submitted one gives.
 
 The field of a parameter is named by its path: `v.scaler`, `v.min_max_scaler_parameters.min`, `v.splits.0.name`. Each chosen column
-of a list has a field of its own, `v.input_column:3`, whose number has no meaning.
+of a list has a separate field, `v.input_column:3`, whose number has no meaning.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def step_name(node: Node) -> str:
 
 
 def about(node: Node) -> str:
-    """Returns what a step works on: its columns and its first settings."""
+    """Returns a step's columns and first settings."""
     if node.type is NodeType.SOURCE:
         return "Source, S3" if source_uri(node) else "Source"
     if node.type is NodeType.DESTINATION:

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _home(requested: str, ml: Path) -> Path:
-    """Returns the directory that every start shares; without a file system of its own the sandbox has it below /opt/ml."""
+    """Returns the directory that every start shares; without a separate file system, it is below /opt/ml."""
     inside = ml / "home"
     return inside if inside.exists() else Path(requested)
 

@@ -1,4 +1,4 @@
-"""Failures of what happens before an app's program starts."""
+"""Failures before an app's program starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m sagewright.toolkit.apps.lab`: JupyterLab, without what its import does for the sake of builds and of rare checks.
+"""`python -m sagewright.toolkit.apps.lab`: JupyterLab, without the imports that it needs only for builds and for rare checks.
 
 Two imports take more than half of its start. `rfc3987_syntax`, by which jsonschema checks IRIs, makes a parser of a grammar: it is
 made when an IRI is checked. `jupyterlab.labapp` asks Node.js for the registry of builds, which an app never makes: while it is

@@ -1,7 +1,8 @@
 """Commands of the programs, all of which listen on the Unix socket that the job names.
 
-Source: the documentation of jupyter-server 2 and JupyterLab 4. The proxy in front of the socket authenticates, so there is neither
-a token nor a password; nobody else reaches the socket. Nothing is fetched at the start: no news, no updates, no extensions.
+Source: the documentation of jupyter-server 2 and JupyterLab 4. The proxy in front of the socket authenticates, so there is
+neither a token nor a password; no other process reaches the socket. Nothing is fetched at the start: no news, no updates, no
+extensions.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class AppPlace:
 
 
 PACKAGE = __name__.partition(".")[0]
-"""The program of Data Wrangler is named, not imported: what runs inside jobs knows nothing of it."""
+"""The program of Data Wrangler is named, not imported: code that runs inside jobs doesn't know it."""
 
 
 def jupyter(place: AppPlace) -> list[str]:

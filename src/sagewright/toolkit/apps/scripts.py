@@ -1,7 +1,7 @@
 """Life-cycle scripts, run in the sandbox before the program starts, each for five minutes at most.
 
-Source: AWS's developer guide, "Lifecycle configurations". A script's output goes to the app's log while it runs, and the first part
-of it to a log stream of the script's own. What it leaves running goes on.
+Source: AWS's developer guide, "Lifecycle configurations". A script's output goes to the app's log while it runs, and the first
+part of it to the script's own log stream. Processes that it leaves running go on.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def schedule_expression(line: str) -> str:
     fields = SHORT.get(text, text).split()
     if len(fields) != 5 or not all(_FIELD.fullmatch(one) for one in fields):
         raise BadCrontab(
-            f"{line!r} is no schedule: five fields are needed (minute, hour, day, month, weekday), or cron(…)."
+            f"{line!r} is not a schedule: five fields are needed (minute, hour, day, month, weekday), or cron(…)."
         )
     minute, hour, day, month, weekday = fields
     if day != "*" and weekday != "*":

@@ -1,4 +1,4 @@
-"""Jobs and schedules of the server in the form of jupyter-scheduler's models."""
+"""The server's jobs and schedules in the format of jupyter-scheduler's models."""
 
 from __future__ import annotations
 

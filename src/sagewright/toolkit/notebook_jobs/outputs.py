@@ -29,7 +29,7 @@ class NoOutput(LookupError):
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """Bytes of the archive once unpacked, and of the notebook."""
+    """Maximum bytes of the unpacked archive, and of the notebook."""
 
     unpacked: int = 2 << 30
     notebook: int = MOST_NOTEBOOK
@@ -70,7 +70,7 @@ def archive_uri(job: dict[str, Any]) -> str:
 
 
 def output_in(archive: BinaryIO, name: str, limits: ArchiveLimits) -> JobOutput:
-    """Returns the notebook `name` in an archive, and what else is there. Raises NoOutput."""
+    """Returns the notebook `name` in an archive, and the other files. Raises NoOutput."""
     notebook: bytes | None = None
     files: list[tuple[str, int]] = []
     try:

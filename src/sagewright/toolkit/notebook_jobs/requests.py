@@ -61,7 +61,7 @@ class NotebookJob:
             if len(key) > 256 or len(text) > 2500:
                 raise BadNotebookJob(f"The parameter {key[:40]} has {len(text)} characters: at most 2500 are allowed.")
         if PurePosixPath(self.notebook).name != self.notebook or not self.notebook.endswith(".ipynb"):
-            raise BadNotebookJob(f"{self.notebook} is no notebook: its name ends with .ipynb.")
+            raise BadNotebookJob(f"{self.notebook} is not a notebook: its name must end with .ipynb.")
 
 
 def job_name(label: str, suffix: str) -> str:

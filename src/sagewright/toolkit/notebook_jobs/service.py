@@ -180,7 +180,7 @@ def files_beside(notebook: Path, script: str = "", *, folder: bool = False) -> l
     if script:
         beside = notebook.parent / script
         if Path(script).name != script or not beside.is_file():
-            raise BadNotebookJob(f"The start-up script {script} is not beside the notebook {notebook.name}.")
+            raise BadNotebookJob(f"The start-up script {script} is not in the folder of the notebook {notebook.name}.")
         found[script] = beside
     if folder:
         found |= _below(notebook.parent)

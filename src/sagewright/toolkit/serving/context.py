@@ -44,7 +44,7 @@ class HandlerContext:
         return dict(self.request.headers)
 
     def get_request_header(self, index: int | str, key: str = "") -> str | None:
-        """Returns a header of a request, by index and name, or by name alone."""
+        """Returns a header of a request, by index and name, or only by name."""
         name = index if isinstance(index, str) else key
         return self.request.headers.get(name.lower())
 

@@ -47,7 +47,7 @@ class TextGeneration(Defaults):
 
 
 class DjlGeneration(TextGeneration):
-    """DJL: as TGI, with an object where that answers a list of one."""
+    """DJL: as TGI, but with an object instead of a list with one item."""
 
     def output_fn(self, prediction: Any, accept: str) -> Any:
         if isinstance(prediction, list) and len(prediction) == 1:

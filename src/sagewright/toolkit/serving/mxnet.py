@@ -49,7 +49,7 @@ class MXNet(Defaults):
         return mx.nd.array(content.decode(data, content_type))
 
     def predict_fn(self, data: Any, model: Any) -> Any:
-        """Passes a module as many rows at a time as it is bound for; calls a Gluon block. Raises BadInput."""
+        """Passes a module the number of rows that it is bound for; calls a Gluon block. Raises BadInput."""
         import mxnet as mx
 
         if not isinstance(model, mx.mod.BaseModule):

@@ -49,7 +49,7 @@ def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
 
 
 class ExecutorLogs:
-    """Copies to this process's output what executors below a worker's directory write to files."""
+    """Copies the log files of executors below a worker's directory to this process's output."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -28,7 +28,7 @@ def prior(ranges: int) -> Prior:
 
 @dataclass(frozen=True)
 class Observations:
-    """Observations of trials at epochs, one in a row."""
+    """Observations of trials at epochs, one per row."""
 
     points: Points
     owners: Ints

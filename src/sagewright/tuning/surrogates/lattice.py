@@ -1,7 +1,7 @@
 """A space as points with integer coordinates, for the numerics.
 
 A row of levels is a point that can be tried. Its positions are those of its values on a scale of 1,023 steps from 0 to 1; the
-position of a category is its index, unless the categories are numbers in ascending order. Points of other tuning jobs can lie
+position of a category is its index, unless the categories are numbers in ascending order. Points of other tuning jobs can be
 outside the ranges; they have positions but no levels.
 """
 
@@ -123,7 +123,7 @@ def keys(levels: Ints) -> list[bytes]:
 
 
 def _unordered(parameter: Parameter) -> bool:
-    """True for categories, unless they are numbers in ascending order: 16, 32, 64 lie on a line."""
+    """True for categories, unless they are numbers in ascending order: 16, 32, 64 are on a line."""
     if not isinstance(parameter, Categorical):
         return False
     try:
@@ -144,7 +144,7 @@ def _places(parameter: Parameter) -> Floats:
 
 
 def _numbers(parameter: Integer) -> list[int]:
-    """All integers of a range or, for a large range, those that lie at a step."""
+    """All integers of a range or, for a large range, those at a step."""
     if parameter.size <= STEPS + 1:
         return list(range(parameter.low, parameter.high + 1))
     return sorted({int(parameter.value(step / STEPS)) for step in range(STEPS + 1)})

@@ -1,4 +1,4 @@
-"""Prior knowledge from hyperparameters' names: where good values tend to lie.
+"""Prior knowledge from hyperparameters' names: where good values tend to be.
 
 The knowledge is weak, and only a direction: the searcher learns how far to trust it. Unknown names have no effect.
 """

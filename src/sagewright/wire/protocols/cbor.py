@@ -60,9 +60,7 @@ def _check(value: Any, depth: int) -> None:
         for item in value:
             _check(item, depth - 1)
     elif not isinstance(value, PLAIN):
-        raise SerializationException(
-            f"The request body holds a value of CBOR that is not served: {type(value).__name__}"
-        )
+        raise SerializationException(f"The request body contains an unsupported CBOR value: {type(value).__name__}")
 
 
 def _response(status: int, document: dict[str, Any], request_id: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Errors as EC2's clients read them: EC2 itself is not served, and its clients find no message in the form of other services.
+"""Errors in EC2's format: EC2 itself is not served, but its clients can't read errors in the format of other services.
 
 Source: the protocol ec2 of AWS's models.
 """

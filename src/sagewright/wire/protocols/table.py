@@ -1,4 +1,4 @@
-"""The wire protocols by the names that routes give them. Errors of EC2, which is not served, have a form of their own."""
+"""The wire protocols by the names that routes give them. Errors of EC2, which is not served, have their own format."""
 
 from __future__ import annotations
 

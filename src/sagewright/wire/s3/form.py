@@ -1,4 +1,4 @@
-"""Uploads by an HTML form, which is not an operation of the model: converted to the PutObject that they stand for.
+"""Uploads by an HTML form, which is not an operation of the model: converts them to the equivalent PutObject.
 
 Source: S3 API reference, "POST Object".
 """

@@ -59,5 +59,7 @@ def _given(text: str, kind: str, dtype: pl.DataType) -> tuple[Any, ...]:
         if dtype.is_numeric() or kind == "threshold":
             return tuple(float(one) for one in parts if one)
     except ValueError:
-        raise ValueError(f"{text[:200]!r} holds a value that is no number, as those of the column are.") from None
+        raise ValueError(
+            f"{text[:200]!r} contains a value that is not a number, but the column's values are numbers."
+        ) from None
     return tuple(parts)

@@ -22,7 +22,7 @@ def custom_visualization(frame: pl.DataFrame, values: dict[str, Any]) -> DrawnCh
         exec(compile(values["code"], "<chart>", "exec"), scope)  # noqa: S102 - the user's code, in the user's job
         made = scope.get("chart")
         if made is None:
-            raise ValueError("The code has to make a chart named `chart`.")
+            raise ValueError("The code must create a chart named `chart`.")
         spec = made.to_dict()
     except Exception as error:
         raise ValueError(f"The code failed: {type(error).__name__}: {str(error)[:500]}") from error

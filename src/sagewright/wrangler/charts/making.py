@@ -37,7 +37,7 @@ def chart(frame: pl.DataFrame, node: Node) -> DrawnChart:
     name = plain_name(node.operator)
     declared = catalogue.find(node.operator)
     if name not in _MODULES or declared is None:
-        raise StepError(node.node_id, node.operator, "There is no chart of this name here.")
+        raise StepError(node.node_id, node.operator, "There is no chart with this name.")
     checked = values.checked(node, declared)
     data = frame.select(one for one in frame.columns if not one.startswith(HIDDEN)).head(MOST_ROWS)
     for parameter in declared.tools[0].fields:

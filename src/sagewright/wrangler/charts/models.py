@@ -25,7 +25,7 @@ def quick_model(frame: pl.DataFrame, values: dict[str, Any]) -> DrawnChart:
     goal = power.problem(data[label], CLASSIFICATION if few or not data[label].dtype.is_numeric() else REGRESSION)
     found = power.quick_model({name: power.feature(data[name]) for name in data.columns if name != label}, goal, ())
     if found is None:
-        raise ValueError("A quick model needs 20 rows and a column beside the label.")
+        raise ValueError("A quick model needs 20 rows and a column besides the label.")
     sentence = f"A random forest reaches an {_WORDS[found.metric]} of {found.score:.3f} on 30 % of {found.rows:,} rows."
     spec = bars(found.importances[:30], "column", "importance")
     return DrawnChart(

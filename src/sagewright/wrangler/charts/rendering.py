@@ -15,7 +15,7 @@ def render(spec: Mapping[str, Any], theme: str = "light") -> str:
     import vl_convert
 
     if _loads(spec):
-        raise ValueError("The chart loads data from an address; it may hold its data inside alone.")
+        raise ValueError("The chart loads data from a URL; it must contain its data.")
     text, grid = _TEXT.get(theme, _TEXT["light"]), _GRID.get(theme, _GRID["light"])
     own = spec.get("config")
     config = {

@@ -17,7 +17,7 @@ def _series(frame: pl.DataFrame, values: dict[str, Any]) -> pl.DataFrame:
     """Returns the times and values of a series in order: the mean of those with the same time."""
     time, value = values["timestamp_column"], values["value_column"]
     if not frame.schema[value].is_numeric():
-        raise ValueError(f"The column {value!r} holds no numbers.")
+        raise ValueError(f"The column {value!r} contains no numbers.")
     chosen = frame.select(
         as_type(time, frame.schema[time], DATETIME).alias("time"),
         pl.col(value).cast(pl.Float64).fill_nan(None).alias("value"),

@@ -12,7 +12,8 @@ WIDTH, HEIGHT = 560, 300
 
 @dataclass(frozen=True)
 class DrawnChart:
-    """`columns` and `rows`: the table with the chart's numbers; `spec`: Vega-Lite with the data inside, empty for a table alone."""
+    """`columns` and `rows`: the table with the chart's numbers; `spec`: Vega-Lite with the data inside, empty if there is only
+    a table."""
 
     kind: str
     title: str

@@ -1,4 +1,4 @@
-"""Flows as programs, in text alone: nothing here imports polars.
+"""Flows as programs, as text: nothing here imports polars.
 
 program   the whole flow as a program for polars that runs by itself, with the source of the operators that it uses
 inlining  modules of operators as one file

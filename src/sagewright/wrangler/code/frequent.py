@@ -24,7 +24,7 @@ def _literal(value: Any) -> str:
 
 
 def _each(given: Given, polars: str, pandas: str, pyspark: str) -> Lines:
-    """Returns a line a column; {c} is the column and {t} the result's, as literals."""
+    """Returns one line per column; {c} is the column and {t} the result's, as literals."""
     names = [(repr(column), repr(_target(given, column))) for column in _columns(given)]
     return tuple(
         "\n".join(line.format(c=column, t=target) for column, target in names) for line in (polars, pandas, pyspark)

@@ -101,7 +101,7 @@ def _invalid(found: ColumnProfile) -> DataFinding:
 
 
 def _sentinel(found: ColumnProfile, values: pl.Series, present: int) -> Iterator[DataFinding]:
-    """Yields a number that stands for a missing value: it lies beyond a gap, on one side of all others."""
+    """Yields a number that stands for a missing value: it is separated by a gap, on one side of all others."""
     numbers = values.drop_nulls().cast(pl.Float64)
     for sentinel in SENTINELS:
         if sentinel not in (found.minimum, found.maximum):

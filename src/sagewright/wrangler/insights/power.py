@@ -43,7 +43,7 @@ def problem(target: pl.Series, kind: str) -> Problem:
         return Problem(places.to_numpy(), tuple(classes))
     numbers = target.cast(pl.Float64, strict=False)
     if numbers.null_count():
-        raise ValueError(f"The target {target.name!r} holds texts that are no numbers; regression needs numbers.")
+        raise ValueError(f"The target {target.name!r} contains text that is not a number; regression needs numbers.")
     return Problem(numbers.to_numpy(), ())
 
 

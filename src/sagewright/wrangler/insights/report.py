@@ -85,7 +85,7 @@ def _powers(features: dict[str, np.ndarray], goal: Problem) -> dict[str, float]:
 
 
 def _modelled(features: dict[str, np.ndarray], profiles: list[ColumnProfile]) -> dict[str, np.ndarray]:
-    """Returns the features without columns in which nearly each row has a text of its own."""
+    """Returns the features without columns in which nearly every row has a different text."""
     unique = {
         one.name
         for one in profiles

@@ -30,7 +30,8 @@ def of_job() -> MemoryBudget:
 
 @contextmanager
 def spilling(root: Path, environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
-    """Has polars, which must not be imported yet, keep below `root` what exceeds the limit; removes it afterwards."""
+    """Makes polars spill data beyond the limit to files below `root`, and removes them afterwards. polars must not be imported
+    yet."""
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".spill-", dir=root) as folder:
         environment["POLARS_OOC_MEMORY_BUDGET_MB"] = str(of_job().spill_bytes // _MIB)

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stdout)
     for name in ("botocore", "boto3", "s3transfer", "py4j", "sqlglot"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.simplefilter("ignore")  # of libraries; what matters to the owner is logged here
+    warnings.simplefilter("ignore")  # of libraries; messages for the owner are logged here
     signal.signal(signal.SIGTERM, _stop)
     pl.Config.set_engine_affinity("streaming")
     root = Path("/opt/ml")

@@ -211,7 +211,7 @@ class FlowRun:
 
 
 def _held(node: Node) -> Iterator[str]:
-    """Yields what a step holds in memory of all rows."""
+    """Yields the amount of memory that a step needs for all rows."""
     declared = catalogue.find(node.operator)
     tool = declared.tool(node.title) or declared.tools[0] if declared else None
     if tool is not None and tool.memory:

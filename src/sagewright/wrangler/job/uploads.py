@@ -1,4 +1,4 @@
-"""Uploads the files of a destination that names its own S3 URI and is no output of the job."""
+"""Uploads the files of a destination that names its own S3 URI and is not an output of the job."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _lines(body: bytes) -> list[list[str]]:
     try:
         return [row for row in csv.reader(io.StringIO(body.decode())) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FlowError(f"The request is no CSV: {error}") from None
+        raise FlowError(f"The request is not valid CSV: {error}") from None
 
 
 def _records(body: bytes) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The module of each operator. Imports the standard library alone, so that a program can be printed without polars."""
+"""The module of each operator. Imports only the standard library, so that a program can be printed without polars."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def one(frame: pl.LazyFrame, **members: Any) -> StepResult:
 class OperatorStep:
     """`inputs`: a frame for each port; of two ports with one name the second is `<name>_1`. `fitted`: state of an earlier run, or
     None; `keep`: evaluates a frame once, for operators that read it several times; `checks`: rows that make the step fail,
-    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory; `memory`: what may be
-    held, None for no limit."""
+    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory; `memory`: limits on
+    memory, None for no limit."""
 
     node_id: str
     operator: str
@@ -104,7 +104,7 @@ class OperatorStep:
             needed = size(sample) * rows // max(len(sample), 1)
             if needed > self.memory.whole_bytes:
                 raise self.fault(
-                    f"The step holds all rows in memory: {rows:,} rows need about {needed / GIB:,.1f} GiB, and it may use "
+                    f"The step needs all rows in memory: {rows:,} rows need about {needed / GIB:,.1f} GiB, and it may use "
                     f"{self.memory.whole_bytes / GIB:,.1f} GiB. Choose a larger instance, or filter or sample before it."
                 )
         return shown.collect(engine="streaming")
@@ -154,7 +154,7 @@ def operator(*names: str, rowwise: bool = False, eager: bool = False) -> Callabl
 
 
 def numbers(step: OperatorStep, columns: Sequence[str]) -> list[pl.Expr]:
-    """Returns the columns as floats, null where a value is missing; adds checks for texts that are no numbers. Raises
+    """Returns the columns as floats, null where a value is missing; adds checks for texts that are not numbers. Raises
     StepError."""
     expressions = []
     for name in columns:

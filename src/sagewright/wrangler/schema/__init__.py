@@ -1,4 +1,4 @@
-"""Declarations of the operators: ids, tools, parameters, defaults. Imports the standard library alone; Studio's forms read them.
+"""Declarations of the operators: ids, tools, parameters, defaults. Imports only the standard library; Studio's forms read them.
 
 `declaration` has the shapes, `catalogue` finds an operator, and each other module declares a group of them.
 """

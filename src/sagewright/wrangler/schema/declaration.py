@@ -1,7 +1,7 @@
 """The shapes of operators and their parameters.
 
-An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; a choice with
-parameters of its own likewise (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
+An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; so does a
+choice with its own parameters (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ParameterKind(StrEnum):
     NUMBER = "number"
     FLAG = "flag"
     CHOICE = "choice"
-    CODE = "code"  # several lines; `language` says of what
+    CODE = "code"  # several lines of code in `language`
     ROWS = "rows"  # a list of objects with `fields`: conditions of a sort, parts of a split
 
 
@@ -61,8 +61,8 @@ class Parameter:
 @dataclass(frozen=True)
 class Tool:
     """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the object
-    that holds the values, where its name does not follow from the title; `memory`: what it holds in memory of all rows, "" for a
-    tool that streams them or uses the disk."""
+    that holds the values, where its name does not follow from the title; `memory`: the data of all rows that it keeps in
+    memory, "" for a tool that streams them or uses the disk."""
 
     title: str
     sentence: str

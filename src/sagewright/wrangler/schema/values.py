@@ -120,7 +120,7 @@ def _number(parameter: Parameter, given: Any, node: Node) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise _fault(node, f"The parameter {parameter.name} has to be a number, and it is {str(given)[:100]!r}.")
+        raise _fault(node, f"The parameter {parameter.name} must be a number, but it is {str(given)[:100]!r}.")
     _bound(parameter, number, node)
     return number
 
@@ -128,7 +128,7 @@ def _number(parameter: Parameter, given: Any, node: Node) -> float:
 def _integer(parameter: Parameter, given: Any, node: Node) -> int:
     number = _number(parameter, given, node)
     if number != int(number):
-        raise _fault(node, f"The parameter {parameter.name} has to be a whole number, and it is {number}.")
+        raise _fault(node, f"The parameter {parameter.name} must be a whole number, but it is {number}.")
     return int(number)
 
 
@@ -144,7 +144,7 @@ def _flag(parameter: Parameter, given: Any, node: Node) -> bool:
         return given
     read = _TRUE.get(str(given).lower())
     if read is None:
-        raise _fault(node, f"The parameter {parameter.name} is true or false, and not {str(given)[:100]!r}.")
+        raise _fault(node, f"The parameter {parameter.name} must be true or false, not {str(given)[:100]!r}.")
     return read
 
 

@@ -36,7 +36,7 @@ LANGUAGES = ("polars", "pandas", "pyspark")
 
 @dataclass(frozen=True)
 class StepFrames:
-    """A step's frames by port, and what went with them."""
+    """A step's frames by port, and related values."""
 
     result: StepResult
     frames: Mapping[str, pl.DataFrame]
@@ -110,7 +110,7 @@ class Previews:
         return shown | fault | {"input_columns": columns, "new": [], "changed": [], "gone": [], "gone_rows": []}
 
     def _computed(self, flow: Flow, node_id: str) -> dict[str, tuple[str, StepFrames]]:
-        """Returns key and frames of a node and all before it, computing what isn't kept. Raises StepError."""
+        """Returns key and frames of a node and all before it, computing those that aren't cached. Raises StepError."""
         found: dict[str, tuple[str, StepFrames]] = {}
         reader = SessionReader(self.samples)
         engine = FlowEngine(reader, limit=MOST_ROWS)

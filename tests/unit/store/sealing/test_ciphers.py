@@ -26,7 +26,7 @@ def test_what_was_sealed_opens(secret: str, identity: str) -> None:
 @pytest.mark.parametrize("place", ["access_keys/OTHER/secret", "access_keys/AKIA/session_token", ""])
 def test_it_opens_nowhere_else(place: str) -> None:
     sealed = CIPHER.seal("secret", "access_keys/AKIA/secret")
-    with pytest.raises(MasterKeyFault, match="was not sealed for this place"):
+    with pytest.raises(MasterKeyFault, match="was not sealed for this row"):
         CIPHER.open(sealed, place)
 
 

@@ -40,7 +40,7 @@ def test_a_rotation_changes_the_key_and_no_secret(database: Database, source: Ma
     assert opened(database, source, sealed) == "secret"
     assert database.secrets.open(sealed, PLACE) == "secret"  # a server that runs
     source.write([before])
-    with pytest.raises(MasterKeyFault, match=f"master key {new.id}; the file .* holds {before.id}"):
+    with pytest.raises(MasterKeyFault, match=f"master key {new.id}; the file .* contains {before.id}"):
         opened(database, source, sealed)
 
 
@@ -104,7 +104,7 @@ def test_a_missing_key_is_never_made_again(database: Database, source: MasterKey
 
 def test_a_new_store_needs_the_file_that_somebody_named(database: Database, tmp_path: Path) -> None:
     named = MasterKeySource(tmp_path / "named.key", kept=False)
-    with pytest.raises(MasterKeyFault, match=r"named\.key does not exist. Make one: head"):
+    with pytest.raises(MasterKeyFault, match=r"named\.key does not exist. Create one: head"):
         data_keys.open_cipher(database.engine, named)
 
 

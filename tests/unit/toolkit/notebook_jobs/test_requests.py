@@ -49,8 +49,8 @@ def test_a_request_has_what_awss_driver_reads() -> None:
     [
         ({"retries": 31}, "retries of a notebook job is 31: it must be from 1 to 30"),
         ({"max_runtime_s": 0}, "max_runtime_s"),
-        ({"notebook": "a/b.ipynb"}, "is no notebook"),
-        ({"notebook": "b.py"}, "is no notebook"),
+        ({"notebook": "a/b.ipynb"}, "is not a notebook"),
+        ({"notebook": "b.py"}, "is not a notebook"),
         ({"parameters": {"a": "x" * 2501}}, "2501 characters"),
     ],
 )
@@ -90,7 +90,7 @@ def test_files_beside_a_notebook(tmp_path: Path) -> None:
     assert [name for name, _ in files_beside(notebook, "init.sh")] == ["report.ipynb", "init.sh"]
     assert {name for name, _ in files_beside(notebook, folder=True)} == {"report.ipynb", "init.sh", "data/a.csv"}
     for script in ("none.sh", "../x.sh", "data/a.csv"):
-        with pytest.raises(BadNotebookJob, match="is not beside"):
+        with pytest.raises(BadNotebookJob, match="is not in the folder"):
             files_beside(notebook, script)
 
 

@@ -55,7 +55,7 @@ def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any
             return put_alarm(context, request, document)
         return context.engine.wake(KIND, made.id)
     if is_composite(existing) != (RULE in document):
-        raise AwsError("ValidationError", f"An alarm of another type has the name {name} already.")
+        raise AwsError("ValidationError", f"An alarm of another type already has the name {name}.")
 
     def changed(current: Resource) -> Resource:
         kept = {key: current.document[key] for key in ("State", "Owed", "History") if key in current.document}

@@ -158,7 +158,7 @@ class _Reading:
 
 
 def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Returns labels by query id. Unlabelled queries of one metric get labels from what distinguishes them: statistic, period.
+    """Returns labels by query id. Unlabelled queries of one metric get labels from their differences: statistic, period.
 
     Source: localstack/localstack, `test_cloudwatch.snapshot.json`, test_label_generation, recorded on AWS.
     """

@@ -1,4 +1,4 @@
-"""Checks of functions: features that are unsupported here, and what AWS refuses. Source: AWS's API reference, Lambda,
+"""Checks of functions: features that are unsupported here, and values that AWS refuses. Source: AWS's API reference, Lambda,
 CreateFunction."""
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def require(context: Context, of: GranteeKind, name: str) -> Resource:
 def alter(
     context: Context, of: GranteeKind, name: str, how: Callable[[GranteeDocument], GranteeDocument]
 ) -> GranteeDocument:
-    """Changes a document atomically, and returns it. Raises NoSuchEntity, and what `how` raises."""
+    """Changes a document atomically, and returns it. Raises NoSuchEntity, and the errors of `how`."""
 
     def altered(row: Resource) -> Resource:
         return replace(row, document=how(GranteeDocument.read(row.document)).write(row.document))

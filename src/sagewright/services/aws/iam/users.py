@@ -1,4 +1,4 @@
-"""Users. The owner is one too, named admin: it has no policies of its own, and may do everything.
+"""Users. The owner is one too, named admin: it has no policies, and may do everything.
 
 Source: IAM's API reference.
 """
@@ -26,7 +26,7 @@ MOST_TAGS = 50
 
 
 def named_or_caller(context: Context, request: dict[str, Any]) -> str:
-    """Returns the UserName of a request, or the calling user's. Raises ValidationError for a caller that is no user."""
+    """Returns the UserName of a request, or the calling user's. Raises ValidationError for a caller that is not a user."""
     if request.get("UserName"):
         return str(request["UserName"])
     if is_owner(context.account, context.principal.arn):

@@ -123,7 +123,7 @@ def require_token(context: Context, token: str) -> Resource:
     if grant is None or not hmac.compare_digest(
         _signed(context.store, grant, decoded[: _ID_BYTES + _RANDOM_BYTES]), decoded
     ):
-        raise AwsError("InvalidGrantTokenException", "The grant token is not one of a grant that is there.")
+        raise AwsError("InvalidGrantTokenException", "The grant token does not belong to an existing grant.")
     return grant
 
 
@@ -185,7 +185,7 @@ def _check(key: Resource, request: dict[str, Any]) -> None:
     if wrong := [name for name in request["Operations"] if name not in allowed]:
         raise ValidationException(f"The operation {wrong[0]} is not one of keys for {usage_of(key)} ({spec_of(key)}).")
     if request.get("Constraints") and not is_symmetric(key):
-        raise ValidationException("Grant constraints are for symmetric encryption keys alone.")
+        raise ValidationException("Grant constraints are only for symmetric encryption keys.")
 
 
 def _listed(context: Context, request: dict[str, Any], found: list[tuple[Resource, str]]) -> dict[str, Any]:

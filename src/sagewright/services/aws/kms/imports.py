@@ -138,7 +138,7 @@ def _external(context: Context, requested: str, *, pending: bool = False) -> Res
 
 
 def _new(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns the material of a request, in the form of a key's document."""
+    """Returns the material of a request, in the format of a key's document."""
     valid_to_ms = _valid_to_ms(request)
     plain = _unwrapped(context, key, request)
     try:

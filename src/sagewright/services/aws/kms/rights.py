@@ -45,7 +45,7 @@ def _of_ciphertext(context: Context, request: Mapping[str, Any], member: str) ->
 
 
 def _key(context: Context, requested: str) -> str:
-    """Returns a key's ARN by its id, ARN or alias; "" for an alias that does not exist, and for what is no key."""
+    """Returns a key's ARN by its id, ARN or alias; "" for an alias that does not exist, and for anything that is not a key."""
     try:
         name = local_name(context, requested)
     except AwsError:

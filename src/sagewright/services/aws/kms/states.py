@@ -83,7 +83,7 @@ def cancel_key_deletion(context: Context, request: dict[str, Any]) -> dict[str, 
 
 
 def forget_deleted(store: Database) -> None:
-    """Deletes keys whose waiting period has ended, with their aliases; what they encrypted can't be decrypted any more."""
+    """Deletes keys whose waiting period has ended, with their aliases; data that they encrypted can no longer be decrypted."""
     over = {key.name: key for key in resources.of_kind(store, KIND) if is_over(key)}
     if not over:
         return

@@ -164,7 +164,7 @@ def _members(context: Context, query: dict[str, Any], requested: list[str], requ
 
 
 def _next(token: str | None) -> dict[str, str]:
-    """The service's model takes tokens in the alphabet of plain base64 alone; `paging.decode` reads both."""
+    """The service's model accepts only tokens in the alphabet of plain base64; `paging.decode` reads both."""
     return {"NextToken": token.replace("-", "+").replace("_", "/")} if token else {}
 
 

@@ -1,5 +1,5 @@
-"""Authorization in S3. Anonymous callers may do what a bucket policy allows. Callers with a key may do what no bucket policy denies
-and, where policies are enforced, their own policies or a bucket's allow. Access lists are not supported.
+"""Authorization in S3. Anonymous callers may do only what a bucket policy allows. Callers with a key may do everything that no
+bucket policy denies and, where policies are enforced, their own policies or a bucket's allow. Access lists are not supported.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def refused(context: Context, act: Act, request: Mapping[str, Any], bucket: Buck
 
 
 def require_own(context: Context, act: Act, request: Mapping[str, Any]) -> None:
-    """Decides by the caller's own policies alone: for new buckets, and those of another S3. Raises AccessDenied."""
+    """Decides only by the caller's own policies: for new buckets, and those of another S3. Raises AccessDenied."""
     if authorizer.is_decided(context) and not (made := _own_decision(context, act, request)).allows:
         raise _denied(context, act, made)
 

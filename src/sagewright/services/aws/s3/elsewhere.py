@@ -1,4 +1,4 @@
-"""Who may use another S3 through this server: its own policies know none of this server's users."""
+"""Permissions for another S3 through this server: its own policies don't know this server's users."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ EXISTING_TAG = "s3:existingobjecttag/"
 PREFIXES = ("s3:requestobjecttag/", "aws:principaltag/", EXISTING_TAG)
 _FIXING = frozenset({"StringEquals", "StringLike", "ArnEquals", "ArnLike"})
 _UNKNOWN = frozenset({"BinaryEquals"})
-"""Operators for which S3 knows no key's value here."""
+"""Operators for which no condition key has a value here."""
 
 
 def read(condition: Any) -> tuple[Condition, ...]:
@@ -64,7 +64,7 @@ def read(condition: Any) -> tuple[Condition, ...]:
 
 
 def hold(conditions: Sequence[Condition], values: Mapping[str, Sequence[str]]) -> bool:
-    """Returns True if all conditions hold. `values` are keyed by lower-case name; a missing key has none."""
+    """Returns True if all conditions are met. `values` are keyed by lower-case name; a missing key has none."""
     return all(one.holds(values, variables=False) for one in conditions)
 
 

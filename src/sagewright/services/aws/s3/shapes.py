@@ -1,4 +1,4 @@
-"""Conversion between S3's members and the object store: properties of a request, members of a response."""
+"""Converts between S3's members and the object store: properties of a request, members of a response."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _check_group(request: dict[str, Any]) -> None:
     if group != GROUP:
         raise AwsError(
             "ResourceNotFoundException",
-            f"Schedule group {group} does not exist. Sagewright has the group {GROUP} alone.",
+            f"Schedule group {group} does not exist. Sagewright has only the group {GROUP}.",
             404,
         )
 
@@ -223,5 +223,5 @@ def _check_training(text: str) -> None:
         raise ValidationException(f"The Input of {TRAINING} is the JSON of a request of CreateTrainingJob.")
     if "<aws.scheduler.execution-id>" not in str(request.get("TrainingJobName")):
         raise ValidationException(
-            "TrainingJobName in the Input has to contain <aws.scheduler.execution-id>: each run needs a name of its own."
+            "TrainingJobName in the Input has to contain <aws.scheduler.execution-id>: each run needs its own name."
         )

@@ -1,1 +1,1 @@
-"""SQS: queues and their messages, as far as targets of rules and topics need them."""
+"""SQS: the features of queues that targets of rules and topics need."""

@@ -29,7 +29,7 @@ def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     types = tuple(pattern_of(one) for one in request.get("ResourceTypeFilters") or ())
     named, after = request.get("ResourceARNList"), _after(request)
     if named and (filters or types):
-        raise _wrong("ResourceARNList can't be given beside TagFilters or ResourceTypeFilters.")
+        raise _wrong("ResourceARNList can't be combined with TagFilters or ResourceTypeFilters.")
     size = request.get("ResourcesPerPage") or PAGE
     requested = TagQuery(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
     found = tagged_resources.page(context.store, requested, str(after[0]) if after else "", size + 1)

@@ -138,7 +138,7 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
 
 
 def catch_up(context: Context) -> None:
-    """Creates the missing components of the newest jobs, as far as a request may: `keep_up` creates the others."""
+    """Creates the missing components of the newest jobs, up to a limit per request: `keep_up` creates the others."""
     for kind in SOURCE_TYPES:
         scope, begun_ms = scope_of(context, kind), now_ms()
         with context.store.read() as connection:  # usually there is nothing to write

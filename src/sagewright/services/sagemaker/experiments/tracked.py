@@ -161,7 +161,7 @@ class Tracked(ResourceType):
 
 
 def with_tags(context: Context, documents: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:
-    """`member`: the member that holds the ARN of each document."""
+    """`member`: the member with the ARN of each document."""
     tagged = tags.of_all(context.store, [one[member] for one in documents])
     return [one | {"Tags": shape(tagged.get(one[member], {}))} for one in documents]
 

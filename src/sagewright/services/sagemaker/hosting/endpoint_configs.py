@@ -178,8 +178,8 @@ def _check_weights(variants: list[dict[str, Any]]) -> None:
 def _check_shadows(production: list[dict[str, Any]], shadows: list[dict[str, Any]], request: dict[str, Any]) -> None:
     if len(shadows) > 1 or len(production) != 1:
         raise ValidationException(
-            "ShadowProductionVariants accepts one variant beside exactly one in ProductionVariants, got "
-            f"{len(shadows)} beside {len(production)}."
+            "ShadowProductionVariants accepts one variant, together with exactly one in ProductionVariants; got "
+            f"{len(shadows)} and {len(production)}."
         )
     if any("ServerlessConfig" in one for one in production + shadows):
         raise ValidationException("Shadow variants are not supported with serverless variants.")
@@ -199,6 +199,6 @@ def _check_capture(capture: dict[str, Any]) -> None:
 
 
 def model_of(context: Context, variant: dict[str, Any]) -> dict[str, Any]:
-    """Returns the document of a variant's model; Containers holds its containers as they are run. Raises ValidationException."""
+    """Returns the document of a variant's model; Containers has its containers as they are run. Raises ValidationException."""
     document = MODELS.require(context, variant["ModelName"]).document
     return document | {"Containers": containers_of(document)}

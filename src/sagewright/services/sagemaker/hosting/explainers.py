@@ -29,7 +29,7 @@ def explainer_config(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def check(request: dict[str, Any]) -> None:
-    """Raises ValidationException for what can't be explained, or for settings that contradict each other."""
+    """Raises ValidationException for models that can't be explained, or for contradicting settings."""
     explainer = explainer_config(request)
     if explainer is None:
         return
@@ -94,7 +94,7 @@ def check_expressions(explainer: dict[str, Any]) -> None:
             jmespath.compile(expression)
         except (JMESPathError, ValueError, RecursionError) as error:
             raise ValidationException(
-                f"{name} of the ClarifyExplainerConfig is no valid JMESPath expression: {expression!r}: {str(error)[:200]}"
+                f"{name} of the ClarifyExplainerConfig is not a valid JMESPath expression: {expression!r}: {str(error)[:200]}"
             ) from None
 
 

@@ -112,7 +112,9 @@ def _needs(specification: Specification) -> Needs:
     if requested is None:
         raise ValidationException("Specification needs ComputeResourceRequirements.")
     if "AcceleratorPartitionType" in requested:
-        raise ValidationException("Sagewright serves no AcceleratorPartitionType: accelerators are given whole.")
+        raise ValidationException(
+            "Sagewright doesn't support AcceleratorPartitionType: accelerators can't be partitioned."
+        )
     least, most = requested["MinMemoryRequiredInMb"], requested.get("MaxMemoryRequiredInMb", 0)
     if most and most < least:
         raise ValidationException(

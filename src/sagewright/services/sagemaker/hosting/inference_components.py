@@ -71,7 +71,9 @@ def create_inference_component(context: Context, request: dict[str, Any]) -> dic
         raise ValidationException("Specification must be given.")
     for member in ("VariantName", "RuntimeConfig"):
         if member not in request:
-            raise ValidationException(f"{member} must be given: Sagewright serves no adapter inference components.")
+            raise ValidationException(
+                f"{member} must be given: Sagewright doesn't support adapter inference components."
+            )
     copies = request["RuntimeConfig"]["CopyCount"]
     endpoint = ENDPOINTS.require(context, request["EndpointName"])
     hosting = _hosting(endpoint, request["VariantName"])
@@ -129,7 +131,7 @@ def update_inference_component(context: Context, request: dict[str, Any]) -> dic
         raise ValidationException("An update of an inference component needs a Specification or a RuntimeConfig.")
     if requested is None and deployment:
         raise ValidationException(
-            "DeploymentConfig needs a Specification: it says how copies of another one take over."
+            "DeploymentConfig needs a Specification: it says how copies with the new specification take over."
         )
     check_alarms(context, deployment)
     component = COMPONENTS.require(context, request["InferenceComponentName"])

@@ -1,7 +1,6 @@
-"""Contents of private hubs: a row for each name, which holds what lists show of the latest version, and one for each version.
-
-The rows of versions hold the documents, which may have 320 KiB; they are children of the name's row, and that is the hub's child.
-"""
+"""Contents of private hubs: a row for each name, with the values of the latest version that lists show, and one for each
+version. The rows of versions contain the documents, which may have 320 KiB; they are children of the name's row, and that is
+the hub's child."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from sagewright.store.resources.resources import New, Resource
 KIND, VERSION_KIND = "hub-content", "hub-content-version"
 NAME, TYPE, VERSION = "HubContentName", "HubContentType", "HubContentVersion"
 SCHEMA, SCHEMA_ORDER = "DocumentSchemaVersion", "SchemaOrder"
-"""The latter is stored alone: the schema's version as text in the order of versions."""
+"""Only the latter is stored: the schema's version as text that sorts like versions."""
 HIDDEN = frozenset({SCHEMA_ORDER})
 MOST_VERSIONS = 100
 """AWS's quota of versions of one content."""

@@ -36,7 +36,7 @@ LISTED = ListSpec(
     filters={name: FILTERS[name] for name in ("CreationTimeAfter", "CreationTimeBefore")},
 )
 _OWN = ("HubName", "Tags")
-"""Members of an import that its version does not hold."""
+"""Members of an import that its version does not store."""
 _CHANGED = (
     "HubContentDisplayName",
     "HubContentDescription",
@@ -50,7 +50,7 @@ _CHANGED = (
 def import_hub_content(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     content = _content(context, request)
     if content.type == REFERENCE:
-        raise ValidationException("A ModelReference is made by CreateHubContentReference.")
+        raise ValidationException("Use CreateHubContentReference to create a ModelReference.")
     _check_document(request["HubContentDocument"])
     last = contents.find(context, content)
     version = request.get(VERSION) or next_version(last.document[VERSION] if last is not None else None)
@@ -125,7 +125,7 @@ def list_hub_content_versions(context: Context, request: dict[str, Any]) -> dict
     conditions = [contents.from_version(content, least)] if least is not None else []
     conditions += [contents.with_schema(newest)] if newest is not None else []
     return LISTED.answer(
-        {"SortOrder": "Ascending"} | request | {"SortBy": NAME},  # the name's row has its version behind it
+        {"SortOrder": "Ascending"} | request | {"SortBy": NAME},  # the name is followed by its version in the row
         lambda page: contents.versions(context, content, page, *conditions),
         lambda rows: [contents.summary(content, row) for row in rows],
     )
@@ -142,7 +142,7 @@ def _content(context: Context, request: dict[str, Any]) -> ContentName:
 
 
 def _public(request: dict[str, Any]) -> CatalogueEntry:
-    """Raises ResourceNotFound; the public hub has models alone."""
+    """Raises ResourceNotFound; the public hub has only models."""
     name = request[NAME] if request[TYPE] == MODEL else f"{request[TYPE]}/{request[NAME]}"
     return public_contents.require(name, request.get(VERSION))
 

@@ -1,4 +1,4 @@
-"""Hubs: Create, Describe, Update, List, Delete. `SageMakerPublicHub` is always there, and holds the catalogue.
+"""Hubs: Create, Describe, Update, List, Delete. `SageMakerPublicHub` always exists, and contains the catalogue.
 
 Source: AWS's API reference, CreateHub, DescribeHub, ListHubs.
 """
@@ -108,7 +108,7 @@ def require_private(context: Context, name_or_arn: str) -> Resource:
     """Returns a hub of the account. Raises ResourceNotFound, and ValidationException for the public hub, which no one changes."""
     name = hub_name(context, name_or_arn)
     if name == PUBLIC_HUB:
-        raise ValidationException(f"{PUBLIC_HUB} cannot be changed: it holds the catalogue of this release.")
+        raise ValidationException(f"{PUBLIC_HUB} cannot be changed: it contains the catalogue of this release.")
     return HUBS.require(context, name)
 
 

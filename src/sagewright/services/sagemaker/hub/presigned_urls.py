@@ -46,7 +46,7 @@ def create_hub_content_presigned_urls(context: Context, request: dict[str, Any])
 
 
 def _model_name(context: Context, request: dict[str, Any]) -> str:
-    """Returns the public model's name. Raises ResourceNotFound; ValidationException for what has no files in the catalogue."""
+    """Returns the public model's name. Raises ResourceNotFound; ValidationException for a model without files in the catalogue."""
     kind, name = request["HubContentType"], str(request["HubContentName"])
     if hub_name(context, request["HubName"]) == PUBLIC_HUB and kind == MODEL:
         return name

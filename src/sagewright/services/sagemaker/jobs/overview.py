@@ -1,4 +1,5 @@
-"""Snapshot of the server for the command line: the machine, the jobs that hold shares of it, and what the others wait for."""
+"""Snapshot of the server for the command line: the machine, the jobs that have shares of it, and the reasons for which the
+others wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Autotune: fills in what a request leaves open, and stores it as if it had been requested.
+"""Autotune: fills in the settings that a request leaves open, and stores them as if they had been requested.
 
 AWS doesn't publish its choices. Ours are: the ranges that AWS recommends for a built-in algorithm, and otherwise ranges around a
 hint; a number of training jobs that fits the number of ranges; early stopping; an end by convergence. Source: AWS's API reference,
@@ -17,7 +17,7 @@ from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
 SPREAD = 10.0
-"""Factor by which a range extends to both sides of its hint; for whole numbers, half as many orders of magnitude."""
+"""Factor by which a range extends to both sides of its hint; for whole numbers, half the number of orders of magnitude."""
 KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 Ranges = dict[str, list[dict[str, Any]]]
 

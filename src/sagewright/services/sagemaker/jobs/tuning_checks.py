@@ -61,7 +61,7 @@ def _check_definitions(request: dict[str, Any], config: dict[str, Any]) -> None:
     for member in ("HyperParameterTuningJobObjective", "ParameterRanges"):
         if member in config:
             raise ValidationException(
-                f"{member} can't be given in HyperParameterTuningJobConfig beside TrainingJobDefinitions."
+                f"{member} can't be given in HyperParameterTuningJobConfig together with TrainingJobDefinitions."
             )
     names = [one.get("DefinitionName") for one in several or ()]
     if None in names or len(set(names)) != len(names):
@@ -173,8 +173,8 @@ def _check_strategy(config: dict[str, Any], definitions: tuple[TrainingDefinitio
         most = max_resource(config, definitions)
         if most is None:
             raise ValidationException(
-                "MaxResource is required in HyperbandStrategyConfig where no static hyperparameter says how many epochs there "
-                f"are ({', '.join(EPOCHS)})."
+                "MaxResource is required in HyperbandStrategyConfig unless a static hyperparameter sets the number of epochs "
+                f"({', '.join(EPOCHS)})."
             )
         least = (hyperband or {}).get("MinResource", 1)
         if least > most:

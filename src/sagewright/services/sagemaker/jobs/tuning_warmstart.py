@@ -35,7 +35,7 @@ def check_warm_start(context: Context, request: Mapping[str, Any], definitions: 
     if warm is None:
         return
     if len(definitions) > 1:
-        raise ValidationException("WarmStartConfig can't be given where there are several training job definitions.")
+        raise ValidationException("WarmStartConfig can't be given with several training job definitions.")
     names = [one.get("HyperParameterTuningJobName") for one in warm["ParentHyperParameterTuningJobs"]]
     if None in names or len(set(names)) != len(names):
         raise ValidationException(f"Each parent of a warm start is named once, got {names}.")

@@ -1,6 +1,6 @@
 """Derives lineage from the event log: applies events of jobs, models, packages and endpoints.
 
-A cursor holds the position in the log. It moves after the entries read are applied, so a killed server applies some of them again,
+A cursor is the position in the log. It moves after the entries read are applied, so a killed server applies some of them again,
 which changes nothing.
 """
 

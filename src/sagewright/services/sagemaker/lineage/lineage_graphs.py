@@ -129,8 +129,8 @@ class Graph:
 
 
 def bring_about(store: Database, graphs: Sequence[Graph]) -> None:
-    """Creates what is missing of graphs in one short transaction, or in none if nothing is. Raises IntegrityError if another server
-    creates the same: nothing has changed then."""
+    """Creates the missing parts of graphs in one short transaction, or in none if nothing is missing. Raises IntegrityError if
+    another server creates the same; then nothing has changed."""
     with store.read() as connection:
         missing = [graph for graph in graphs if not graph.is_complete_in(connection)]
     if missing:

@@ -81,7 +81,7 @@ def summary(execution: Resource) -> dict[str, Any]:
 
 
 def _scheduled(request: dict[str, Any]) -> list[Bound]:
-    """Returns bounds on names: those before and after a time sort before and behind its digits."""
+    """Returns bounds on names: those before and after a time sort before and after its digits."""
     found = []
     for filter_, comparison in SCHEDULED.items():
         if filter_ in request:

@@ -24,7 +24,8 @@ NO_EFFECT = ("KmsKeyId", "SubnetId", "SecurityGroupIds", "IpAddressType")
 def instance_launch(
     context: Context, name: str, document: dict[str, Any], hooks: list[dict[str, str]]
 ) -> dict[str, Any]:
-    """Returns the request of a notebook instance's job, except for what each start adds. `hooks`: its life-cycle scripts."""
+    """Returns the request of a notebook instance's job, without the members that each start adds. `hooks`: its life-cycle
+    scripts."""
     arn = sagemaker_arn(context.region, context.account, NOTEBOOK, name)
     repositories = _repositories(context, document)
     request = AppRequest(

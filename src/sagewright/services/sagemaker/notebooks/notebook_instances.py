@@ -1,6 +1,6 @@
-"""Notebook instances: Create, Describe, List, Start, Stop, Update and Delete. Each start is a job; see `engine.apps`.
+"""Notebook instances: Create, Describe, List, Start, Stop, Update and Delete. Each start is a separate job; see `engine.apps`.
 
-Source: AWS's API reference, CreateNotebookInstance. Only what is below /home/ec2-user/SageMaker outlives a stop.
+Source: AWS's API reference, CreateNotebookInstance. Only files below /home/ec2-user/SageMaker survive a stop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why an endpoint is in its status: its FailureReason, or what its instances wait for."""
+"""The reason for an endpoint's status: its FailureReason, or the reason why its instances wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an execution of a pipeline waits or failed: its failed steps, or what its running steps wait for."""
+"""The reason why a pipeline execution waits or has failed: its failed steps, or the reasons why its running steps wait."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _text(context: Context, execution: Resource) -> str:
 
 
 def _live_text(context: Context, record: StepRecord) -> str:
-    """Returns what a step in progress waits for: its job, or an answer to its callback."""
+    """Returns why a step in progress waits: for its job, or for an answer to its callback."""
     if record.due_ms is not None:
         return f"is retried soon: attempt {record.attempt} follows a failure"
     for kind in KINDS.values():

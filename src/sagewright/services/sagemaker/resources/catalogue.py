@@ -70,7 +70,7 @@ class SearchableKind:
     searched: Searched | None = None
 
     def scope(self, account: str, region: str) -> str:
-        """Returns the part of the index that holds its subjects."""
+        """Returns the part of the index with its subjects."""
         return f"{self.kind}/{account}/{region}"
 
 

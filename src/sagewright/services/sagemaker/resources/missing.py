@@ -17,7 +17,7 @@ _EXACT = frozenset({"RecordNotFound", "Requested resource not found."})
 
 
 def job_not_found(context: Context, scope: ResourceScope, name: str, error: AwsError) -> AwsError:
-    """Returns the error with the nearest names of jobs; AWS's words alone if none is near."""
+    """Returns the error with the nearest names of jobs; only AWS's words if no name is similar."""
     near = did_you_mean(name, job_lists.newest_names(context.store, scope, COMPARED))
     if near and name not in error.message:
         near = f"There is no job {name} in {scope.region}. {near}"

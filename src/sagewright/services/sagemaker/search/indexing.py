@@ -20,7 +20,7 @@ from sagewright.store.resources.properties import IndexedSubject, QueueRow, Ref
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
 AHEAD = 8
-"""Times as many rows of the queue are read as subjects are indexed: a subject that changed several times is indexed once."""
+"""Maximum number of queue rows read per indexed subject: a subject that changed several times is indexed once."""
 BUSY = 0.3  # of a CPU, by all other threads
 PAUSE_S = 0.005  # lets other writers take their turn
 
@@ -56,7 +56,7 @@ class Load:
 
 
 def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
-    """Indexes the first `most` subjects of the queue; returns the number of rows taken off, 0 if another writer holds the turn for
+    """Indexes the first `most` subjects of the queue; returns the number of rows taken off, 0 if another writer is indexing for
     longer than `wait_s`."""
     store = platform.store
     if not index.waiting(store, 1):

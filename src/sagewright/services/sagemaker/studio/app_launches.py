@@ -20,7 +20,7 @@ JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewr
 """Images of the programs, and of JupyterLab's second kernel."""
 SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2}
 AWS_CLI = {"name": "aws-cli", "title": "aws", "image": "sagewright-aws-cli", "program": "aws"}
-"""The AWS CLI, which needs a botocore of its own, in an environment of its own."""
+"""The AWS CLI in a separate environment, because it needs its own version of botocore."""
 REQUIREMENTS = {
     "name": "requirements",
     "title": "Python 3 (requirements.txt)",
@@ -43,8 +43,8 @@ _FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+
 def app_launch(
     context: Context, owner: AppOwner, app: dict[str, Any], arn: str, settings: EffectiveSettings
 ) -> dict[str, Any]:
-    """Returns the request of an app's job, except for what each start adds. `app`: the request of CreateApp; in RecoveryMode it has
-    neither life-cycle scripts nor further kernels. Raises ValidationException."""
+    """Returns the request of an app's job, without the members that each start adds. `app`: the request of CreateApp; in
+    RecoveryMode it has neither life-cycle scripts nor further kernels. Raises ValidationException."""
     app_type, name, recovering = app["AppType"], app["AppName"], bool(app.get("RecoveryMode"))
     domain, home = owner.domain.name, owner.home
     named = home.name.partition("/")[2]
@@ -168,12 +168,12 @@ def _configured(context: Context, custom: dict[str, Any], base: str) -> list[dic
 
 
 def _kernel(name: str, title: str, image: str) -> dict[str, str]:
-    """Raises ValidationException for an image whose environment can't be made here."""
+    """Raises ValidationException for an image whose environment can't be built here."""
     resolved = resolve_image(image)
     if resolved.kind is ImageKind.OWN:
         raise ValidationException(
-            f"The image {image} of the kernel {title!r} is a container of your own: apps run kernels of AWS's framework images "
-            "only, such as pytorch-training."
+            f"The image {image} of the kernel {title!r} is your own container: apps run only kernels of AWS's framework "
+            f"images, such as pytorch-training."
         )
     try:
         recipe_for(resolved)

@@ -1,4 +1,4 @@
-"""Apps: Create, Describe, List and Delete. Each runs in a job of its own; see `engine.apps`.
+"""Apps: Create, Describe, List and Delete. Each runs in a separate job; see `engine.apps`.
 
 Source: AWS's API reference, CreateApp.
 """

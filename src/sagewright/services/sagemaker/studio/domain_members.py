@@ -1,6 +1,6 @@
-"""Common behaviour of user profiles, spaces and apps: resources of a domain, whose names count without their case.
+"""Common behaviour of user profiles, spaces and apps: resources of a domain, whose names are case-insensitive.
 
-Their rows are named as the rest of their ARN, in lower case; their documents keep the names as they were given.
+Their rows are named as the rest of their ARN, in lower case; their documents keep the names as given.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class DomainMember:
             )
 
     def describe(self, resource: Resource) -> dict[str, Any]:
-        """Returns Describe's response, except for what only this kind has."""
+        """Returns Describe's response, without the members that only this kind has."""
         document = {name: value for name, value in resource.document.items() if name not in INTERNAL}
         return document | {
             f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.kind, resource.name),

@@ -35,7 +35,7 @@ class AppOwner:
 
     @property
     def home(self) -> Resource:
-        """Returns what the home belongs to."""
+        """Returns the owner of the home."""
         found = self.space or self.profile
         assert found is not None
         return found

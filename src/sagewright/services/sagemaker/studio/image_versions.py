@@ -53,7 +53,7 @@ def create_image_version(context: Context, request: dict[str, Any]) -> dict[str,
         name = f"{image.name.lower()}/{version}"
         arn = _arn(context, name)
         if resources.find_in(connection, _scope(context), name) is not None:
-            raise ResourceInUse(f"ImageVersion [{arn}] belongs to an image whose name differs in its case alone.")
+            raise ResourceInUse(f"ImageVersion [{arn}] belongs to an image whose name differs only in case.")
         new = New(name, document | {_ALIASES: aliases}, arn, {}, 0, image.id, CREATED, context.principal.arn)
         resources.create_in(connection, _scope(context), new)
         return {"ImageVersionArn": arn}
@@ -150,7 +150,7 @@ def _missing(request: dict[str, Any]) -> ResourceNotFound:
 
 
 def _check_aliases(aliases: list[str]) -> None:
-    """Raises ValidationException: an alias of digits alone could not be told from a version's number."""
+    """Raises ValidationException: an alias of only digits could not be distinguished from a version number."""
     if len(aliases) > MOST_ALIASES:
         raise ValidationException(f"A version of an image has at most {MOST_ALIASES} aliases, got {len(aliases)}.")
     for alias in aliases:

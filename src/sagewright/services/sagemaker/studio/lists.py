@@ -1,4 +1,4 @@
-"""Lists of Studio's resources: their filters, and filters that are no columns."""
+"""Lists of Studio's resources: their filters, and filters that are not columns."""
 
 from __future__ import annotations
 

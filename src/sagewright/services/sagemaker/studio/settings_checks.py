@@ -1,4 +1,4 @@
-"""Checks of the settings of domains, user profiles and spaces, and of what they name."""
+"""Checks of the settings of domains, user profiles and spaces, and of the resources that they name."""
 
 from __future__ import annotations
 

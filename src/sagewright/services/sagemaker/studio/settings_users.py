@@ -13,7 +13,7 @@ _SETTINGS = ("DefaultUserSettings", "DefaultSpaceSettings", "UserSettings", "Spa
 
 
 def users_of(context: Context, arn: str) -> list[str]:
-    """Returns the ARNs of what names `arn` in its settings."""
+    """Returns the ARNs of resources whose settings name `arn`."""
     return [
         sagemaker_arn(one.region, one.account, one.kind, one.name)
         for kind in ("domain", PROFILE, SPACE)

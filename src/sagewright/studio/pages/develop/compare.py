@@ -70,7 +70,7 @@ class ComparedRuns:
 
 @form("/compare")
 def compare_chosen(visit: Visit, _fields: dict[str, str]) -> Done:
-    """Opens the comparison of a list's chosen rows. The list's form has a token, which must not stay in an address."""
+    """Opens the comparison of a list's chosen rows. The list's form has a token, which must not stay in a URL."""
     return Done("", f"/studio/compare?{urlencode([('pick', name) for name in visit.chosen[: MOST + 1]])}")
 
 

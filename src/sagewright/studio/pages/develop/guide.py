@@ -12,7 +12,7 @@ from sagewright.studio.visit import Visit, page
 
 @dataclass(frozen=True)
 class GuideView:
-    """`source`: where the data is, as it was given. `reason`: what its beginning says, or why it says nothing."""
+    """`source`: the data's URI, as entered. `reason`: findings from the beginning of the data, or why there are none."""
 
     advice: tree.Advice
     source: str

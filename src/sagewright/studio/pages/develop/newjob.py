@@ -182,7 +182,7 @@ def _copy(visit: Visit, source: str, found: Mapping[str, Any]) -> NewJob:
 
 @form("/jobs/new", "newjob.html", "jobs")
 def create(visit: Visit, fields: dict[str, str]) -> Done | NewJob:
-    """Creates the job, or shows the form again with what was typed and the error beside it."""
+    """Creates the job, or shows the form again with the input and the error."""
     try:
         request = read(visit, fields)
         visit.client.sagemaker("CreateTrainingJob", **request)

@@ -152,7 +152,7 @@ def pipeline(visit: Visit) -> PipelineView:
 
 
 def _versions(visit: Visit, name: str) -> tuple[tuple[PipelineVersion, ...], tuple[int, int], str]:
-    """Returns the versions, newest first, and the difference of the one in the address to the one before it."""
+    """Returns the versions, newest first, and the difference of the one in the URL to the one before it."""
     found, _ = visit.client.attempt(
         "sagemaker", "ListPipelineVersions", PipelineName=name, MaxResults=50, SortOrder="Descending"
     )
@@ -214,13 +214,14 @@ class StepLine:
     link: str
     cached: str
     missed: str = ""
-    """The address that says why it was not taken from the cache."""
+    """The URL that says why it was not taken from the cache."""
     again: Button | None = None
 
 
 @dataclass(frozen=True)
 class CacheMissView:
-    """Why `step` was not taken from the cache. `before`: the earlier execution that `reason` speaks of; `paths`: what differs."""
+    """Why `step` was not taken from the cache. `before`: the earlier execution that `reason` refers to; `paths`: the
+    differences."""
 
     step: str
     reason: str
@@ -249,7 +250,7 @@ class ExecutionView:
 
 @page("/pipelines/{name}/{id}", "execution.html", "pipelines", ("execution", "training", "processing", "transform"))
 def execution(visit: Visit) -> ExecutionView:
-    """An execution: which step runs, failed or was reused, and what each made."""
+    """An execution: which steps run, failed or were reused, and their results."""
     name, own = visit.path["name"], visit.path["id"]
     arn = f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:pipeline/{name.lower()}/execution/{own}"
     found = visit.client.sagemaker("DescribePipelineExecution", PipelineExecutionArn=arn)

@@ -1,4 +1,4 @@
-"""Tuning jobs: the list, and a job with its trials, the best one, and what the good ones share."""
+"""Tuning jobs: the list, and a job with its trials, the best one, and what good trials have in common."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class TuningView:
 
 @page("/tuning/{name}", "tuning.html", "tuning", ("tuning", "training"))
 def tuning_job(visit: Visit) -> TuningView:
-    """Which trial is best, and what the good ones share."""
+    """The best trial, and what good trials have in common."""
     name = visit.path["name"]
     found = visit.client.sagemaker("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
     config = found["HyperParameterTuningJobConfig"]
@@ -201,7 +201,7 @@ def _trials(visit: Visit, name: str) -> list[TunedTrial]:
 
 
 def importance(done: Sequence[TunedTrial], names: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Returns the share of the objective's variance that each parameter explains alone, most first.
+    """Returns the share of the objective's variance that each parameter explains by itself, in descending order.
 
     A parameter's trials are divided into at most five groups of like values; the share is the variance between groups, corrected
     for the number of groups (adjusted eta squared). Source: R. A. Fisher, "Statistical Methods for Research Workers", ch. VII.

@@ -27,7 +27,7 @@ class AppLine:
 
 @dataclass(frozen=True)
 class NotebookDetails:
-    """`settings`: paths of members and their values; `logs`: streams of its log group; `open`: the address that opens it, "" while
+    """`settings`: paths of members and their values; `logs`: streams of its log group; `open`: the URL that opens it, "" while
     it does not run; `start`: that which starts it first."""
 
     title: str

@@ -62,7 +62,7 @@ class ScheduleLine:
 
 @dataclass(frozen=True)
 class NotebookJobView:
-    """`fault`: why there is no notebook to show; `files`: what else the job has written."""
+    """`fault`: why there is no notebook to show; `files`: further files that the job has written."""
 
     name: str
     label: str

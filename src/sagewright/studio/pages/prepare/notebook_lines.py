@@ -24,8 +24,8 @@ Uses = dict[tuple[str, str, str], NotebookUsage]
 
 @dataclass(frozen=True)
 class NotebookLine:
-    """A space or notebook instance. `status`: of its app; `note`: what is said in place of its use; `open`: the address that opens
-    it; `acts`: its buttons; `why`: the address that explains a failure."""
+    """A space or notebook instance. `status`: of its app; `note`: text that is shown instead of its usage; `open`: the URL that
+    opens it; `acts`: its buttons; `why`: the URL that explains a failure."""
 
     name: str
     owner: str

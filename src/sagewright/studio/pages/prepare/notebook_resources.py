@@ -1,4 +1,4 @@
-"""Parts of the pages of what notebooks are made from: tabs, one resource's page, and the form of a new one."""
+"""Pages of the resources that notebooks use: tabs, one resource's page, and the form for a new one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ResourceLine:
 
 @dataclass(frozen=True)
 class ResourceView:
-    """`kind`: its noun; `home`: label and address of its list; `settings`: paths of members with their values; `scripts`: label and
+    """`kind`: its noun; `home`: label and URL of its list; `settings`: paths of members with their values; `scripts`: label and
     text of each; `parts`: label of the table, and its rows."""
 
     title: str
@@ -82,7 +82,7 @@ class NewResourceView:
     fault: str = ""
 
     def given(self, fields: Mapping[str, str], fault: str) -> NewResourceView:
-        """Returns the form with what was typed."""
+        """Returns the form with the user's input."""
         kept = tuple(replace(one, value=fields.get(one.name, one.value)) for one in self.fields)
         return replace(self, fields=kept, fault=fault)
 

@@ -231,7 +231,7 @@ def series(
 
 @page("/metrics", "list.html", "alarms")
 def metrics(visit: Visit) -> Listing:
-    """All metrics, by namespace and name; the address of one draws it."""
+    """All metrics, by namespace and name; the URL of one draws it."""
     namespace = visit.query.get("namespace") or None
     found = visit.client.call(
         "cloudwatch",

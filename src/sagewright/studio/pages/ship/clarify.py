@@ -135,7 +135,7 @@ class DependenceFigure:
 
 @dataclass(frozen=True)
 class RowView:
-    """One row's way from the average to its score. `before`, `after`: addresses of its neighbours, "" at the ends."""
+    """One row's way from the average to its score. `before`, `after`: URLs of its neighbours, "" at the ends."""
 
     row: int
     count: int
@@ -161,7 +161,7 @@ class AnalysisView:
     reason: str
     facts: tuple[Fact, ...]
     labels: tuple[tuple[str, str, bool], ...]
-    """Name, address and whether it is shown, of each label."""
+    """Name, URL and whether it is shown, of each label."""
     importances: Markup = field(repr=False)
     shown: str
     features: tuple[tuple[str, str], ...]

@@ -52,7 +52,7 @@ def folder_of(job: Mapping[str, Any]) -> S3Folder | None:
 
 
 def read_results(visit: Visit, folder: S3Folder) -> ClarifyAnalysis | None:
-    """Returns what analysis.json says; None if there is none yet, or it is no analysis."""
+    """Returns the content of analysis.json; None if there is none yet, or it is not an analysis."""
     text = _object(visit, folder.bucket, folder.key(ANALYSIS), MOST_ANALYSIS)
     try:
         return read_analysis(json.loads(text)) if text else None
@@ -76,7 +76,8 @@ def read_config(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_row(visit: Visit, folder: S3Folder, row: int) -> LocalRows | None:
-    """Returns one row of out.csv, the last one for a number beyond; None if there is none, or its rows differ in length."""
+    """Returns one row of out.csv, or the last row if the number is too large; None if there are no rows, or they differ in
+    length."""
     key = folder.key(LOCAL)
     try:
         size = int(visit.client.aside("s3", "HeadObject", Bucket=folder.bucket, Key=key)["ContentLength"])

@@ -343,7 +343,7 @@ def _last(series: Series, variant: str, statistic: str) -> float | None:
 
 
 def _figures(series: Series, variants: Sequence[str], window: str) -> tuple[EndpointFigure, ...]:
-    """Draws requests, latency and errors, a line a variant."""
+    """Draws requests, latency and errors, one line per variant."""
     made = []
     for title, metric, statistic, factor in (
         ("Requests a minute", "Invocations", "Sum", 1.0),

@@ -1,4 +1,4 @@
-"""The registry: groups, versions with their metrics, a version with what it comes from, and its approval."""
+"""The registry: groups, versions with their metrics, a version with its origin and its approval."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 
 def _stages(found: Mapping[str, Any], name: str) -> tuple[tuple[str, str, str], ...]:
-    """Returns where the version comes from: kind, name, address."""
+    """Returns where the version comes from: kind, name, URL."""
     stages = []
     if job := job_of(found):
         stages.append(("Training job", job, f"/studio/jobs/{job}"))

@@ -138,7 +138,7 @@ def monitor(visit: Visit) -> MonitorView:
 
 
 def _chosen(visit: Visit, listed: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Returns the execution of the address, or the newest one with violations."""
+    """Returns the execution of the URL, or the newest one with violations."""
     asked = visit.query.get("at", "")
     if asked:
         return next((one for one in listed if one["ScheduledTime"].isoformat() == asked), None)
@@ -171,7 +171,7 @@ def _facts(found: Mapping[str, Any], listed: list[dict[str, Any]]) -> tuple[Fact
 
 
 def _violations(visit: Visit, execution: Mapping[str, Any]) -> tuple[Violation, ...]:
-    """Returns what constraint_violations.json of the execution says, () if there is none."""
+    """Returns the violations in the execution's constraint_violations.json, () if there is none."""
     job = str(execution.get("ProcessingJobArn", "")).rpartition("/")[2]
     if not job:
         return ()

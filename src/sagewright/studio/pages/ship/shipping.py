@@ -139,7 +139,8 @@ def deploy(visit: Visit, fields: dict[str, str]) -> Done | DeployForm:
 
 
 def _deployed(visit: Visit, name: str, fields: Mapping[str, str]) -> bool:
-    """Returns True if the endpoint existed. Raises AwsError; a model or configuration that was made before a later error stays."""
+    """Returns True if the endpoint existed. Raises AwsError; a model or configuration that was created before a later error
+    stays."""
     stamp = f"{visit.now:%y%m%d-%H%M%S}"
     own = f"{name[:40]}-{stamp}"
     if not fields.get("count", "1").isdecimal():

@@ -1,4 +1,4 @@
-"""The address of a flow's page: the selected step, and the pages that it links to."""
+"""The URL of a flow's page: the selected step, and the pages that it links to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = "/studio/wrangler"
 
 @dataclass(frozen=True)
 class FlowAddress:
-    """An address against its flow. `ordered`: the nodes, each after its inputs; `current`: the step that is looked at, None in
+    """A URL against its flow. `ordered`: the nodes, each after its inputs; `current`: the step that is looked at, None in
     a flow without steps."""
 
     name: str
@@ -55,7 +55,7 @@ class FlowAddress:
         return FlowEdge("df", step.node_id, self.port)
 
     def link(self, **given: str | None) -> str:
-        """Returns an address of the flow's page with the step and how columns are shown kept."""
+        """Returns a URL of the flow's page with the step and how columns are shown kept."""
         kept: dict[str, str | None] = {name: self.asked[name] for name in ("columns", "output") if name in self.asked}
         step: dict[str, str | None] = {"step": self.current.node_id} if self.current else {}
         every: dict[str, str | None] = {**step, **kept, **given}
@@ -64,7 +64,7 @@ class FlowAddress:
 
 
 def _chosen(ordered: tuple[Node, ...], asked: str | None) -> Node | None:
-    """Returns the step in the address; otherwise the last one that others don't build on."""
+    """Returns the step in the URL; otherwise the last one that others don't build on."""
     for one in ordered:
         if one.node_id == asked:
             return one

@@ -23,14 +23,14 @@ from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 MOST_ROWS = 200
 CUSTOM = "sagemaker.visualizations.custom_visualization_0.1"
 MOST_LIVE = 4 * 1024 * 1024
-"""Characters of a specification that the page holds; a larger one is a picture alone."""
+"""Characters of a specification that the page holds; a larger one is only shown as a picture."""
 REPORT = "sagemaker.visualizations.data_insights_report_0.1"
-"""The report has a page of its own."""
+"""The report has a separate page."""
 
 
 @dataclass(frozen=True)
 class ChartView:
-    """`kinds`: label, address, whether it is the current one; `node`: the kept picture that is shown, "" for a draft; `head` and
+    """`kinds`: label, URL, whether it is the current one; `node`: the kept picture that is shown, "" for a draft; `head` and
     `rows`: its values as a table."""
 
     name: str
@@ -59,7 +59,7 @@ class ChartView:
 
 @page("/wrangler/{name}/chart", "flowchart.html", "wrangler", ("app",))
 def flow_chart(visit: Visit) -> ChartView:
-    """One picture, with the form that says of what."""
+    """One chart, with the form that configures it."""
     catalogue.load()
     found = saved.load(visit, visit.path["name"])
     asked = dict(visit.every)
@@ -103,7 +103,7 @@ def flow_chart(visit: Visit) -> ChartView:
 
 
 def _step(flow: Flow, kept: Node | None, asked: str) -> Node:
-    """Returns the step that a kept picture shows, the one in the address, or the last one. Raises ValidationException for a flow
+    """Returns the step that a kept picture shows, the one in the URL, or the last one. Raises ValidationException for a flow
     without steps."""
     wanted = kept.inputs[0].node_id if kept and kept.inputs else asked
     steps = [one for one in flow.ordered() if one.type in TABLES]
@@ -135,7 +135,7 @@ def _request(flow: Flow, node: Node) -> dict[str, Any]:
 
 
 def _live(declared: Operator, spec: object) -> str:
-    """Returns the specification of a user's own chart as JSON, "" for a chart of ours or one too large for a page."""
+    """Returns the specification of a user's own chart as JSON, "" for a built-in chart or one too large for a page."""
     if declared.id != CUSTOM or not isinstance(spec, dict) or not spec:
         return ""
     text = json.dumps(spec)
@@ -143,7 +143,7 @@ def _live(declared: Operator, spec: object) -> str:
 
 
 def _pictures(found: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns the light and the dark picture as addresses. An image's scripts never run."""
+    """Returns the light and the dark picture as URLs. An image's scripts never run."""
 
     def address(theme: str) -> str:
         text = found.get(theme)

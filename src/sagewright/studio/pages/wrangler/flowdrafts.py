@@ -1,4 +1,4 @@
-"""A step that isn't kept yet: what the address says of it, and its form."""
+"""A step that isn't saved yet: its draft in the URL, and its form."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StepDraft:
 
 @dataclass(frozen=True)
 class DraftRead:
-    """A draft as an address says it. `node`: None until it is complete; `faults`: by field."""
+    """A draft as encoded in a URL. `node`: None until it is complete; `faults`: by field."""
 
     declared: Operator
     tool: Tool
@@ -55,7 +55,7 @@ class DraftRead:
 
 
 def read_draft(address: FlowAddress) -> DraftRead | None:
-    """Returns None for an address without a draft."""
+    """Returns None for a URL without a draft."""
     step, asked, base = address.editing, address.asked, address.base
     declared = catalogue.find(asked.get("op", "") or (step.operator if step else ""))
     if declared is None or base is None:
@@ -143,7 +143,7 @@ def draft_node(
 
 
 def _effect(answer: Mapping[str, Any]) -> str:
-    """Returns in words what a draft does to the sample."""
+    """Describes the effect of a draft on the sample."""
     if "columns" not in answer or answer.get("error"):
         return ""
     verbs = (("gone", "goes", "go"), ("new", "comes", "come"), ("changed", "changes", "change"))

@@ -138,7 +138,7 @@ def flow_insights(visit: Visit) -> InsightsView:
 
 
 def _step(flow: Flow, asked: str) -> Node:
-    """Returns the step in the address, or the last one. Raises ValidationException for a flow without steps."""
+    """Returns the step in the URL, or the last one. Raises ValidationException for a flow without steps."""
     steps = [one for one in flow.ordered() if one.type in TABLES]
     if not steps:
         raise ValidationException("The flow has no step yet.")

@@ -24,7 +24,7 @@ LANGUAGES = (("polars", "polars"), ("pandas", "pandas"), ("pyspark", "PySpark"))
 
 @dataclass(frozen=True)
 class FlowView:
-    """`starting`: what the session waits for, "" while it answers."""
+    """`starting`: why the session isn't ready, "" if it is."""
 
     name: str
     tag: str

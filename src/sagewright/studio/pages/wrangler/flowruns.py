@@ -24,7 +24,7 @@ FLOW_TAG = "sagewright:flow"
 @dataclass(frozen=True)
 class FlowRunView:
     """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none;
-    `steps`: name of each step of the last run, with what it took."""
+    `steps`: name of each step of the last run, with its duration."""
 
     name: str
     job: str
@@ -44,7 +44,7 @@ class FlowRunView:
 
 @page("/wrangler/{name}/run", "flowrun.html", "wrangler")
 def run_form(visit: Visit) -> FlowRunView:
-    """The job that runs the flow on all rows, and what the last one did."""
+    """The job that runs the flow on all rows, and the result of the last one."""
     found = saved.load(visit, visit.path["name"])
     last = last_run(visit, found.name)
     nodes = {one.node_id: one for one in found.flow.nodes}
@@ -92,7 +92,7 @@ def _role(visit: Visit) -> str:
 def _chosen_output(given: FlowRunView) -> FlowOutput:
     node_id, _, port = given.end.partition(":")
     if not given.uri.startswith("s3://") or not node_id:
-        raise ValidationException("The flow has no output of its own: choose a step, and a folder in S3.")
+        raise ValidationException("The flow defines no output: choose a step, and a folder in S3.")
     return FlowOutput(node_id, given.uri, port or "default", given.format)
 
 

@@ -18,7 +18,7 @@ from sagewright.wrangler.schema.declaration import Parameter, member_of, values_
 
 @dataclass(frozen=True)
 class FlowStep:
-    """`number`: of a transform; `delta`: what it brings or takes; `look`: fail or ""."""
+    """`number`: of a transform; `delta`: the columns or rows that it adds or removes; `look`: fail or ""."""
 
     node_id: str
     number: int
@@ -34,7 +34,7 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class OperatorGroup:
-    """`tools`: title, sentence and address of each."""
+    """`tools`: title, sentence and URL of each."""
 
     name: str
     tools: tuple[tuple[str, str, str], ...]
@@ -65,7 +65,7 @@ def steps_of(address: FlowAddress, outline: Mapping[str, Any], failed: str) -> t
 
 
 def groups_of(address: FlowAddress) -> tuple[OperatorGroup, ...]:
-    """Returns the tools that can be added, those with the address's word in them."""
+    """Returns the tools that can be added, those with the URL's word in them."""
     if "choose" not in address.asked:
         return ()
     sought = address.asked.get("word", "").lower()

@@ -106,7 +106,7 @@ def cast_single_data_type(step: OperatorStep) -> StepResult:
 
 
 def _fill(step: OperatorStep, kind: str) -> pl.Expr:
-    """Returns the value for what can't be cast. Raises StepError if it is not of the type itself."""
+    """Returns the replacement for values that can't be cast. Raises StepError if it does not have the type itself."""
     text = step.values["replace_value"]
     if text in (None, ""):
         raise step.fault("Missing required parameter replace_value")

@@ -159,7 +159,7 @@ def from_pandas(step: OperatorStep, found: Any) -> pl.DataFrame:
     if isinstance(found, pd.Series):
         found = found.to_frame()
     if not isinstance(found, pd.DataFrame):
-        raise step.fault(f"After the code, df has to be a DataFrame, and it is of the type {type(found).__name__}.")
+        raise step.fault(f"After the code, df must be a DataFrame, but it is of the type {type(found).__name__}.")
     names = [str(name) for name in found.columns]
     if len(set(names)) < len(names):
         raise step.fault(f"After the code, two columns have the name {max(names, key=names.count)!r}.")
@@ -193,9 +193,7 @@ def _spark(step: OperatorStep, code: str) -> StepResult:
     scope = {"df": spark.read.parquet(str(before)), "spark": spark}
     found = _run(step, code, scope).get("df")
     if not isinstance(found, DataFrame):
-        raise step.fault(
-            f"After the code, df has to be a DataFrame of Spark, and it is of the type {type(found).__name__}."
-        )
+        raise step.fault(f"After the code, df must be a Spark DataFrame, but it is of the type {type(found).__name__}.")
     try:
         found.write.parquet(str(after))
     except Exception as error:

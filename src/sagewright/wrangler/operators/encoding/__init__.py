@@ -1,1 +1,1 @@
-"""Operators that make numbers of categories."""
+"""Operators that convert categories to numbers."""

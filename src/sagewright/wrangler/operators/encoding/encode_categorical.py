@@ -61,7 +61,7 @@ def _labels(step: OperatorStep, name: str) -> list[str]:
     if step.values.get("input_already_ordinal_encoded"):
         highest = max((int(one) for one in counted["value"]), default=-1)
         if highest >= most:
-            raise step.fault(f"The column holds the number {highest:,}, more than {most:,} categories.", name)
+            raise step.fault(f"The column contains the number {highest:,}, more than {most:,} categories.", name)
         return [str(number) for number in range(highest + 1)]
     listed = counted.sort(["count", "value"], descending=[True, False])["value"].to_list()
     return [str(one) for one in listed]

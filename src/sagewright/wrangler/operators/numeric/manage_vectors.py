@@ -52,7 +52,7 @@ def _flatten(step: OperatorStep) -> StepResult:
     else:
         size = vector_size(step.frame, name, dtype)
         if size is None:
-            raise step.fault("The column is no vector.", name)
+            raise step.fault("The column is not a vector.", name)
         get = [_sparse(name, place) for place in range(_bounded(step, size, name))]
     prefix = step.values["output_prefix"] or name
     return one(step.frame.with_columns(part.alias(f"{prefix}_{place}") for place, part in enumerate(get)).drop(name))

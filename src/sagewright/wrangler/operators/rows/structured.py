@@ -44,7 +44,7 @@ def _keys(step: OperatorStep, name: str) -> list[str]:
         if len(found) > MOST_KEYS:
             raise step.fault(f"The objects have more than {MOST_KEYS:,} keys.", name)
     if not found:
-        raise step.fault("The column holds no JSON objects.", name)
+        raise step.fault("The column contains no JSON objects.", name)
     return list(found)
 
 

@@ -22,7 +22,7 @@ def format_string(step: OperatorStep) -> StepResult:
 def _fill(step: OperatorStep) -> str:
     fill = step.values["fill_character"]
     if len(fill) != 1:
-        raise step.fault(f"fill_character has to be one character, and it is {fill[:20]!r}.")
+        raise step.fault(f"fill_character must be one character, but it is {fill[:20]!r}.")
     return str(fill)
 
 

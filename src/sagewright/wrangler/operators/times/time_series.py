@@ -211,7 +211,7 @@ EFFICIENT: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 
 
 def _features(step: OperatorStep) -> StepResult:
-    """Returns a row a series, with features of it."""
+    """Returns one row per series, with its features."""
     over, columns = _over(step), step.values["sequence_columns"]
     values = dict(zip(columns, numbers(step, columns), strict=True))
     chosen = STATISTICS if step.values["strategy"] == "Minimal subset" else EFFICIENT
@@ -251,7 +251,7 @@ def _lengths(step: OperatorStep) -> StepResult:
     given, name = step.values, step.values["sequence_column"]
     dtype = step.dtype(name)
     if not isinstance(dtype, (pl.List, pl.Array)):
-        raise step.fault("The column holds no arrays.", name)
+        raise step.fault("The column contains no arrays.", name)
     listed = pl.col(name).arr.to_list() if isinstance(dtype, pl.Array) else pl.col(name)
     lengths = listed.list.len()
     cutoff = given["cutoff_percentile"] / 100

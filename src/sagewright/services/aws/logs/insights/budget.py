@@ -1,4 +1,4 @@
-"""Limits of a query: seconds, and characters held in memory."""
+"""Limits of a query: seconds, and characters in memory."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_source(context: Context, request: dict[str, Any]) -> Version:
-    """Returns the version that CopySource names, if its conditions hold."""
+    """Returns the version that CopySource names, if its conditions are met."""
     named = read_source(request["CopySource"])
     source = context.objects.contents.find(named.bucket, named.key, named.version)
     check_source(request, source)
