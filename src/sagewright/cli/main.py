@@ -50,6 +50,7 @@ class Commands(LazyGroup):
         "completion": LazyCommand("server.completion:completion", "Print a completion script for a shell."),
         "users": LazyCommand("access.users:app", "People who share the server."),
         "keys": LazyCommand("access.keys:app", "Access keys of users."),
+        "quotas": LazyCommand("access.quotas:app", "Limits of the account, users and roles; weights in the queue."),
         "audit": LazyCommand("access.audit:audit", "Who did what, and what was denied."),
         "notebook": LazyCommand("notebooks.command:app", "JupyterLab's spaces, and notebooks as jobs."),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ class Demand:
     `max_wait_s`: total time for which a spot job may wait and run; `interruptions`: a spot job's interruption schedule; `retries`:
     retries after internal errors; `keep_alive_s`: how long its hosts are kept for the next job with the same `shape`. `memory_gb`
     and `cpus`: limits of each host, 0 for all that its instance type has; `gpus`: likewise, None for all of them; `queued`: True if
-    it waits for an exclusive share of CPUs and memory; `stop_grace_s`: time between SIGTERM and SIGKILL, None for the setting's.
+    it waits for an exclusive share of CPUs and memory; `stop_grace_s`: time between SIGTERM and SIGKILL, None for the setting's;
+    `instances`: hosts by instance type, where quotas limit them; `volume_gb`: of each host.
     """
 
     role_arn: str
@@ -47,6 +49,8 @@ class Demand:
     gpus: int | None = None
     queued: bool = True
     stop_grace_s: float | None = None
+    instances: Mapping[str, int] = field(default_factory=dict)
+    volume_gb: int = 0
 
 
 @dataclass(frozen=True)

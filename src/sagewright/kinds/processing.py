@@ -49,6 +49,8 @@ class ProcessingKind(Kind):
             instance_type=instance_type,
             hosts=hosts,
             max_runtime_s=max_runtime_s(request),
+            instances={instance_type: hosts},
+            volume_gb=request["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"],
         )
 
     def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:

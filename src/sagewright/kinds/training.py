@@ -72,6 +72,8 @@ class TrainingKind(Kind):
             retries=(request.get("RetryStrategy") or {}).get("MaximumRetryAttempts", 0),
             keep_alive_s=request["ResourceConfig"].get("KeepAlivePeriodInSeconds") or 0,
             shape=_shape(request) if alone else None,
+            instances=_instances(request),
+            volume_gb=request["ResourceConfig"].get("VolumeSizeInGB") or 0,
         )
 
     def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
@@ -121,6 +123,17 @@ def instances(request: dict[str, Any]) -> tuple[str, int]:
     if groups:
         return groups[0]["InstanceType"], sum(group["InstanceCount"] for group in groups)
     return resources.get("InstanceType", DEFAULT_INSTANCE_TYPE), resources.get("InstanceCount", 1)
+
+
+def _instances(request: dict[str, Any]) -> dict[str, int]:
+    """Returns the number of hosts of each instance type."""
+    groups = request["ResourceConfig"].get("InstanceGroups") or []
+    if not groups:
+        return dict([instances(request)])
+    found: dict[str, int] = {}
+    for group in groups:
+        found[group["InstanceType"]] = found.get(group["InstanceType"], 0) + group["InstanceCount"]
+    return found
 
 
 def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:

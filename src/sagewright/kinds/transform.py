@@ -54,6 +54,7 @@ class TransformKind(Kind):
             hosts=resources["InstanceCount"] * len(containers),
             max_runtime_s=MAX_RUNTIME_S,
             stop_grace_s=STOP_GRACE_S,
+            instances={resources["InstanceType"]: resources["InstanceCount"]},
         )
 
     def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:

@@ -36,8 +36,9 @@ from sagewright.services.aws.iam.signin import one_time_token
 from sagewright.services.aws.s3.beside import authorize_beside
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.quotas.changes import decide, set_limit, unset_limit
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
-from sagewright.services.sagemaker.jobs.overview import overview, start_times
+from sagewright.services.sagemaker.jobs.overview import overview, quota_limits, start_times
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store.jobs import hosts, jobs
@@ -94,6 +95,9 @@ class InternalApi:
                 Route(f"{PREFIX}/overview", self._described(self._overview)),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
                 Route(f"{PREFIX}/why/{{kind}}/{{name:path}}", self._described(self._why)),
+                Route(f"{PREFIX}/quotas", self._described(self._quotas)),
+                Route(f"{PREFIX}/quotas/{{quota}}", self._described(self._set_quota), methods=["PUT", "DELETE"]),
+                Route(f"{PREFIX}/quota-requests/{{id}}", self._described(self._decide_quota), methods=["POST"]),
                 Route(f"{PREFIX}/sign-in/{{user}}", self._described(self._sign_in), methods=["POST"]),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
@@ -187,6 +191,23 @@ class InternalApi:
         """Serves the command line, as above: why the resources of a name are in their status."""
         path = request.path_params
         return await self._tell(incoming, LISTING, lambda context: reasons(context, path["kind"], path["name"]))
+
+    async def _quotas(self, _request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: the limits that are set, and what is used of them."""
+        return await self._tell(incoming, LISTING, quota_limits)
+
+    async def _set_quota(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: sets a limit, or removes it."""
+        quota, given = request.path_params["quota"], request.query_params
+        subject, value = given.get("subject", ""), given.get("value", "")
+        if request.method == "DELETE":
+            return await self._tell(incoming, None, lambda context: unset_limit(context, quota, subject))
+        return await self._tell(incoming, None, lambda context: set_limit(context, quota, subject, value))
+
+    async def _decide_quota(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: approves or denies a request for a larger quota."""
+        name, approve = request.path_params["id"], request.query_params.get("decision") == "approve"
+        return await self._tell(incoming, None, lambda context: decide(context, name, approve=approve))
 
     async def _sign_in(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the token of a URL that signs a user in to Studio once."""

@@ -40,7 +40,7 @@ from sagewright.wire.calls import Calls
 if TYPE_CHECKING:
     from sagewright.server.sign_on.oidc import OidcSignOn
     from sagewright.studio.application import Studio
-    from sagewright.studio.operations import Caller, MachineLoad, MetricOfJob, MetricPoints, NotebookUsage
+    from sagewright.studio.operations import Caller, Holder, MachineLoad, MetricOfJob, MetricPoints, NotebookUsage
 
 PREFIX = "/studio"
 MOST_CHANGES = 1000
@@ -232,6 +232,25 @@ class StoredReadings:
 
     def notebooks(self) -> dict[tuple[str, str, str], NotebookUsage]:
         return self._notebooks.read()
+
+    def holders(self) -> list[Holder]:
+        from sagewright.services.sagemaker.jobs.overview import job_holders
+        from sagewright.studio.operations import Holder
+
+        found = job_holders(self._platform.store, self._platform.settings.account)
+        return [
+            Holder(
+                one["owner"],
+                one["role"],
+                one["cpus"],
+                int(one["memory_gb"] * GIB),
+                one["gpus"],
+                one["running"],
+                one["waiting"],
+                tuple((each["name"], each["used"], each["limit"]) for each in one["limits"] if each["unit"] != "None"),
+            )
+            for one in found
+        ]
 
     def machine(self) -> MachineLoad:
         from sagewright.studio.operations import MachineLoad

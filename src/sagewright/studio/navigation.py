@@ -35,6 +35,7 @@ NAVIGATION = (
     NavEntry("buckets", "bucket", "Buckets", "/studio/buckets", "b"),
     NavEntry("wrangler", "wrangle", "Data Wrangler", "/studio/wrangler", "w"),
     NavEntry("notebooks", "notebook", "Notebooks", "/studio/notebooks", "n"),
+    NavEntry("usage", "usage", "Usage", "/studio/usage", "y"),
     NavEntry("audit", "audit", "Audit", "/studio/audit", "o"),
     NavEntry("jumpstart", "jump", "JumpStart", "/studio/jumpstart", "u"),
     NavEntry("guide", "guide", "Guide", "/studio/guide", "i"),

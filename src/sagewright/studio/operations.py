@@ -95,6 +95,21 @@ class MachineLoad:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Shares that the jobs of one owner and role hold, and how many run and wait. `memory`: bytes; `limits`: name, use and value of
+    each limit that concerns them."""
+
+    owner: str
+    role: str
+    cpus: int
+    memory: int
+    gpus: int
+    running: int
+    waiting: int
+    limits: tuple[tuple[str, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class NotebookUsage:
     """Use of a notebook. Sizes in bytes; `cpus`: processors used; `busy`: kernels that compute; times in milliseconds since the
     epoch, 0 for none; `home`: -1 if it has too many files to be counted; `reason`: why it failed or was shut down."""
@@ -126,6 +141,10 @@ class Readings(Protocol):
         ...
 
     def machine(self) -> MachineLoad: ...
+
+    def holders(self) -> list[Holder]:
+        """Returns what each owner and role holds of the machines, the largest first."""
+        ...
 
     def notebooks(self) -> dict[tuple[str, str, str], NotebookUsage]:
         """Returns the use of each app, by its domain, its owner's name in lower case and its type; a notebook instance is at

@@ -16,6 +16,7 @@ SERVICES: dict[str, str] = {
     "application-autoscaling": "AnyScaleFrontendService",
     "kms": "TrentService",
     "cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+    "service-quotas": "ServiceQuotasV20190624",
     "sns": "",
     "sts": "",
     "iam": "",

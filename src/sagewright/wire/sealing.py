@@ -57,7 +57,7 @@ def lists(service: str, operation: str) -> bool:
     return bool(members & TOKENS)
 
 
-STANDARD = frozenset({"resource-groups"})
+STANDARD = frozenset({"service-quotas", "resource-groups"})
 """Services whose models allow only Base64's standard alphabet in tokens; others get the URL-safe one."""
 
 
@@ -122,6 +122,7 @@ _WORDS = {
     "iam": ("ValidationError", "Invalid Marker."),
     "kms": ("InvalidMarkerException", "The marker is not valid."),
     "application-autoscaling": ("InvalidNextTokenException", "The next token is not valid."),
+    "service-quotas": ("InvalidPaginationTokenException", "The NextToken is not one of this list."),
     "sns": ("InvalidParameter", "Invalid parameter: NextToken"),
     "lambda": ("InvalidParameterValueException", "The Marker is not valid."),
     "sqs": ("InvalidParameterValue", "The NextToken is not valid."),

@@ -44,6 +44,7 @@ def addresses(world: World) -> list[str]:
         "/studio/metrics",
         "/studio/logs",
         "/studio/audit",
+        "/studio/usage",
         "/studio/buckets",
         f"/studio/buckets/{BUCKET}/",
         f"/studio/buckets/{BUCKET}/train/data.csv",

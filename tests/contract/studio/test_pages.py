@@ -43,6 +43,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/metrics?namespace=/aws/sagemaker/TrainingJobs": "train:logloss",
         "/studio/logs": "/aws/sagemaker/TrainingJobs",
         "/studio/audit": "CreateTrainingJob",
+        "/studio/usage": "Usage",
         "/studio/logs/aws/sagemaker/TrainingJobs": "train-logloss",
         "/studio/buckets": BUCKET,
         f"/studio/buckets/{BUCKET}/": "train/",

@@ -15,6 +15,7 @@ from sagewright.cli.options import FAILURE, DataOption, fail, settings_of
 from sagewright.cli.output import JsonOption, gigabytes, moment, print_facts, print_json, table_lines, write
 
 Document = dict[str, Any]
+_HOLDERS = ("owner", "role", "CPUs", "GiB", "GPUs", "running", "waiting", "limits")
 _COLUMNS = ("name", "kind", "state", "for", "CPUs", "GiB", "GPUs", "waits for")
 
 
@@ -52,14 +53,16 @@ def top(
         bool, typer.Option("--once", help="Print one table and exit, as when output goes to a pipe.")
     ] = False,
 ) -> None:
-    """Show running jobs with their resources, and queued jobs with their reasons. On a terminal, refresh until Ctrl-C.
+    """Show who holds which share of the machine, running jobs with their resources, and queued jobs with their reasons. On a
+    terminal, refresh until Ctrl-C.
 
-    JSON has running_jobs and queued_jobs: name, kind, status, created_ms, started_ms, cpus, memory_gb, gpus, gpu_indexes,
-    and waits_for of a queued job.
+    JSON has holders: owner, role, cpus, memory_gb, gpus, disk_gb, running, waiting, and limits as `sagewright quotas list` has
+    them; running_jobs and queued_jobs: name, kind, owner, status, created_ms, started_ms, cpus, memory_gb, gpus, gpu_indexes, and
+    waits_for of a queued job.
     """
     if json:
         found = _snapshot(data)
-        print_json({name: found[name] for name in ("running_jobs", "queued_jobs")})
+        print_json({name: found[name] for name in ("holders", "running_jobs", "queued_jobs")})
         return
     live = sys.stdout.isatty() and not once
     try:
@@ -94,12 +97,23 @@ def _lines(found: Document) -> Iterator[str]:
         for what, noun in (("cpus", "CPUs"), ("memory_gb", "GiB"), ("gpus", "GPUs"))
     )
     yield f"{found['running']} running, {found['queued']} queued; reserved: {shares}"
+    if len({one["owner"] for one in found["holders"]}) > 1 or any(one["limits"] for one in found["holders"]):
+        yield from table_lines(_HOLDERS, [_holder(one) for one in found["holders"]])
+        yield ""
     rows = [_row(found, job, "running") for job in found["running_jobs"]]
     rows += [_row(found, job, "waiting") for job in found["queued_jobs"]]
     yield from table_lines(_COLUMNS, rows)
     left = found["running"] + found["queued"] - len(rows)
     if left > 0:
         yield f"… and {left} more"
+
+
+def _holder(one: Document) -> list[str]:
+    limits = ", ".join(
+        f"{each['name']} {each['used']:g}/{each['limit']:g}" for each in one["limits"] if each["code"] != "SW-WEIGHT"
+    )
+    amounts = [f"{one[name]:g}" for name in ("cpus", "memory_gb", "gpus", "running", "waiting")]
+    return [one["owner"] or "unknown", one["role"], *amounts, limits]
 
 
 def _row(found: Document, job: Document, state: str) -> list[str]:

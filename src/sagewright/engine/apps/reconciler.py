@@ -25,8 +25,8 @@ from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import INTERACTIVE, AppStatus, NotebookInstanceStatus, StudioStatus
 from sagewright.model.jobs.state_machines import SecondaryStatus as Step
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
-from sagewright.store.resources import resources
+from sagewright.store.jobs.jobs import DesiredState, Job, JobClaim, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.resources import requesters, resources
 from sagewright.store.resources.resources import Resource
 
 _FIRST_MS, _MOST_MS = 500, 60_000
@@ -141,8 +141,10 @@ class AppReconciler:
             "Home": f"/{document.home}",
             "Name": app.name.replace("/", "-"),
         }
+        claim = JobClaim(requesters.requester(self._store, app.id), str(request["Role"]).rpartition("/")[2])
+        draft = JobDraft(_job_name(app, document.start), request, claim=claim)
         try:
-            job = jobs.create(self._store, _scope(app), JobDraft(_job_name(app, document.start), request))
+            job = jobs.create(self._store, _scope(app), draft)
         except JobNameTaken:
             return self._job(app, document.start)
         self._dependencies.wake(job.kind, job.id)

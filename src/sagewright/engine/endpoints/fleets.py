@@ -17,7 +17,8 @@ from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
 from sagewright.model.jobs.state_machines import SERVING, SecondaryStatus
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.jobs.jobs import DesiredState, Job, JobClaim, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.resources import requesters
 from sagewright.store.resources.resources import Resource
 
 
@@ -201,8 +202,10 @@ class Fleets:
                 "StartSeconds": variant.start_s,
                 **({"Explains": True} if number >= len(variant.containers) else {}),
             }
+            claim = JobClaim(requesters.requester(self._dependencies.store, owner.id), variant.role.rpartition("/")[2])
+            draft = JobDraft(_job_name(instance, number), request, claim=claim)
             try:
-                job = jobs.create(self._dependencies.store, scope, JobDraft(_job_name(instance, number), request))
+                job = jobs.create(self._dependencies.store, scope, draft)
             except JobNameTaken:
                 continue
             self._dependencies.wake(job.kind, job.id)

@@ -24,8 +24,8 @@ from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import TRACKING, SecondaryStatus
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
-from sagewright.store.resources import resources
+from sagewright.store.jobs.jobs import DesiredState, Job, JobClaim, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.resources import requesters, resources
 from sagewright.store.resources.resources import Resource
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
@@ -115,8 +115,10 @@ class TrackingServerReconciler:
             "Folder": f"/{tracker.id}",
             **{name: document[name] for name in ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "MlflowVersion")},
         }
+        store = self._dependencies.store
+        claim = JobClaim(requesters.requester(store, tracker.id), str(document["RoleArn"]).rpartition("/")[2])
         try:
-            job = jobs.create(self._dependencies.store, _place(tracker), JobDraft(_job_name(tracker, start), request))
+            job = jobs.create(store, _place(tracker), JobDraft(_job_name(tracker, start), request, claim=claim))
         except JobNameTaken:
             return self._job(tracker, start)
         self._dependencies.wake(job.kind, job.id)

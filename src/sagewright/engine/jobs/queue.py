@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from sagewright.compute.capacity import JobShare
 from sagewright.engine.dependencies import Dependencies
@@ -14,8 +17,11 @@ from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Taken
+from sagewright.engine.jobs.sharing.allowances import Allowances
+from sagewright.engine.jobs.sharing.fairness import may_be_passed
+from sagewright.engine.jobs.sharing.lines import ByTurns, OldestFirst, QueueLine
 from sagewright.engine.jobs.teardown import Teardown
-from sagewright.engine.jobs.waits import MOST_SAID, SAID_EVERY_MS, say_preparing, say_queued
+from sagewright.engine.jobs.waits import MOST_SAID, QUEUED, SAID_EVERY_MS, say, say_preparing, say_queued
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
@@ -26,6 +32,7 @@ from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store.jobs import jobs, queue, warmpools
 from sagewright.store.jobs.jobs import Event, Job
+from sagewright.store.jobs.queue import Lease
 
 log = logging.getLogger("sagewright.engine.jobs.queue")
 QUEUE = "queue"
@@ -35,6 +42,23 @@ DEPTH = 100  # how many jobs behind one that does not fit are examined
 PATIENCE_MS = 120_000
 """Time for which a job lets every later job pass that fits."""
 QUEUES = (False, True)  # jobs other than spot jobs come first
+
+
+@dataclass(frozen=True)
+class JobAdmission:
+    """One job's part in the transaction that gives it a share; see engine.jobs.reservations."""
+
+    job: Job
+    share: JobShare
+    allowances: Allowances
+    turns: QueueLine | None
+
+    def holds(self, connection: Connection) -> bool:
+        return self.allowances.holds(connection, self.job, self.share)
+
+    def note(self, connection: Connection) -> None:
+        if self.turns is not None:
+            self.turns.note(connection, self.job, self.share.total)
 
 
 class JobQueue:
@@ -50,6 +74,8 @@ class JobQueue:
         self._lock, self._begun, self._served = threading.Lock(), 0, 0
         self._said, self._said_ms = 0, 0
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
+        self._turns: QueueLine | None = None
+        self._allowances = Allowances(dependencies.store, dependencies.settings.account)
 
     def active(self) -> list[tuple[str, str]]:
         waiting = any(queue.queued(self._dependencies.store, 1, spot=last, apart=self._bypassing) for last in QUEUES)
@@ -63,8 +89,8 @@ class JobQueue:
         """True if the job `asking` has its share here now; it is not woken for that, unlike all others. `only`: a kind that
         bypasses the queue; only its jobs are then examined.
 
-        First come, first served, with spot jobs last. A job passes an earlier one that does not fit yet if a warm pool is kept for
-        it, or if `_may_be_passed` allows it.
+        First come, first served, with spot jobs last; owners by turns if there are several. A job passes an earlier one that does
+        not fit yet if a warm pool is kept for it, or if `_may_be_passed` allows it.
 
         One pass serves all that asked before it began: a caller that waited for one leaves without another.
         """
@@ -119,71 +145,74 @@ class JobQueue:
             for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=self._bypassing):
                 if self._pools.holds_share_for(job):
                     self._start_or_give_up(job, placed)
-        for last in QUEUES:
-            if not self._start_all(last, placed):
-                return
+        try:
+            for last in QUEUES:
+                if not self._start_all(last, placed):
+                    return
+        finally:
+            self._turns = None
 
     def _start_all(self, spot_jobs: bool, placed: set[str]) -> bool:
         """True if every job of this queue has left it, or belongs to another server.
 
         Jobs pass one that does not fit where that puts no job at a disadvantage: see `_may_be_passed`.
         """
-        seen: set[str] = set()
-        first_blocked, size = -1, BATCH
+        line = self._turns = self._line(spot_jobs)
+        seen, first_blocked, size = 0, -1, BATCH
         while True:
-            found = queue.queued(self._dependencies.store, size + len(seen), spot=spot_jobs, apart=self._bypassing)
-            batch = [job for job in found if job.id not in seen]
-            more = len(batch) >= size
-            for job in batch:
-                seen.add(job.id)
-                if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
+            batch = line.take(size)
+            for number, job in enumerate(batch):
+                seen += 1
+                taken = self._start_or_give_up(job, placed, passing=first_blocked >= 0)
+                if taken is Taken.HELD:
+                    line.hold(job.owner)
+                if taken is not Taken.NO_ROOM:
                     size = BATCH if job.id in placed else DEPTH  # it may still be queued, waiting for its environment
                     continue
                 if not self._may_be_passed(job) or not self._compute.reservations.has_room():
-                    for behind in batch:
-                        if behind.id not in seen:
-                            self._say_queued(behind)
+                    for behind in batch[number + 1 :]:
+                        self._say_queued(behind)
                     return False
-                first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
-            if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
+                first_blocked, size = first_blocked if first_blocked >= 0 else seen, DEPTH
+            if not batch or (first_blocked >= 0 and seen - first_blocked >= DEPTH):
                 return first_blocked < 0
 
-    def _may_be_passed(self, job: Job) -> bool:
-        """True if later jobs may start before a job that does not fit now.
+    def _line(self, spot_jobs: bool) -> QueueLine:
+        """Returns the jobs that wait, in order. One owner without priorities and limits costs no more than a look into an index."""
+        store, owners = self._dependencies.store, queue.owners(self._dependencies.store)
+        if len(owners) > 1 or self._allowances.exist() or any(queue.has_ranks(store, one) for one in owners):
+            limits = self._allowances.limits()
+            return ByTurns(self._compute.reservations, limits, owners, spot_jobs, self._bypassing)
+        return OldestFirst(store, spot_jobs, self._bypassing)
 
-        They may until it has waited for PATIENCE_MS, and afterwards as long as only earlier jobs keep it waiting. So it waits for
-        the earlier jobs, and for those that had passed it by then.
-        """
-        if now_ms() - job.created_ms < PATIENCE_MS:
+    def _may_be_passed(self, job: Job) -> bool:
+        """True if later jobs may start before a job that does not fit now; see engine.jobs.sharing.fairness."""
+        waited_ms = now_ms() - job.created_ms
+        if waited_ms < PATIENCE_MS:
             return True
         share = launch_plan.share_of(self._compute.reservations, demand_of(job))
-        return not self._compute.reservations.fits_without(share, queue.placed_later(self._dependencies.store, job))
+        passers = queue.placed_later(self._dependencies.store, job)
+        fits = self._compute.reservations.fits_without(share, passers)
+        return may_be_passed(waited_ms, PATIENCE_MS, fits_without_passers=fits)
 
-    def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
-        """True if the job no longer waits for a share; it is added to `placed` if it has its share here. `passing`: earlier jobs
-        wait, so it is unlikely to fit."""
+    def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> Taken:
+        """Returns NO_ROOM or HELD if the job still waits for a share; it is added to `placed` if it has its share here. `passing`:
+        earlier jobs wait, so it is unlikely to fit."""
         demand = demand_of(job)
         if launch_plan.waited_too_long(job, demand):
             jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STOPPING))
             self._endings.end(job, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED))
-            return True
+            return Taken.ANOTHERS
         try:
             launch_plan.check_image(demand)
         except CannotRun as error:
             self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, f"{FaultClass.CLIENT}: {error}"))
-            return True
+            return Taken.ANOTHERS
         if self._waits_for_environment(job, demand):
-            return True
+            return Taken.ANOTHERS
         self._pools.take(job)
         share = launch_plan.share_of(self._compute.reservations, demand)
-        if passing and not self._compute.reservations.fits_without(share, {job.id}):
-            taken = Taken.NO_ROOM
-        else:
-            lease = self._leases.new()
-            taken = self._compute.reservations.try_reserve(job.id, share, lease)
-        if taken is Taken.NO_ROOM and not demand.spot and self._pools.give_way(share):
-            lease = self._leases.new()
-            taken = self._compute.reservations.try_reserve(job.id, share, lease)
+        taken, lease = self._reserve(job, share, demand, passing)
         if taken is Taken.OURS:
             self._leases.note(job.id, lease)
             placed.add(job.id)
@@ -191,7 +220,35 @@ class JobQueue:
             self._make_room(job, share)
         if taken is Taken.NO_ROOM:
             self._say_queued(job)
-        return taken is not Taken.NO_ROOM
+        return taken
+
+    def _reserve(self, job: Job, share: JobShare, demand: Demand, passing: bool) -> tuple[Taken, Lease]:
+        reservations, lease = self._compute.reservations, self._leases.new()
+        if reason := self._held_reason(job, share):
+            self._say_held(job, demand, reason)
+            return Taken.HELD, lease
+        if passing and not reservations.fits_without(share, {job.id}):
+            taken = Taken.NO_ROOM
+        else:
+            taken = reservations.try_reserve(
+                job.id, share, lease, JobAdmission(job, share, self._allowances, self._turns)
+            )
+        if taken is Taken.NO_ROOM and not demand.spot and self._pools.give_way(share):
+            lease = self._leases.new()
+            taken = reservations.try_reserve(
+                job.id, share, lease, JobAdmission(job, share, self._allowances, self._turns)
+            )
+        return taken, lease
+
+    def _held_reason(self, job: Job, share: JobShare) -> str:
+        """Returns why a limit holds a job, "" if none does, or if it already has its share."""
+        reason = self._allowances.reason(job, share)
+        return "" if not reason or self._compute.reservations.machine_of(job.id) else reason
+
+    def _say_held(self, job: Job, demand: Demand, reason: str) -> None:
+        if demand.queued and self._said < MOST_SAID:
+            self._said += 1
+            say(self._dependencies.store, job, f"{QUEUED}{reason}.")
 
     def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
         """True if the job's environment is being built, or if the job failed because it cannot be built. In both cases it blocks no

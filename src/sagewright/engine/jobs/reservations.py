@@ -6,9 +6,13 @@ import math
 from collections.abc import Set
 from dataclasses import replace
 from enum import Enum
+from typing import Protocol
+
+from sqlalchemy import Connection
 
 from sagewright.compute.capacity import JobShare, Machines
 from sagewright.model.aws.instance_types import Resources
+from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.jobs import queue, reservations
 from sagewright.store.jobs.queue import Lease
@@ -21,6 +25,19 @@ class Taken(Enum):
     OURS = "the job has its share here"
     NO_ROOM = "there is not enough left"
     ANOTHERS = "another server has the job, or it is over"
+    HELD = "a limit holds the job"
+
+
+class ShareAdmission(Protocol):
+    """Takes part in the transaction that reserves a job's share."""
+
+    def holds(self, connection: Connection) -> bool:
+        """True if a limit holds the job."""
+        ...
+
+    def note(self, connection: Connection) -> None:
+        """Is called when the job has its share."""
+        ...
 
 
 class Reservations:
@@ -40,18 +57,23 @@ class Reservations:
     def share_of(self, instance_type: str, count: int) -> JobShare:
         return self.machines.share_of(instance_type, count)
 
-    def try_reserve(self, job_id: str, share: JobShare, lease: Lease) -> Taken:
-        """Reserves the share and acquires the lease for a queued job, or neither."""
+    def try_reserve(self, job_id: str, share: JobShare, lease: Lease, admission: ShareAdmission | None = None) -> Taken:
+        """Reserves the share and acquires the lease for a queued job, or neither. `admission`: what else takes part in the
+        transaction."""
         with self._store.write() as connection:
             reservations.exclude(connection, self.machine)
             held = reservations.of_machine(connection, self.machine)
             mine = any(one.job_id == job_id for one in held)
+            if not mine and admission is not None and admission.holds(connection):
+                return Taken.HELD
             if not mine and not self._fits(share, held, frozenset()):
                 return Taken.NO_ROOM
             if not queue.take_in(connection, job_id, lease):
                 return Taken.ANOTHERS
             if not mine:
                 reservations.put(connection, self._held(job_id, share, held, []))
+                if admission is not None:
+                    admission.note(connection)
         return Taken.OURS
 
     def fits_without(self, share: JobShare, job_ids: Set[str]) -> bool:
@@ -100,9 +122,8 @@ class Reservations:
         taken = {gpu for one in held for gpu in one.gpu_indexes if one.job_id != job_id}
         free = [gpu for gpu in range(self.machines.together().gpus) if gpu not in taken]
         total = share.total
-        return Reservation(
-            job_id, self.machine, total.cpus, math.ceil(total.memory_gb), total.gpus, gpus or free[: total.gpus]
-        )
+        memory_gb, indexes = math.ceil(total.memory_gb), gpus or free[: total.gpus]
+        return Reservation(job_id, self.machine, total.cpus, memory_gb, total.gpus, indexes, now_ms())
 
     def _fits(self, share: JobShare, held: list[Reservation], without: Set[str]) -> bool:
         others = [one for one in held if one.job_id not in without]

@@ -45,9 +45,12 @@ def lacks_disk(settings: Settings) -> str:
 
 def say_queued(store: Database, held: Reservations, job: Job, share: JobShare) -> None:
     """Puts the reason into the status message of a job that has waited for a while."""
-    if now_ms() - job.modified_ms < SAID_AFTER_MS:
-        return
-    text = queued_reason(store, held, share)
+    if now_ms() - job.modified_ms >= SAID_AFTER_MS:
+        say(store, job, queued_reason(store, held, share))
+
+
+def say(store: Database, job: Job, text: str) -> None:
+    """Puts a sentence into the status message of a job that waits, unless it is there."""
     if not any(event.message == text for event in jobs.transitions(store, job.id)[-1:]):
         jobs.move(store, job.id, Event(SecondaryStatus(job.secondary_status), text))
 

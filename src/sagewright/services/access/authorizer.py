@@ -14,6 +14,7 @@ import orjson
 
 from sagewright.model.aws.arns import ROLE_NAME
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.quotas import PRIORITY, priority_in
 from sagewright.policies.documents import AccessPolicy, MalformedPolicy, read
 from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, decide, trusts
 from sagewright.policies.keys import Arriving, Calling
@@ -31,6 +32,8 @@ from sagewright.store import identity
 from sagewright.store.resources import tags
 
 PASS_ROLE, ADD_TAGS, ASSUME_ROLE = "iam:PassRole", "sagemaker:AddTags", "sts:AssumeRole"
+RAISE_PRIORITY = "sagewright:RaisePriority"
+"""The permission to put a job before those of others, which no managed policy gives."""
 _OPEN = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole")})
 """Operations that need no permission, or decide themselves: a role's trust policy does for AssumeRole."""
 _OF_ROLES = frozenset({"iam", "sts"})
@@ -98,6 +101,9 @@ def _questions(context: Context, asked: Asked, request: Mapping[str, Any]) -> It
     if ADD_TAGS in asked.needs and request_tags(request):
         for resource in asked.resources:
             yield ADD_TAGS, resource, values_of_request(context, request, resource)
+    if (priority_in(request_tags(request).get(PRIORITY, "")) or 0) > 0:
+        for resource in asked.resources:
+            yield RAISE_PRIORITY, resource, values_of_request(context, request, resource)
     for role, to in _passed_roles(asked, request):
         passing = {"iam:passedtoservice": (to,), "iam:associatedresourcearn": asked.resources}
         yield PASS_ROLE, role, values_of_request(context, {}, role, passing)

@@ -18,6 +18,7 @@ PREFIXES = {
     "sagemaker-runtime": "sagemaker",
     "sagemaker-metrics": "sagemaker",
     "resourcegroupstaggingapi": "tag",
+    "service-quotas": "servicequotas",
 }
 """Prefixes of actions that differ from the service's name."""
 _ACTIONS = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -42,7 +42,7 @@ class ResourceScope:
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its request (`request`, wire names) and its state according to the event log."""
+    """One job: its request (`request`, wire names) and its state according to the event log. `owner` … `rank`: see JobClaim."""
 
     id: str
     kind: str
@@ -59,6 +59,10 @@ class Job:
     ended_ms: int | None
     failure_reason: str | None
     exit_message: str | None
+    owner: str = ""
+    role: str = ""
+    volume_gb: int = 0
+    rank: int = 0
 
     @property
     def state_machine(self) -> StateMachine:
@@ -67,6 +71,29 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.status in self.state_machine.ended
+
+
+@dataclass(frozen=True)
+class JobClaim:
+    """Who a job belongs to, and what it claims. `owner`: who requested it, user/NAME or role/NAME; `role`: the name of the role it
+    runs as; `instances`: hosts by instance type; `rank`: its priority, negated.
+    """
+
+    owner: str = ""
+    role: str = ""
+    instances: Mapping[str, int] = field(default_factory=dict)
+    volume_gb: int = 0
+    rank: int = 0
+
+    def columns(self) -> dict[str, Any]:
+        claims = ",".join(f"{name}={count}" for name, count in self.instances.items())
+        return {
+            "owner": self.owner,
+            "role": self.role,
+            "claims": claims,
+            "volume_gb": self.volume_gb,
+            "rank": self.rank,
+        }
 
 
 @dataclass(frozen=True)
@@ -79,6 +106,7 @@ class JobDraft:
     message: str = ""
     spot: bool = False
     principal: str = ""
+    claim: JobClaim = JobClaim()
 
 
 @dataclass(frozen=True)
@@ -94,6 +122,7 @@ class Event:
     at_ms: int | None = None
 
 
+_CLAIMED = ("owner", "role", "volume_gb", "rank")
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _JOBS = select(*_COLUMNS)
 # The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
@@ -110,7 +139,7 @@ _LOCKED = PreparedStatement(_JOBS.where(jobs.c.id == bindparam("job_id")).with_f
 _INSERT = PreparedStatement(
     insert(jobs),
     ("id", "kind", "account", "region", "name", "created_ms", "request", "desired", "status", "secondary_status", "modified_ms",
-     "spot"),
+     "spot", "owner", "role", "claims", "volume_gb", "rank"),
 )  # fmt: skip
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
@@ -145,12 +174,13 @@ def create(
     }
     try:
         with store.write() as connection:
-            _INSERT.run(connection, {**values, "spot": int(draft.spot)})
+            _INSERT.run(connection, {**values, "spot": int(draft.spot), **draft.claim.columns()})
             first = EventEntry(
                 now, values["status"], values["secondary_status"], draft.message, principal=draft.principal
             )
             events.append(connection, EventSubject(scope.kind, values["id"]), first)
-            job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None)
+            claim = {name: getattr(draft.claim, name) for name in _CLAIMED}
+            job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None, **claim)
             changes(connection, job.id, job=job)
             changes(connection, _named(scope, draft.name), id=job.id)
             if also is not None:

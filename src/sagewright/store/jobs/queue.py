@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_, update
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import ACTIVE, Status
@@ -26,7 +26,7 @@ _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
 _OURS = or_(
-    jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now"), is_dead(jobs.c.lease_owner)
+    jobs.c.lease_owner == bindparam("server"), jobs.c.lease_until_ms < bindparam("now"), is_dead(jobs.c.lease_owner)
 )
 _HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id).exists()
 _PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE), _OURS).order_by(*_OLDEST_FIRST)
@@ -42,7 +42,40 @@ _PLACED_LATER = select(jobs.c.id).where(
         jobs.c.spot == 1,
         jobs.c.created_ms > bindparam("created_ms"),
         and_(jobs.c.created_ms == bindparam("created_ms"), jobs.c.id > bindparam("id")),
+        and_(
+            jobs.c.owner != bindparam("owner"),
+            select(reservations.c.job_id)
+            .where(reservations.c.job_id == jobs.c.id, reservations.c.placed_ms > bindparam("created_ms"))
+            .exists(),
+        ),
     ),
+)
+_BY_RANK = (jobs.c.rank, jobs.c.created_ms, jobs.c.id)
+_OF_OWNER = (
+    _JOBS.where(
+        ~_HAS_HOSTS,
+        jobs.c.status == Status.IN_PROGRESS.value,
+        jobs.c.desired != DesiredState.STOP.value,
+        jobs.c.owner == bindparam("owner"),
+        tuple_(*_BY_RANK) > tuple_(*(bindparam(f"after_{name}") for name in ("rank", "created_ms", "id"))),
+    )
+    .order_by(*_BY_RANK)
+    .limit(bindparam("how_many"))
+)
+_FIRST_OWNER = select(func.min(jobs.c.owner)).where(jobs.c.status == Status.IN_PROGRESS.value)
+_LINE = _FIRST_OWNER.cte("owners", recursive=True)
+_NEXT_OWNER = _FIRST_OWNER.where(jobs.c.owner > _LINE.c[0]).scalar_subquery()
+_OWNERS_CTE = _LINE.union_all(select(_NEXT_OWNER).where(_LINE.c[0].is_not(None)))
+_OWNERS = select(_OWNERS_CTE.c[0]).where(_OWNERS_CTE.c[0].is_not(None))
+_RANKS = PreparedStatement(
+    select(
+        *(
+            select(one(jobs.c.rank))
+            .where(jobs.c.status == Status.IN_PROGRESS.value, jobs.c.owner == bindparam("owner"))
+            .scalar_subquery()
+            for one in (func.min, func.max)
+        )
+    )
 )
 _FIRST_OF = PreparedStatement(_WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE))
 _COUNT_PLACED = PreparedStatement(
@@ -70,7 +103,9 @@ _TAKE = update(jobs).where(
     ~_HAS_HOSTS,
     _OURS,
 )
-_RENEW = update(jobs).where(jobs.c.lease_owner == bindparam("owner"), _ACTIVE, jobs.c.lease_until_ms > bindparam("now"))
+_RENEW = update(jobs).where(
+    jobs.c.lease_owner == bindparam("server"), _ACTIVE, jobs.c.lease_until_ms > bindparam("now")
+)
 _CLAIM = update(jobs).where(
     jobs.c.id == bindparam("job_id"),
     _OURS,
@@ -89,7 +124,7 @@ def placed(store: Database, owner: str) -> list[tuple[str, str]]:
     """Returns kinds and ids of unfinished jobs that have hosts, or a share of the machines for some, oldest first; without those
     that a server other than `owner` advances."""
     with store.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(_PLACED, {"owner": owner, "now": now_ms()})]
+        return [(row[0], row[1]) for row in connection.execute(_PLACED, {"server": owner, "now": now_ms()})]
 
 
 def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()) -> list[Job]:
@@ -106,9 +141,41 @@ def _queued(spot: bool, apart: tuple[str, ...]) -> PreparedStatement:
 
 
 def placed_later(store: Database, job: Job) -> set[str]:
-    """Returns unfinished jobs that have CPUs and rank after `job`: spot jobs, and jobs created later."""
+    """Returns unfinished jobs that have CPUs and have passed `job`: spot jobs, jobs created later, and jobs of other owners that
+    got their share since it was created."""
+    values = {"created_ms": job.created_ms, "id": job.id, "owner": job.owner}
     with store.read() as connection:
-        return {row[0] for row in connection.execute(_PLACED_LATER, {"created_ms": job.created_ms, "id": job.id})}
+        return {row[0] for row in connection.execute(_PLACED_LATER, values)}
+
+
+def owners(store: Database) -> list[str]:
+    """Returns whose jobs are in progress; their number is that of the steps in an index."""
+    with store.read() as connection:
+        return [row[0] for row in connection.execute(_OWNERS)]
+
+
+def has_ranks(store: Database, owner: str) -> bool:
+    """True if a job in progress of this owner has a priority."""
+    with store.read() as connection:
+        row = _RANKS.first(connection, {"owner": owner})
+    return row is not None and any(row)
+
+
+def line_of(
+    store: Database, owner: str, after: Job | None, limit: int, *, spot: bool, apart: Sequence[str] = ()
+) -> list[Job]:
+    """Returns at most `limit` jobs of an owner that wait for hosts, by rank and age, behind the job `after`."""
+    at = (after.rank, after.created_ms, after.id) if after else (-(1 << 31), 0, "")
+    position = dict(zip(("after_rank", "after_created_ms", "after_id"), at, strict=True))
+    with store.read() as connection:
+        rows = _line(spot, tuple(apart)).all(connection, {"owner": owner, "how_many": limit, **position})
+    return [Job(*row) for row in rows]
+
+
+@lru_cache(16)
+def _line(spot: bool, apart: tuple[str, ...]) -> PreparedStatement:
+    others = [jobs.c.kind != kind for kind in apart]
+    return PreparedStatement(_OF_OWNER.where(*others, jobs.c.spot == int(spot)))
 
 
 def first_of(store: Database, kind: str, limit: int) -> list[Job]:
@@ -181,24 +248,23 @@ def renew(store: Database, lease: Lease) -> None:
 
 
 def _written(lease: Lease) -> dict[str, Any]:
-    return {"owner": lease.owner, "now": now_ms(), "lease_owner": lease.owner, "lease_until_ms": lease.until_ms}
+    return {"server": lease.owner, "now": now_ms(), "lease_owner": lease.owner, "lease_until_ms": lease.until_ms}
 
 
-def count_before(store: Database, job: Job, apart: Sequence[str], *, spot: bool) -> int:
+def count_before(store: Database, job: Job, apart: Sequence[str], *, spot: bool, own: bool) -> int:
     """Returns how many jobs wait for hosts before this one, up to MOST_COUNTED: earlier ones; before a spot job, also all jobs
-    that are not spot jobs. `apart`: kinds that bypass the queue."""
-    earlier = and_(
-        jobs.c.spot == int(spot),
-        or_(jobs.c.created_ms < job.created_ms, and_(jobs.c.created_ms == job.created_ms, jobs.c.id < job.id)),
-    )
+    that are not spot jobs. `apart`: kinds that bypass the queue; `own`: count only those of its owner."""
+    earlier = tuple_(*_BY_RANK) < tuple_(job.rank, job.created_ms, job.id)
+    mine = [jobs.c.owner == job.owner] if own else []
     waiting = (
         select(jobs.c.id)
         .where(
+            *mine,
             jobs.c.status == Status.IN_PROGRESS.value,
             jobs.c.desired != DesiredState.STOP.value,
             jobs.c.kind.not_in(list(apart)),
             ~_HAS_HOSTS,
-            or_(jobs.c.spot == 0, earlier) if spot else earlier,
+            or_(jobs.c.spot == 0, earlier) if spot else and_(jobs.c.spot == 0, earlier),
         )
         .limit(MOST_COUNTED)
     )

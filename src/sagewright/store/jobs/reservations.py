@@ -13,7 +13,7 @@ from sagewright.store.schema.reservations import reservations
 
 @dataclass(frozen=True)
 class Reservation:
-    """`machine`: the machine's name; `gpu_indexes`: numbers of the reserved GPUs."""
+    """`machine`: the machine's name; `gpu_indexes`: numbers of the reserved GPUs; `placed_ms`: when it was made."""
 
     job_id: str
     machine: str
@@ -21,6 +21,7 @@ class Reservation:
     memory_gb: int
     gpus: int
     gpu_indexes: list[int] = field(default_factory=list)
+    placed_ms: int = 0
 
 
 _HELD = select(*[reservations.c[name] for name in Reservation.__dataclass_fields__])

@@ -78,6 +78,7 @@ _NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "regio
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _BY_ID.with_for_update()
 _OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
+_OF_ACCOUNT = _OF_KIND.where(resources.c.account == bindparam("account"))
 _NEWEST_NAMES = (
     select(resources.c.name)
     .where(*(resources.c[name] == bindparam(name) for name in ("kind", "account", "region")))
@@ -105,11 +106,16 @@ _COUNT = (
 LISTING = TableListing(resources, _COLUMNS, Resource)
 
 
-def create(store: Database, scope: ResourceScope, new: New) -> Resource:
-    """Creates a resource with its tags. Raises ResourceNameTaken."""
+def create(
+    store: Database, scope: ResourceScope, new: New, also: Callable[[Connection], None] | None = None
+) -> Resource:
+    """Creates a resource with its tags; `also` runs in the same transaction. Raises ResourceNameTaken, and what `also` raises."""
     try:
         with store.write() as connection:
-            return create_in(connection, scope, new)
+            made = create_in(connection, scope, new)
+            if also is not None:
+                also(connection)
+            return made
     except IntegrityError:
         if find(store, scope, new.name, new.version) is None:
             raise
@@ -159,6 +165,11 @@ def find_in(connection: Connection, scope: ResourceScope, name: str, version: in
     """`find` inside the caller's transaction."""
     row = connection.execute(_BY_NAME, {**vars(scope), "name": name, "version": version}).first()
     return Resource(*row) if row else None
+
+
+def of_account_in(connection: Connection, kind: str, account: str) -> list[Resource]:
+    """Returns all resources of a kind in an account, inside the caller's transaction."""
+    return [Resource(*row) for row in connection.execute(_OF_ACCOUNT, {"kind": kind, "account": account})]
 
 
 def several(store: Database, ids: Sequence[str]) -> list[Resource]:
@@ -234,10 +245,14 @@ def change_in(
 
 
 def alter(
-    store: Database, resource_id: str, how: Callable[[Resource], Resource | None], message: str = ""
+    store: Database,
+    resource_id: str,
+    how: Callable[[Resource], Resource | None],
+    message: str = "",
+    also: Callable[[Connection], None] | None = None,
 ) -> Resource | None:
     """Replaces a resource by the result of `how`, atomically; returns None, without a change, if `how` returns None or the resource
-    was deleted. `message`: the event's message."""
+    was deleted. `message`: the event's message; `also` runs in the same transaction."""
     with store.write() as connection:
         row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
         changed = how(Resource(*row)) if row else None
@@ -252,6 +267,8 @@ def alter(
             EventEntry(changed.modified_ms, changed.status, ResourceStep.CHANGED.value, message),
         )
         _changed(connection, changed, resource=changed)
+        if also is not None:
+            also(connection)
     return changed
 
 

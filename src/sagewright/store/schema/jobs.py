@@ -18,6 +18,11 @@ jobs = Table(
     Column("request", JSON, nullable=False),
     Column("wanted", String, key="desired", nullable=False),
     Column("spot", Integer, nullable=False, server_default="0"),  # 1: yields to jobs that are not spot jobs
+    Column("owner", String, nullable=False, server_default=""),  # who requested it: user/NAME or role/NAME
+    Column("role", String, nullable=False, server_default=""),  # the role that it runs as
+    Column("claims", String, nullable=False, server_default=""),  # its instances: ml.m5.large=2,ml.c5.large=1
+    Column("volume_gb", Integer, nullable=False, server_default="0"),  # of all its hosts
+    Column("rank", Integer, nullable=False, server_default="0"),  # its priority, negated: the smallest comes first
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
     # The following columns are projected from the event log, only by store.jobs.jobs.move.
@@ -34,6 +39,7 @@ Index("ix_jobs_kind_created", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c
 Index("ix_jobs_kind_modified", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.modified_ms, jobs.c.name)
 Index("ix_jobs_status", jobs.c.kind, jobs.c.status, jobs.c.created_ms)
 Index("ix_jobs_queue", jobs.c.status, jobs.c.created_ms, jobs.c.id)
+Index("ix_jobs_lines", jobs.c.status, jobs.c.owner, jobs.c.rank, jobs.c.created_ms, jobs.c.id)
 
 hosts = Table(
     "hosts",

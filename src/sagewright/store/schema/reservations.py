@@ -1,8 +1,8 @@
-"""Reservations of the machines by jobs, and the servers that share the store."""
+"""Reservations of the machines by jobs, the limits and turns of those who share them, and the servers that share the store."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table
 
 from sagewright.store.schema.base import Milliseconds, metadata
 
@@ -15,8 +15,28 @@ reservations = Table(
     Column("memory_gb", Integer, nullable=False),
     Column("gpus", Integer, nullable=False),
     Column("gpu_indexes", JSON, nullable=False),
+    Column("placed_ms", Milliseconds, nullable=False, server_default="0"),
 )
 Index("ix_reservations_machine", reservations.c.machine)
+
+quota_limits = Table(
+    "quota_limits",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("subject", String, primary_key=True),  # user/NAME, role/NAME, or empty for the account
+    Column("quota", String, primary_key=True),  # its code
+    Column("value", Float, nullable=False),
+    Column("set_ms", Milliseconds, nullable=False),
+)
+
+queue_turns = Table(
+    "queue_turns",
+    metadata,
+    Column("machine", String, primary_key=True),
+    Column("owner", String, primary_key=True),
+    Column("start", Float, nullable=False),  # of the last job that began, in the queue's own time
+    Column("finish", Float, nullable=False),
+)
 
 servers = Table(
     "servers",

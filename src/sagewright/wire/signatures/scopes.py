@@ -15,6 +15,7 @@ from sagewright.wire.signatures.sigv4 import Claim, Credential
 
 SIGNING_NAMES = {
     "cloudwatch": "monitoring",
+    "service-quotas": "servicequotas",
     "sagemaker-runtime": "sagemaker",
     "sagemaker-metrics": "sagemaker",
     "resourcegroupstaggingapi": "tagging",

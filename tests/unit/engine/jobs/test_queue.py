@@ -13,9 +13,10 @@ from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.jobs import queue
 from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.runtimes.images import Image
+from sagewright.store import quotas
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Job, JobDraft, ResourceScope
+from sagewright.store.jobs.jobs import Job, JobClaim, JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
@@ -34,7 +35,15 @@ class Line:
         self.create(name, instance_type, spot=spot, image=image)
         self.server.sweep()
 
-    def create(self, name: str, instance_type: str, *, spot: bool = False, image: str = "python:3.11") -> Job:
+    def create(
+        self,
+        name: str,
+        instance_type: str,
+        *,
+        spot: bool = False,
+        image: str = "python:3.11",
+        claim: JobClaim = JobClaim(),  # noqa: B008 - frozen
+    ) -> Job:
         request: dict[str, Any] = {
             "TrainingJobName": name,
             "RoleArn": "arn:aws:iam::000000000000:role/r",
@@ -44,7 +53,8 @@ class Line:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
             "EnableManagedSpotTraining": spot,
         }
-        return jobs.create(self.store, SCOPE, JobDraft(name, request, spot=spot))
+        time.sleep(0.002)  # so that jobs differ in age
+        return jobs.create(self.store, SCOPE, JobDraft(name, request, spot=spot, claim=claim))
 
     def running(self) -> list[str]:
         """By name, those that have hosts."""
@@ -111,6 +121,47 @@ def test_a_stream_of_small_jobs_starves_no_large_one(line: Line, monkeypatch: py
         if "b" in ran:
             break
     assert ran.index("b") <= 2
+
+
+def test_owners_take_turns(line: Line) -> None:
+    """One job of bob's, the last of all, waits for one of ann's, since turns count from when there are two; then ann's go on."""
+    for name in "abcd":
+        line.create(name, WHOLE, claim=JobClaim("user/ann"))
+    line.server.sweep()
+    line.create("e", WHOLE, claim=JobClaim("user/bob"))
+    line.server.sweep()
+    order = []
+    while running := line.running():
+        order += running
+        line.end(running[0])
+    assert order == ["a", "b", "e", "c", "d"]
+
+
+def test_weights_and_priorities_decide(line: Line) -> None:
+    quotas.set_limit(line.store, SCOPE.account, "user/bob", "SW-WEIGHT", 3)
+    for name, owner in zip("abcdef", ["ann", "ann", "bob", "bob", "bob", "bob"], strict=True):
+        line.create(name, QUARTER, claim=JobClaim(f"user/{owner}"))
+    line.create("g", QUARTER, claim=JobClaim("user/ann", rank=-1))
+    line.server.sweep()
+    assert line.running() == ["c", "d", "e", "g"], "the urgent one of ann's, then three of bob's until they are even"
+
+
+def test_a_limit_holds_the_jobs_of_its_user_alone(line: Line) -> None:
+    quotas.set_limit(line.store, SCOPE.account, "user/ann", "SW-JOBS", 1)
+    for number, name in enumerate("abcd"):
+        line.create(name, QUARTER, claim=JobClaim("user/bob" if number == 3 else "user/ann"))
+    line.server.sweep()
+    assert line.running() == ["a", "d"]
+    held = jobs.find(line.store, SCOPE, "b")
+    assert held is not None
+    assert jobs.transitions(line.store, held.id)[-1].message == (
+        "Queued: the limit of user ann is 1 jobs running at once, of which 1 are in use."
+    )
+    line.end("a")
+    assert line.running() == ["b", "d"]
+    quotas.unset_limit(line.store, SCOPE.account, "user/ann", "SW-JOBS")
+    line.server.sweep()
+    assert line.running() == ["b", "c", "d"]
 
 
 def test_jobs_far_behind_are_found(line: Line) -> None:

@@ -16,12 +16,13 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import FaultClass
 from sagewright.model.jobs.state_machines import FUNCTION, SecondaryStatus, Status
+from sagewright.model.quotas import requester_of
 from sagewright.services.aws.functions.functions import log_group
 from sagewright.services.aws.functions.names import LATEST, arn_of, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.jobs import jobs, queue
-from sagewright.store.jobs.jobs import Job, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.jobs.jobs import Job, JobClaim, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.logs import log_events, logs
 from sagewright.store.resources.resources import Resource
 
@@ -134,7 +135,8 @@ def _make(context: Context, request: dict[str, Any], function: Resource, event: 
     if owner is not None:
         kept[OWNER] = {"Kind": owner.kind, "Id": owner.id, "Arn": owner.arn}
     name = owner.job if owner is not None and owner.job else f"{PREFIX}{kept['RequestId']}"
-    draft = JobDraft(name, kept, principal=context.principal.arn)
+    claim = JobClaim(requester_of(context.principal.arn), document["Role"].rpartition("/")[2])
+    draft = JobDraft(name, kept, principal=context.principal.arn, claim=claim)
     try:
         job = jobs.create(context.store, ResourceScope(KIND.name, context.account, context.region), draft)
     except JobNameTaken as taken:

@@ -46,8 +46,15 @@ class Tracked(ResourceType):
         declare(SearchableKind(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
-    def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
+    def create(
+        self,
+        context: Context,
+        request: dict[str, Any],
+        status: str = "",
+        also: Callable[[Connection], None] | None = None,
+    ) -> dict[str, Any]:
         """Raises `taken`."""
+        assert also is None
         return self.create_below(context, request, None, status)
 
     def create_below(

@@ -22,6 +22,7 @@ from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS, model_of
+from sagewright.services.sagemaker.hosting.endpoint_limits import endpoint_check
 from sagewright.services.sagemaker.hosting.endpoint_shapes import described
 from sagewright.services.sagemaker.hosting.explainers import explainer_container
 from sagewright.services.sagemaker.resources.resources import ResourceType
@@ -54,7 +55,8 @@ def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     deployment = _deployment(context, request)
     kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
     document = kept | {"Fleets": [], "Update": rollout.start(fleet, deployment, now_ms())}
-    answer = ENDPOINTS.create(context, document, EndpointStatus.CREATING)
+    check = endpoint_check(context, request["EndpointName"])
+    answer = ENDPOINTS.create(context, document, EndpointStatus.CREATING, check)
     context.engine.wake(ENDPOINT, ENDPOINTS.require(context, request["EndpointName"]).id)
     return answer
 
@@ -147,7 +149,8 @@ def _changed(
         after = change(RolloutState.read(current.status, current.document))
         return replace(current, status=str(after.status), document=after.document())
 
-    if resources.alter(context.store, endpoint.id, how) is None:
+    check = None if also else endpoint_check(context, name)
+    if resources.alter(context.store, endpoint.id, how, also=check) is None:
         raise ENDPOINTS.missing(arn)
     context.engine.wake(ENDPOINT, endpoint.id)
     return {"EndpointArn": arn}

@@ -12,6 +12,7 @@ from sagewright.kinds.base import NAMESPACE, OWNER, Kind
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
+from sagewright.services.quotas import limits
 from sagewright.services.sagemaker.experiments.experiment_configs import tracking
 from sagewright.services.sagemaker.resources.missing import job_not_found
 from sagewright.store.jobs import job_lists, jobs
@@ -32,7 +33,8 @@ def arn_of(kind: Kind, job: Job) -> str:
 
 
 def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any], message: str = "") -> str:
-    """Returns the new job's ARN. `message`: message of its first event. Raises ResourceInUse if a job of that name exists."""
+    """Returns the new job's ARN. `message`: message of its first event. Raises ResourceInUse if a job of that name exists, and
+    ResourceLimitExceeded."""
     arn = kind.arn(context.region, context.account, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     if context.owner is not None:
@@ -41,9 +43,13 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
             kept[OWNER][NAMESPACE] = context.owner.namespace
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     writes: list[Callable[[Connection], None]] = [partial(tags.add_in, arn=arn, pairs=pairs)] if pairs else []
+    demand = kind.demand(kept)
+    claim = limits.claim_of(context, demand, pairs)
+    if check := limits.job_check(context, kind, claim, spot=demand.spot):
+        writes.insert(0, check)
     if tracked := tracking(context, kind, name, request):
         writes.append(tracked)
-    draft = JobDraft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
+    draft = JobDraft(name, kept, message, demand.spot, context.principal.arn, claim)
     try:
         job = jobs.create(context.store, scope_of(context, kind), draft, partial(_each, writes) if writes else None)
     except JobNameTaken:

@@ -18,6 +18,9 @@ from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context, Platform
+from sagewright.services.quotas.standing import QuotaUsage, holders, limits_set
+from sagewright.services.sagemaker.hosting.endpoint_limits import endpoint_claims
+from sagewright.store.database import Database
 from sagewright.store.jobs import jobs, queue, reservations
 from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.jobs.reservations import Reservation
@@ -39,6 +42,16 @@ def start_times(context: Context, kind: str, names: Sequence[str]) -> dict[str, 
     return {name: job.started_ms for name, job in found.items() if job is not None and job.started_ms is not None}
 
 
+def quota_limits(context: Context) -> list[Document]:
+    """Returns the limits that are set, with what is used of them."""
+    return limits_set(QuotaUsage(context.store, context.account, endpoint_claims))
+
+
+def job_holders(store: Database, account: str) -> list[Document]:
+    """Returns who holds, runs and waits for what; see services.quotas.standing."""
+    return holders(QuotaUsage(store, account, endpoint_claims))
+
+
 def overview(platform: Platform, shares: Reservations) -> Document:
     store, settings, machine = platform.store, platform.settings, shares.total()
     held = {one.job_id: one for one in reservations.on(store, shares.machine)}
@@ -58,6 +71,7 @@ def overview(platform: Platform, shares: Reservations) -> Document:
         "reserved": _sum(list(held.values())),
         "running": with_hosts,
         "queued": active - with_hosts,
+        "holders": job_holders(store, settings.account),
         "running_jobs": [_described(job, held.get(job.id)) for job in running],
         "queued_jobs": [_waiting(shares, job, list(held.values()), machine) for job in waiting],
     }
@@ -74,6 +88,7 @@ def _described(job: Job, share: Reservation | None) -> Document:
     return {
         "name": _shown(job),
         "kind": job.kind,
+        "owner": job.owner,
         "status": job.secondary_status,
         "created_ms": job.created_ms,
         "started_ms": job.started_ms,

@@ -10,6 +10,7 @@ from sagewright.kinds.table import KINDS
 from sagewright.kinds.tuning import KIND as TUNING
 from sagewright.model.jobs.state_machines import Status
 from sagewright.model.nearest import sentences
+from sagewright.model.quotas import shown_subject
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.reasons.reason import Reason
 from sagewright.store.jobs import hosts, jobs, queue
@@ -32,9 +33,11 @@ def job_text(context: Context, job: Job) -> str:
     if job.ended or hosts.of_job(context.store, job.id):
         return said
     spot = KINDS[job.kind].demand(job.request).spot
-    position = 1 + queue.count_before(context.store, job, _BYPASSING, spot=spot)
+    own = len(queue.owners(context.store)) > 1
+    position = 1 + queue.count_before(context.store, job, _BYPASSING, spot=spot, own=own)
     words = said if said.startswith((QUEUED, "Preparing")) else f"{QUEUED}waits for its share of the machine."
-    return sentences(words, f"It is number {position} in the queue", "Spot jobs wait for all others" if spot else "")
+    line = f"of the waiting jobs of {shown_subject(job.owner)}" if own else "in the queue"
+    return sentences(words, f"It is number {position} {line}", "Spot jobs wait for all others" if spot else "")
 
 
 def tuning_reason(context: Context, name: str) -> Reason | None:

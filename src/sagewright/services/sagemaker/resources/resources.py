@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
@@ -50,15 +52,21 @@ class ResourceType:
         declare(SearchableKind(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
-    def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
-        """Raises `taken`."""
+    def create(
+        self,
+        context: Context,
+        request: dict[str, Any],
+        status: str = "",
+        also: Callable[[Connection], None] | None = None,
+    ) -> dict[str, Any]:
+        """Raises `taken`, and what `also` raises, which runs in the same transaction."""
         name = request[self._name_member]
         arn = self.arn(context, name)
         document = {key: value for key, value in request.items() if key not in {"Tags", self._name_member}}
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         try:
             new = New(name, document, arn, pairs, status=status, principal=context.principal.arn)
-            resources.create(context.store, self._scope(context), new)
+            resources.create(context.store, self._scope(context), new, also)
         except ResourceNameTaken:
             raise self.taken(arn) from None
         return {f"{self.noun}Arn": arn}

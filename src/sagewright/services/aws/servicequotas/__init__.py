@@ -1,0 +1,1 @@
+"""AWS Service Quotas: the limits of the account, its users and its roles."""

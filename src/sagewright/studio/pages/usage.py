@@ -1,0 +1,60 @@
+"""Usage: who holds what of the machine, what waits, and how much of the limits is used."""
+
+from __future__ import annotations
+
+from sagewright.studio import tables
+from sagewright.studio.operations import Holder
+from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
+from sagewright.studio.visit import Visit, page
+
+START = EmptyState(
+    "Nothing runs, and nothing waits", "sagewright quotas set jobs 2 --user ann   # limits are shown here"
+)
+WHOLE = "account"
+
+
+@page("/usage", "list.html", "usage", ("training", "processing", "transform", "serving", "interactive"))
+def usage(visit: Visit) -> Listing:
+    visit.client.call("sagemaker", "ListTrainingJobs", MaxResults=1)  # the right to see what others run
+    query = visit.query.get("q", "")
+    found = [one for one in visit.client.readings.holders() if query in f"{one.owner} {one.role}"]
+    machine = visit.client.readings.machine()
+    columns = (
+        TableColumn("Owner", "name"),
+        TableColumn("Role", "mono", "", 3),
+        TableColumn("CPUs", "number"),
+        TableColumn("Memory", "size", "", 2),
+        TableColumn("GPUs", "number", "", 1),
+        TableColumn("Running", "number"),
+        TableColumn("Waiting", "number"),
+        TableColumn("Limits, used of", "text", "", 1),
+    )
+    held = f"{machine.cpus_held:g} of {machine.cpus} CPUs and {machine.gpus_held} of {machine.gpus} GPUs are held"
+    return Listing(
+        "Usage",
+        columns,
+        tuple(_row(one) for one in found),
+        START,
+        total=held,
+        crumb="Data and tools",
+        hint="Owner or role…",
+        q=query,
+    )
+
+
+def _row(one: Holder) -> Row:
+    full = any(used >= most for _, used, most in one.limits)
+    said = ", ".join(f"{name} {used:g}/{most:g}" for name, used, most in one.limits)
+    return Row(
+        f"{one.owner} {one.role}",
+        (
+            tables.text(one.owner or WHOLE),
+            TableCell(one.role, "mono"),
+            tables.count(one.cpus),
+            TableCell(one.memory, "size"),
+            tables.count(one.gpus),
+            tables.count(one.running),
+            tables.text(one.waiting, look="attn" if one.waiting else ""),
+            tables.text(said, look="bad" if full else ""),
+        ),
+    )
