@@ -27,7 +27,7 @@ def _go_on(own: Run, module: nn.Module, description: ImageDescription) -> None:
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, earlier = artefact.read(folder)
     archives.require_equal(_named(before), _named(description))
-    module.load_state_dict(earlier.state_dict())
+    module.load_state_dict(artefact.network_of(earlier).state_dict())
     logging.info("Training begins with the weights of channel model.")
 
 

@@ -1,25 +1,29 @@
-"""One training, or two: if the first does no better than naming the commonest class, a second one has a lower learning rate."""
+"""One training, or two: if the first does no better than naming the commonest class, a second one has a lower learning rate. Where
+images are few, a linear model of their pixels is mixed in.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
 
 from sagewright.algorithms.deep.training import optimizers
+from sagewright.algorithms.deep.training.averages import Average
 from sagewright.algorithms.deep.training.epochs import run_epochs
 from sagewright.algorithms.deep.training.optimizers import Settings
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.image_classification import pixels
 from sagewright.algorithms.image_classification.data import Images
 from sagewright.algorithms.image_classification.trainer import ImageTrainer
 
-ACCURACY = "validation:accuracy"
+ACCURACY, LOSS = "validation:accuracy", "validation:loss"
 SAFER = 0.1
 """Factor of the second training's learning rate, if the job sets none."""
 Begun = Callable[[], nn.Module]
@@ -28,11 +32,12 @@ Begun = Callable[[], nn.Module]
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: the number of its best `epoch`, and that epoch's accuracy in validation, 0 if none ended."""
+    """A finished training: the number of its best `epoch`, its `accuracy` there (0 if none ended), and the `module` to keep."""
 
     trainer: ImageTrainer
     epoch: int
     accuracy: float
+    module: nn.Module
 
 
 def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) -> Trained:
@@ -52,6 +57,9 @@ def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) 
             found = second
         else:
             found.trainer.say_best(last=second.trainer)
+    mixture = pixels.beside(own, found.trainer, found.epoch)
+    if mixture is not None:
+        found = replace(found, module=mixture[0], accuracy=mixture[1])
     baseline.report(own.lines, baseline.ratio(1 - found.accuracy, 1 - nothing))
     return found
 
@@ -72,10 +80,12 @@ def _trained(own: Run, module: nn.Module, parts: tuple[Images, Images], rate: fl
     names = ("weight_decay", "momentum", "beta_1", "beta_2", "eps", "gamma")
     settings = Settings(rate, **{name: own.values[name] for name in names})
     optimizer = optimizers.build(own.values["optimizer"], module.named_parameters(), settings)
-    patience = Patience(ACCURACY, "Maximize", Stopping.asked(own.values))
+    patience = Patience(ACCURACY, "Maximize", Stopping.asked(own.values), tie=LOSS)
     course = own.course(own.values["epochs"], patience)
     course.checkpoints = course.checkpoints if first else None
-    trainer = ImageTrainer(own, course, State(module, optimizer, {"steps": 0}), parts)
+    state = State(module, optimizer, {"steps": 0}, average=Average(module))
+    trainer = ImageTrainer(own, course, state, parts)
     done = run_epochs(course, trainer)
     trainer.say_best()
-    return Trained(trainer, done if patience.best_epoch is None else patience.best_epoch + 1, patience.best or 0.0)
+    epoch = done if patience.best_epoch is None else patience.best_epoch + 1
+    return Trained(trainer, epoch, patience.best or 0.0, module)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from sagewright.algorithms.deep.lines import EpochLines
-from sagewright.algorithms.deep.training import schedules
+from sagewright.algorithms.deep.training import averages, schedules
 from sagewright.algorithms.deep.training.epochs import Course
 from sagewright.algorithms.deep.training.order import Order
 from sagewright.algorithms.deep.training.run import Run
@@ -24,6 +24,8 @@ from sagewright.algorithms.image_classification.scores import Scores
 
 RAREST = 100.0
 """Maximum weight of a class: the factor by which an image of a rare class can count more than one without it."""
+SETTLED = 512
+"""Training images, at most, that normalisation statistics are computed from after each epoch."""
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -56,6 +58,8 @@ class ImageTrainer:
                 raw = self._forward(module, images)
             loss = self._loss(raw.float(), labels)
             self.course.step(self.state.optimizer, loss, self._schedule(self.state.counters["steps"]))
+            if self.state.average is not None:
+                self.state.average.add(self.state.module, self.state.counters["steps"])
             self.state.counters["steps"] += 1
             scores.add(raw.detach(), labels, loss.detach())
             if self._lines.is_due(step):
@@ -64,24 +68,32 @@ class ImageTrainer:
                 self._lines.count(len(rows))
         measures = scores.measures()
         self._lines.end(number, measures)
+        self._settle()
         self._keep(number + 1, values.get("checkpoint_frequency"))
         return {"loss": scores.loss(), **{f"train:{name}": value for name, value in measures.items()}}
 
     def validate(self, number: int) -> Mapping[str, float]:
-        self.course.together.mean(list(self.state.module.buffers()))
-        module, scores = self.state.module.eval(), Scores(self._multi, self._top)
-        with torch.inference_mode(), self.own.device.reducing():
-            for rows in np.array_split(np.arange(len(self.validation)), math.ceil(len(self.validation) / self._most())):
-                raw = module(self._images(self.validation, rows, None))
-                scores.add(raw, self._labels(self.validation, rows), None)
-        measures = scores.measures()
+        scores = Scores(self._multi, self._top)
+        for raw, rows in self._answers(self.state.result):
+            self._score(scores, raw, rows)
+        measures, loss = scores.measures(), scores.loss()
         self._lines.validation(number, measures)
-        best = self.course.patience.best if self.course.patience is not None else None
-        self._last = number
-        if best is None or measures["accuracy"] > best:
+        self._last, patience = number, self.course.patience
+        if patience is None or patience.would_be_best(measures["accuracy"], loss):
             self._best = number, measures
             logging.info("Storing the best model with validation accuracy: %.6f", measures["accuracy"])
-        return {f"validation:{name}": value for name, value in measures.items()}
+        return {f"validation:{name}": value for name, value in {**measures, "loss": loss}.items()}
+
+    def answers(self, module: torch.nn.Module) -> torch.Tensor:
+        """The raw scores (n, classes) that the module gives the validation images."""
+        return torch.cat([raw for raw, _ in self._answers(module)])
+
+    def store(self, epoch: int, raw: torch.Tensor) -> None:
+        """Logs the measures of raw scores (n, classes) of the validation images: from now on they are the stored model's."""
+        scores = Scores(self._multi, self._top)
+        self._score(scores, raw, np.arange(len(self.validation)))
+        self._best = epoch, scores.measures()
+        self._lines.validation(*self._best)
 
     def say_best(self, last: ImageTrainer | None = None) -> None:
         """Logs the stored model's measures again if they are not the last ones: a job's final metric is the last value. `last` is a
@@ -89,6 +101,17 @@ class ImageTrainer:
         """
         if self._best is not None and (last is not None or self._best[0] != self._last):
             self._lines.validation(*self._best)
+
+    def _answers(self, module: torch.nn.Module) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+        """Raw scores of validation images, and the images' numbers."""
+        module.eval()
+        with torch.inference_mode(), self.own.device.reducing():
+            for rows in self._batches(len(self.validation)):
+                yield module(self._images(self.validation, rows, None)).float(), rows
+
+    def _score(self, scores: Scores, raw: torch.Tensor, rows: np.ndarray) -> None:
+        labels = self._labels(self.validation, rows)
+        scores.add(raw, labels, self._loss(raw, labels))
 
     def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:
         """(n, channels, h, w) uint8 on the device, channels last in memory."""
@@ -108,9 +131,21 @@ class ImageTrainer:
                 f"{self.own.values['num_layers']} layers it must be at least 2"
             ) from error
 
-    def _most(self) -> int:
-        """Number of images in a validation batch: about as many as fit in the memory that training uses."""
-        return max(1, self._batch, 64 * 32 * 32 // (self.train.form.shape[1] * self.train.form.shape[2]))
+    def _settle(self) -> None:
+        """Computes the normalisation statistics of the weights that are measured, which are those of no single step."""
+        random = np.random.default_rng([self.own.seed, 3])
+        rows = random.permutation(len(self.train))[:SETTLED]
+        rows = np.resize(rows, max(2, len(rows)))
+        with self.own.device.reducing():
+            averages.settle(
+                self.state.result, (self._images(self.train, rows[each], None) for each in self._batches(len(rows)))
+            )
+        self.course.together.mean(list(self.state.result.buffers()))
+
+    def _batches(self, count: int) -> list[np.ndarray]:
+        """Even parts of so many images, each of about as many as fit in the memory that training uses, and of two at least."""
+        least = max(2, self._batch, 64 * 32 * 32 // (self.train.form.shape[1] * self.train.form.shape[2]))
+        return np.array_split(np.arange(count), max(1, count // least))
 
     def _loss_of(self) -> Loss:
         if not self._multi:
@@ -135,6 +170,6 @@ class ImageTrainer:
     def _keep(self, epoch: int, every: int | None) -> None:
         """Keeps the weights of epochs that are divisible by `every` in the archive."""
         if every is not None and epoch % every == 0 and self.own.writes:
-            artefact.write_weights(self.own.job.model_directory, self.state.module, epoch)
+            artefact.write_weights(self.own.job.model_directory, self.state.result, epoch)
             path = self.own.job.model_directory / artefact.weights_name(epoch)
             logging.info('Saved checkpoint to "%s"', path)

@@ -15,7 +15,6 @@ from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.image_classification import artefact, beginning, data, fitting, network, rules
 from sagewright.algorithms.image_classification.artefact import ImageDescription
 from sagewright.algorithms.image_classification.declaration import DECLARATION
-from sagewright.algorithms.image_classification.trainer import ImageTrainer
 from sagewright.algorithms.job import Job
 
 
@@ -35,7 +34,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         found = fitting.fit(own, (module, partial(_begun, own, description)), (train_images, validation))
         description = replace(description, framing=train_images.framing)
         if own.writes:
-            _save(own, found.trainer, description, found.epoch)
+            _save(own, found.module, description, found.epoch)
 
 
 def _begun(own: Run, description: ImageDescription) -> nn.Module:
@@ -45,7 +44,7 @@ def _begun(own: Run, description: ImageDescription) -> nn.Module:
     return module
 
 
-def _save(own: Run, trainer: ImageTrainer, description: ImageDescription, epoch: int) -> None:
+def _save(own: Run, module: nn.Module, description: ImageDescription, epoch: int) -> None:
     place = own.job.model_directory
-    artefact.write(place, description, trainer.state.module, epoch)
+    artefact.write(place, description, module, epoch)
     logging.info('Saved checkpoint to "%s"', place / artefact.weights_name(epoch))

@@ -33,6 +33,10 @@ twentieth to check a model.
 ENOUGH_HELD = 500
 """Held-out rows needed to choose a penalty: more tenths are held out until there are as many."""
 MOST_HELD = 20_000
+CLEAR = 0.8
+"""A model that is only checked, and loses less than this share of a constant's loss on the first rows, is checked on no others."""
+BEHIND = 2.0
+"""Standard errors by which a penalty is worse than the best one after which it is not tried on the next rows."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Verdict:
     losses: np.ndarray
     constant: float
     errors: np.ndarray
+    tried: np.ndarray | None = None
+    """Ascending numbers of the models that were tried on all rows; the others have an infinite loss. None if all were."""
 
     def best(self, sure: float) -> int:
         """Returns the number of the model with the least loss; the first, unless another is better by at least `sure` standard
@@ -56,27 +62,43 @@ class Verdict:
         """Returns a model's loss as a multiple of the constant's."""
         return baseline.ratio(float(self.losses[number]), self.constant)
 
+    def hopeful(self) -> np.ndarray:
+        """Returns the numbers of the first model and of those that are not clearly worse than the best."""
+        best = int(self.losses.argmin())
+        margin = BEHIND * (self.errors + self.errors[best])
+        hopeful = self.losses <= self.losses[best] + margin
+        hopeful[0] = True
+        return np.flatnonzero(hopeful)
+
 
 def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, choosing: bool) -> Verdict | None:
     """Evaluates the models of a mix on rows they have not learnt from; `choosing` if the result is used to choose one of them.
-    Returns None if there are too few rows.
+    Models that are clearly worse on the first rows are not tried on the others. Returns None if there are too few rows.
     """
     total = int(run.group.total(np.array([data.train.table.rows]))[0])
     if total < FEWEST:
         return None
     found = np.zeros((3, models.models))
     constant = rows = 0.0
+    alive = tried = np.arange(models.models)
     for learnt, held in _folds(run, data.train.table, total, choosing):
-        own = part_of(run, data, learnt)
+        own, tried, some = part_of(run, data, learnt), alive, models.take(alive)
         count = int(run.group.total(np.array([learnt.rows]))[0])
-        examples = examples_of(run, models, own.counts)
-        weights, _ = solve(own, models, count, examples)
-        start = own.constants(run, loss, examples, models.models)
+        examples = examples_of(run, some, own.counts)
+        weights, _ = solve(own, some, count, examples)
+        start = own.constants(run, loss, examples, some.models)
         sums, nothing = measured(loss, weights, start, data, held)
-        found += run.group.total(sums)
+        found[:, alive] += run.group.total(sums)
         counted = run.group.total(np.array([nothing, held.rows]))
         constant, rows = constant + counted[0], rows + counted[1]
-    return verdict(found, constant, rows)
+        if not choosing and run.group.from_first(bool(found[0].max() < CLEAR * constant)):
+            break
+        if choosing:
+            alive = alive[run.group.from_first(verdict(found[:, alive], constant, rows).hopeful())]
+    whole = verdict(found, constant, rows)
+    losses = np.full(models.models, np.inf)
+    losses[tried] = whole.losses[tried]
+    return replace(whole, losses=losses, tried=tried)
 
 
 def verdict(sums: np.ndarray, constant: float, rows: float) -> Verdict:

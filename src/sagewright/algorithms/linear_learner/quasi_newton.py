@@ -24,7 +24,7 @@ from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
 """The largest slope accepted as an optimum, for a loss of 1; proportionally less for a smaller loss, such as a rare class's."""
-LEAST, ROUGHLY = 1e-9, 1e-6
+LEAST, ROUGHLY = 1e-9, 1e-4
 """A search ends where a step gains less than this share of the loss; a rough one at the latter. The largest slope is the same for
 both, since the slope of a rare category is small from the start.
 """

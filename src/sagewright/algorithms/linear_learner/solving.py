@@ -138,7 +138,7 @@ def _compared(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mi
         return models, ratio
     wd = float(tried.wd[best])
     logging.info("Of the penalties wd %s that with the least loss on held-out rows: %g", tried.wd.tolist(), wd)
-    search.begin_with(best)
+    search.begin_with(best if found.tried is None else int(np.searchsorted(found.tried, best)))
     return _with_penalty(run, data, wd, ratio)
 
 

@@ -33,10 +33,15 @@ class Stopping:
 
 
 class Patience:
-    """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch."""
+    """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch. Of epochs
+    with the same measure, the one with the least `tie`, another measure's name, is the best; without it, the first one.
+    """
 
-    def __init__(self, metric: str, direction: Direction, stopping: Stopping | None = None) -> None:
+    def __init__(
+        self, metric: str, direction: Direction, stopping: Stopping | None = None, tie: str | None = None
+    ) -> None:
         self.metric, self._sign, self._stopping = metric, 1.0 if direction == "Maximize" else -1.0, stopping
+        self.tie, self._best_tie = tie, math.inf
         self.best_epoch: int | None = None
         self._best = self._mark = -math.inf
         self._since = 0
@@ -45,15 +50,21 @@ class Patience:
     def best(self) -> float | None:
         return None if self.best_epoch is None else self._best * self._sign
 
-    def is_best(self, epoch: int, value: float) -> bool:
-        """Records an epoch's measure; returns True if it is better than all before. NaN never is."""
+    def would_be_best(self, value: float, tie: float = math.inf) -> bool:
+        """True if an epoch with this measure is better than all before. NaN never is."""
+        value *= self._sign
+        return value > self._best or (value == self._best and tie < self._best_tie)
+
+    def is_best(self, epoch: int, value: float, tie: float = math.inf) -> bool:
+        """Records an epoch's measure; returns True if it is better than all before."""
+        better = self.would_be_best(value, tie)
         value *= self._sign
         self._since = 0 if self._improves(value) else self._since + 1
         if self._since == 0:
             self._mark = value
-        if not value > self._best:
+        if not better:
             return False
-        self._best, self.best_epoch = value, epoch
+        self._best, self._best_tie, self.best_epoch = value, tie, epoch
         return True
 
     def is_over(self, epoch: int) -> bool:
@@ -70,13 +81,15 @@ class Patience:
 
     def document(self) -> dict[str, Any]:
         """The whole state, for a checkpoint."""
-        numbers = {"best": self._best, "mark": self._mark}
+        numbers = {"best": self._best, "mark": self._mark, "tie": self._best_tie}
         known = {name: None if math.isinf(value) else value for name, value in numbers.items()}
         return {**known, "best_epoch": self.best_epoch, "since": self._since}
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restores the result of `document`. Raises LookupError, TypeError or ValueError for anything else."""
-        best, mark = (None if document[name] is None else float(document[name]) for name in ("best", "mark"))
+        given = {"tie": None, **document}
+        best, mark, tie = (None if given[name] is None else float(given[name]) for name in ("best", "mark", "tie"))
         epoch = document["best_epoch"]
         self._best, self._mark = -math.inf if best is None else best, -math.inf if mark is None else mark
+        self._best_tie = math.inf if tie is None else tie
         self.best_epoch, self._since = None if epoch is None else int(epoch), int(document["since"])

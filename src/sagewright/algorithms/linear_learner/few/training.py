@@ -38,7 +38,7 @@ COARSE = 4_000_000
 """Such work from which on penalties are whole decades apart instead of halves."""
 ALIKE = 10.0
 """Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
-UNLIKELY = 2.0
+UNLIKELY = 1.0
 """How much less such models have in the logarithm of their shares."""
 SAME, NEARLY_SAME, CHEAP = 1.01, 1.5, 10_000_000
 """Deviations that differ by less than these factors are one: the larger factor holds where a rotation takes more products than are

@@ -1,0 +1,47 @@
+"""A network and a linear model of an image's pixels, whose probabilities are mixed."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SIDE = 32
+"""Larger images are averaged to sides of so many pixels."""
+TINY = 1e-12
+
+
+class Pixels(nn.Module):
+    """Maps (n, channels, h, w) pixels of 0 to 255 to (n, classes) scores."""
+
+    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.size = min(height, SIDE), min(width, SIDE)
+        self.linear = nn.Linear(channels * self.size[0] * self.size[1], classes)
+
+    def flat(self, images: torch.Tensor) -> torch.Tensor:
+        """The pixels of each image in a row, (n, d) in [0, 1]."""
+        values = images.float() / 255
+        if tuple(values.shape[2:]) != self.size:
+            values = functional.adaptive_avg_pool2d(values, self.size)
+        return values.flatten(1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.flat(images))
+
+
+class Mixture(nn.Module):
+    """The logarithms of probabilities that are the network's to the `share` and the linear model's to the rest."""
+
+    def __init__(self, network: nn.Module, pixels: Pixels, share: float) -> None:
+        super().__init__()
+        self.network, self.pixels, self.share = network, pixels, share
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return mixed(self.network(images).float(), self.pixels(images), self.share)
+
+
+def mixed(network: torch.Tensor, linear: torch.Tensor, share: float) -> torch.Tensor:
+    """The logarithms (n, classes) of the mixed probabilities of two models, from their scores."""
+    return (share * network.softmax(1) + (1 - share) * linear.softmax(1)).clamp(min=TINY).log()
