@@ -154,7 +154,7 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 	$$python -m pytest -c $$place/tests/pytest.ini --rootdir $$place $$place/tests && \
 	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py
 
-ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
+ray: .cache/ray/.ready system ## Tests of the backends, here and on clusters of two nodes, of Ray and of Slurm
 	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,,ray)
 
 dist: setup ## The sdist and the wheel, installed and tried on each Python here by pip, uv and pipx; ALL=1 for each by each

@@ -14,6 +14,7 @@ PACKAGES = {
     "dataset-fashion-mnist": lambda: Path("/usr/share/datasets/fashion-mnist").is_dir(),
     "openmpi-bin": lambda: shutil.which("mpirun"),
     "haproxy": lambda: shutil.which("haproxy") or Path("/usr/sbin/haproxy").exists(),
+    **dict.fromkeys(("slurm-wlm", "munge"), lambda: shutil.which("sbatch")),
     "fuse3": lambda: find_library("fuse3") or find_library("fuse"),
     **dict.fromkeys(("podman", "runc", "netavark", "aardvark-dns", "nftables"), lambda: shutil.which("podman")),
     "iproute2": lambda: shutil.which("ip"),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ class LocalBackend:
     one may be started: the lock in the directory lets only one of them work. They are forked from a warm fork server; if that fails
     they are started as `python -m sagewright.agent`. Linux. Servers of several machines may share a store: for a host on another
     machine every method raises BackendUnreachable. `environ`: the variables of started agents; None: this process's own; `machine`:
-    the name of this one; `cells`: how many sandboxes are kept ready, and where; None for none.
+    the name of this one; `cells`: how many sandboxes are kept ready, and where; None for none; `starter`: a command that executes
+    the agent, where there is no fork server.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class LocalBackend:
         environ: Mapping[str, str] | None = None,
         machine: str | None = None,
         cells: Cells | None = None,
+        starter: Sequence[str] = (),
     ) -> None:
         self._machine = machine_name() if machine is None else machine
-        self._environ = environ
+        self._environ, self._starter = environ, tuple(starter)
         self._forks = ForkServer(cells) if fork_server else None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -161,7 +163,7 @@ class LocalBackend:
     def _start_detached(self, directory: Path) -> subprocess.Popen[bytes]:
         with (directory / "agent.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "sagewright.agent", str(directory)],
+                [*self._starter, sys.executable, "-m", "sagewright.agent", str(directory)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -33,7 +33,7 @@ class Site:
 
 def open_site(settings: Settings) -> Site:
     """Opens the site of the settings. Raises NoBackend if it is not available."""
-    return _on_ray(settings) if settings.backend == "ray" else _here(settings)
+    return {"local": _here, "ray": _on_ray, "slurm": _on_slurm}[settings.backend](settings)
 
 
 def _here(settings: Settings) -> Site:
@@ -50,3 +50,12 @@ def _on_ray(settings: Settings) -> Site:
     backend = RayBackend(settings)
     machines = Machines(backend.machines, "the cluster")
     return Site(backend, machines, f"ray {settings.ray_address}", backend.endpoint, lambda: None, backend.close)
+
+
+def _on_slurm(settings: Settings) -> Site:
+    from sagewright.compute.slurm.backend import SlurmBackend
+
+    backend = SlurmBackend(settings)
+    machines = Machines(backend.machines, "the cluster")
+    name = f"slurm {settings.slurm_options}".strip()
+    return Site(backend, machines, name, backend.endpoint, lambda: None, backend.close)

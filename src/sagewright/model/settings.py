@@ -224,14 +224,16 @@ class Settings:
     )
     backend: str = _setting(
         "local",
-        "Location of jobs' hosts. local: on this machine. ray: on the nodes of the Ray cluster that `ray_address` names.",
-        ("local", "ray"),
+        "Location of jobs' hosts. local: this machine. ray: the cluster that `ray_address` names. slurm: a Slurm cluster.",
+        ("local", "ray", "slurm"),
     )
     ray_address: str = _setting(
         "",
         "The Ray cluster of the backend `ray`: `ray://HOST:10001` (its client server, from any machine), or `HOST:6379` or "
         "`auto` if this machine is one of its nodes.",
     )
+    slurm_options: str = _setting("", "Further options of sbatch, such as `--partition=gpu --account=lab`.")
+    slurm_python: str = _setting("", "Path of Python with Sagewright on Slurm's nodes. Empty: the server's own.")
     node_directory: str = _setting(
         "~/.cache/sagewright",
         "Directory on each node of a cluster, for hosts and, unless `environments` names another directory, for their "

@@ -1,4 +1,4 @@
-"""The places that the suite runs at: this machine, and a Ray cluster of two nodes."""
+"""The places that the suite runs at: this machine, and clusters of two nodes, of Ray and of Slurm."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backend.raycluster import RayCluster
+from backend.slurmcluster import SlurmCluster, missing
 from sagewright.compute.backend import Backend, Handle, HostPlan
 from sagewright.compute.sites import Site, open_site
 from sagewright.model.settings import load_settings
@@ -31,7 +32,7 @@ class Place:
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
-    cluster: RayCluster | None = None
+    cluster: RayCluster | SlurmCluster | None = None
     opened: list[Site] = field(default_factory=list)
 
     def open(self, data: Path) -> Backend:
@@ -85,10 +86,33 @@ def on_ray(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) ->
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-@pytest.fixture(scope="session", params=["local", "ray"])
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[SlurmCluster]:
+    assert not missing(), f"these tests need Slurm: {missing()}; on Debian: apt-get install slurm-wlm munge"
+    Environments(ROOT / ".cache" / "environments", "nearest").ensure(resolve_image(SHELL_IMAGE), print)
+    cluster = SlurmCluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def on_slurm(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    settings = {"backend": "slurm", "node_directory": str(tmp_path_factory.mktemp("node"))}
+    place = Place("slurm", settings, slurm_cluster)
+    before = os.environ.get("SLURM_CONF")
+    os.environ.update(slurm_cluster.environ)
+    yield place
+    place.close()
+    os.environ.pop("SLURM_CONF") if before is None else os.environ.update({"SLURM_CONF": before})
+
+
+@pytest.fixture(scope="session", params=["local", "ray", "slurm"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    if request.param == "ray":
-        yield request.getfixturevalue("on_ray")
+    if request.param != "local":
+        yield request.getfixturevalue(f"on_{request.param}")
     else:
         here = Place("local")
         yield here
@@ -128,7 +152,7 @@ def here_server(tmp_path_factory: pytest.TempPathFactory, server_class: type[Run
 @pytest.fixture
 def server_at(place: Place, request: pytest.FixtureRequest) -> RunningServer:
     """The one server for the tests of a place."""
-    found: RunningServer = request.getfixturevalue("ray_server" if place.cluster else "here_server")
+    found: RunningServer = request.getfixturevalue(f"{place.name}_server" if place.cluster else "here_server")
     return found
 
 
@@ -139,10 +163,21 @@ def ray_server(
     yield from _server(on_ray, tmp_path_factory.mktemp("server"), server_class)
 
 
+@pytest.fixture(scope="session")
+def slurm_server(
+    on_slurm: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
+) -> Iterator[RunningServer]:
+    yield from _server(on_slurm, tmp_path_factory.mktemp("server"), server_class)
+
+
 @pytest.fixture(autouse=True)
 def nothing_runs_on(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that failed must not keep the nodes from the next one."""
-    servers = [request.getfixturevalue(name) for name in ("server_at", "ray_server") if name in request.fixturenames]
+    servers = [
+        request.getfixturevalue(name)
+        for name in ("server_at", "ray_server", "slurm_server")
+        if name in request.fixturenames
+    ]
     yield
     for running in servers:
         client = running.boto("sagemaker")

@@ -1,4 +1,4 @@
-"""Guarantees of every backend: the same tests on this machine and on a Ray cluster of two nodes."""
+"""Guarantees of every backend: the same tests on this machine and on clusters of two nodes, of Ray and of Slurm."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_the_driver_may_die(backend: Backend, launch: Launch, tmp_path: Path) ->
 def test_a_node_with_another_version_is_said(
     backend: Backend, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagewright.compute.ray.backend.version", lambda _package: "99.9")
+    monkeypatch.setattr("sagewright.compute.orders.version", lambda _package: "99.9")
     (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: not backend.poll(handle))
     assert "is installed there, and the server is 99.9" in backend.poll(handle).reason

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.compute.backend import BackendUnreachable, NoBackend
-from sagewright.compute.ray.backend import endpoint_base
+from sagewright.compute.orders import endpoint_base
 from sagewright.compute.ray.broker import Broker, check_reachable
 from sagewright.compute.sites import open_site
 from sagewright.model.settings import BadSetting, load_settings
@@ -24,12 +24,12 @@ from sagewright.model.settings import BadSetting, load_settings
     ],
 )
 def test_where_nodes_reach_the_server(host: str, nodes: list[str], expected: str) -> None:
-    assert endpoint_base(load_settings({"host": host}, {}), nodes) == expected
+    assert endpoint_base(load_settings({"host": host}, {}), nodes, "Ray cluster") == expected
 
 
 def test_an_endpoint_that_is_set_is_told_as_it_is() -> None:
     settings = load_settings({"hosts_endpoint": "https://sagewright.example/"}, {})
-    assert endpoint_base(settings, ["10.1.2.4"]) == "https://sagewright.example"
+    assert endpoint_base(settings, ["10.1.2.4"], "Ray cluster") == "https://sagewright.example"
 
 
 def test_an_endpoint_that_is_no_url() -> None:
@@ -39,7 +39,7 @@ def test_an_endpoint_that_is_no_url() -> None:
 
 def test_a_server_on_loopback_is_out_of_reach_for_other_machines() -> None:
     with pytest.raises(NoBackend, match=r"listens on 127\.0\.0\.1: give --host"):
-        endpoint_base(load_settings({}, {}), ["127.0.0.1", "10.1.2.4"])
+        endpoint_base(load_settings({}, {}), ["127.0.0.1", "10.1.2.4"], "Ray cluster")
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "ray://somewhere", "ray://somewhere:port"])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, NoBackend, Pulse
+from sagewright.compute.orders import endpoint_base, host_order
 from sagewright.compute.ray.broker import Broker, RayRefused
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
@@ -40,7 +38,7 @@ class RayBackend:
         self._machines: list[Resources] = []
         self._machines_at = float("-inf")
         try:
-            self._base = endpoint_base(settings, self._ask("addresses"))
+            self._base = endpoint_base(settings, self._ask("addresses"), "Ray cluster")
         except NoBackend:
             self._broker.close()
             raise
@@ -106,21 +104,7 @@ class RayBackend:
         self._broker.close()
 
     def _order(self, plan: HostPlan, gang: str) -> dict[str, Any]:
-        own_environments = self._settings.environments != Path()
-        root = self._settings.node_directory
-        places = {
-            "environments": str(self._settings.environments) if own_environments else f"{root}/environments",
-            "object_proof": None,
-            "warm_cache": None,
-        }
-        document = plan.document | places
-        directory = f"{root}/hosts/{gang}/{document['host']}"
-        return {
-            "directory": directory,
-            "version": version("sagewright"),
-            "document": document,
-            "forgotten_s": self._forgotten_s,
-        }
+        return host_order(self._settings, plan, gang) | {"forgotten_s": self._forgotten_s}
 
     def _ask_pulses(self, names: set[str]) -> dict[str, Pulse]:
         found = self._ask("pulses", places={name: self._places.get(name, "") for name in names})
@@ -136,35 +120,3 @@ class RayBackend:
 
 def _known(handle: Handle) -> dict[str, Any]:
     return {name: handle[name] for name in ("host_id", "gang", "rank", "peers", "place")}
-
-
-def endpoint_base(settings: Settings, nodes: Sequence[str]) -> str:
-    """Returns the server's URL as the nodes see it, with `{port}` for the port. Raises NoBackend."""
-    if settings.hosts_endpoint:
-        return settings.hosts_endpoint.rstrip("/")
-    far = next((node for node in nodes if not ipaddress.ip_address(node).is_loopback), None)
-    try:
-        listening = ipaddress.ip_address(settings.host)
-    except ValueError:
-        return f"http://{settings.host}:{{port}}"
-    if listening.is_loopback and far:
-        raise NoBackend(
-            f"The nodes of the Ray cluster cannot reach a server that listens on {settings.host}: "
-            "give --host 0.0.0.0 or an address of this machine, or set hosts_endpoint."
-        )
-    address = ipaddress.ip_address(_own_address(far)) if listening.is_unspecified and far else listening
-    if address.is_unspecified:
-        address = ipaddress.ip_address("127.0.0.1")
-    return f"http://{f'[{address}]' if address.version == 6 else address}:{{port}}"
-
-
-def _own_address(towards: str) -> str:
-    """Returns this machine's address on the route to another."""
-    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((towards, 9))
-        except OSError as error:
-            raise NoBackend(f"The node {towards} of the Ray cluster cannot be reached: {error}") from error
-        found: str = probe.getsockname()[0]
-        return found

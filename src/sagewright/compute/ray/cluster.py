@@ -15,7 +15,8 @@ from ray.util import get_placement_group, list_named_actors, placement_group, pl
 from ray.util.placement_group import remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
-from sagewright.compute.ray.host import HostActor, clean_host
+from sagewright.compute.nodehosts import clean_host
+from sagewright.compute.ray.host import HostActor
 
 _GIB = 1 << 30
 _PULSE_S = 1.0

@@ -5,12 +5,10 @@ On its node it uses the local backend to start, poll, stop and kill: the same ag
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
 import time
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,9 @@ from ray.util.placement_group import remove_placement_group
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.local import LocalBackend
-from sagewright.jobfiles.removal import remove_tree
+from sagewright.compute.nodehosts import MARK, agent_environ, remove_host, sweep_hosts
 
-_LOG_BYTES = 64 * 1024
-_STALE_S = 24 * 3600
 _WATCH_S = 60.0
-_MARK = "agent.json"
 
 
 class HostActor:
@@ -55,13 +50,13 @@ class HostActor:
         hosts = self._directory.parent.parent
         hosts.mkdir(parents=True, exist_ok=True)
         hosts.chmod(0o700)
-        _sweep(hosts)
+        sweep_hosts(hosts)
         document = order["document"] | {"environments": str(Path(order["document"]["environments"]).expanduser())}
         document |= _addresses(document["hosts"])
         if document.get("gpu_indexes") is not None:
             document["gpu_indexes"] = [int(gpu) for gpu in ray.get_gpu_ids()]
         (self._handle,) = self._local.launch([HostPlan(self._directory, document)])
-        (self._directory / _MARK).write_text(json.dumps(self._handle))
+        (self._directory / MARK).write_text(json.dumps(self._handle))
 
     def pulse(self) -> tuple[str | None, str]:
         """Returns why the agent is not alive, None if it is; and the node's address."""
@@ -80,7 +75,7 @@ class HostActor:
         self._asked_s = time.monotonic()
         if self._handle is not None:
             self._local.kill(self._handle)
-        return _remove(self._directory)
+        return remove_host(self._directory)
 
     def _watch(self, peers: list[str], own: str, forgotten_s: float) -> None:
         """Exits when the agent has ended and no server asks for it; the gang's first host exits last, and releases the gang's
@@ -99,18 +94,9 @@ class HostActor:
         return self._handle is not None and bool(self._local.poll(self._handle))
 
 
-def clean_host(directory: str) -> str:
-    """Ends the remains of a host whose actor is dead; returns the end of the agent's own log."""
-    place = Path(directory).expanduser()
-    with suppress(OSError, ValueError):
-        LocalBackend(fork_server=False).kill(json.loads((place / _MARK).read_bytes()))
-    return _remove(place)
-
-
 def _environ() -> dict[str, str]:
     """Returns the environment of agents, without anything of Ray's, in particular its token."""
-    not_theirs = {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"}
-    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name not in not_theirs}
+    return agent_environ("RAY_")
 
 
 def _addresses(names: list[str]) -> dict[str, Any]:
@@ -120,21 +106,3 @@ def _addresses(names: list[str]) -> dict[str, Any]:
         return {}
     addresses = {node["NodeID"]: str(node["NodeManagerAddress"]) for node in ray.nodes()}
     return {"addresses": {name: addresses[on[rank]] for rank, name in enumerate(names)}, "network": "machines"}
-
-
-def _remove(directory: Path) -> str:
-    log = directory / "agent.log"
-    text = log.read_bytes()[-_LOG_BYTES:].decode(errors="replace") if log.is_file() else ""
-    remove_tree(directory)
-    with suppress(OSError):  # other hosts of the gang may be here
-        directory.parent.rmdir()
-    return text
-
-
-def _sweep(hosts: Path) -> None:
-    """Removes remains of hosts whose node was unreachable for the server when they ended."""
-    for lock in hosts.glob("*/*/agent.lock"):
-        with suppress(OSError), lock.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - lock.parent.stat().st_mtime > _STALE_S:
-                _remove(lock.parent)
