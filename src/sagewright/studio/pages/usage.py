@@ -25,8 +25,7 @@ def usage(visit: Visit) -> Listing:
         TableColumn("CPUs", "number"),
         TableColumn("Memory", "size", "", 2),
         TableColumn("GPUs", "number", "", 1),
-        TableColumn("Running", "number"),
-        TableColumn("Waiting", "number"),
+        TableColumn("Jobs", "text"),
         TableColumn("Limits, used of", "text", "", 1),
     )
     held = f"{machine.cpus_held:g} of {machine.cpus} CPUs and {machine.gpus_held} of {machine.gpus} GPUs are held"
@@ -50,11 +49,10 @@ def _row(one: Holder) -> Row:
         (
             tables.text(one.owner or WHOLE),
             TableCell(one.role, "mono"),
-            tables.count(one.cpus),
+            TableCell(one.cpus, "number", look="f-num"),
             TableCell(one.memory, "size"),
             tables.count(one.gpus),
-            tables.count(one.running),
-            tables.text(one.waiting, look="attn" if one.waiting else ""),
+            tables.text(f"{one.running} running, {one.waiting} waiting", look="f-state"),
             tables.text(said, look="bad" if full else ""),
         ),
     )

@@ -13,6 +13,7 @@ import psutil
 
 from sagewright.engine.jobs import launch_plan
 from sagewright.engine.jobs.reservations import Reservations
+from sagewright.engine.jobs.sharing.allowances import Allowances
 from sagewright.engine.jobs.waits import shortage
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
@@ -101,8 +102,10 @@ def _waiting(shares: Reservations, job: Job, held: list[Reservation], machine: R
     """Describes a queued job, with the share it needs and the reason why it has not got it."""
     share = launch_plan.share_of(shares, launch_plan.demand_of(job))
     described = _described(job, None) | _amounts(share.total.cpus, share.total.memory_gb, share.total.gpus)
+    limited = Allowances(shares.store, job.account).reason(job, share)
     messages = [event.message for event in jobs.transitions(shares.store, job.id)[-1:]]
-    return described | {"waits_for": shortage(shares.store, machine, held, share) or "".join(messages) or "its turn"}
+    short = limited or shortage(shares.store, machine, held, share)
+    return described | {"waits_for": short or "".join(messages) or "its turn"}
 
 
 def _sum(held: list[Reservation]) -> Document:
