@@ -236,8 +236,7 @@ class Settings:
     slurm_python: str = _setting("", "Path of Python with Sagewright on Slurm's nodes. Empty: the server's own.")
     node_directory: str = _setting(
         "~/.cache/sagewright",
-        "Directory on each node of a cluster, for hosts and, unless `environments` names another directory, for their "
-        "environments.",
+        "Directory on each node of a cluster, for hosts and, unless `environments` names another one, environments.",
     )
     hosts_endpoint: str = _setting(
         "",
@@ -257,9 +256,7 @@ class Settings:
         "exact: build exactly that version or fail the job.",
         ("nearest", "exact"),
     )
-    environments: Path = _setting(
-        Path(), "Directory of cached job environments. Empty: `environments` in the data directory."
-    )
+    environments: Path = _setting(Path(), "Directory of job environments. Empty: `environments` in the data directory.")
     weights_from_network: str = _setting(
         "",
         "URL of the folder from which jobs may download missing pretrained weights, such as "
