@@ -11,7 +11,7 @@ from sagewright.runtimes.images import Image
 
 KILLED = 128 + signal.SIGKILL
 FAILURE_CHARACTERS = 960
-"""Characters of a failure and its explanation that a FailureReason shows beside its class, host and exit code."""
+"""Characters of a failure and its explanation that a FailureReason shows in addition to its class, host and exit code."""
 _LINE_CHARACTERS = 300
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Za-z_]\w{0,60}(?:Error|Exception|Exit): ", re.ASCII)
 

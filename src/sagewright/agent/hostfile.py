@@ -34,11 +34,11 @@ class JobObjects:
 class HostFile:
     """The parsed `host.json`. `credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
 
-    `object_proof`: a file of the embedded object store that agents beside it read, None if there is no such store; `file_systems`:
-    the folder of each file system by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less free space, hosts that write are
-    ended; `weights_from_network`: a URL, empty if no job downloads weights; `warm_cache`: the directory that keeps the warm pool's
-    cache between jobs, None without a pool; `gpu_indexes`: numbers of its GPUs; `servers`: where reports go when `endpoint` does
-    not answer.
+    `object_proof`: a file of the embedded object store that agents on its machine read, None if there is no such store;
+    `file_systems`: the folder of each file system by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less free space,
+    hosts that write are ended; `weights_from_network`: a URL, empty if no job downloads weights; `warm_cache`: the directory
+    that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: numbers of its GPUs; `servers`: where
+    reports go when `endpoint` does not answer.
     """
 
     directory: Path

@@ -126,7 +126,7 @@ class Zygote:
         pid = os.fork()
         if pid:
             self._children.add(pid)
-            SPARE.leave()  # the child holds them
+            SPARE.leave()  # the child has them
             return pid
         os.setsid()
         signal.set_wakeup_fd(-1)

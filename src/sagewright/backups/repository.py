@@ -31,7 +31,7 @@ class BackupFailed(RuntimeError):
 class BackupManifest:
     """`at`: time of the store's copy; `revision`: of the store's schema; `store`: file and its SHA-256; `blobs`: size of each by
     its name; `layers`: digests of images; `missing`: blobs that were lost before; `master_keys`: ids of the master keys that open
-    the store's secrets; `with_keys`: whether the backup holds one."""
+    the store's secrets; `with_keys`: whether the backup contains one."""
 
     at: str
     version: str
@@ -67,7 +67,7 @@ class BackupRepository:
             shutil.rmtree(left)
 
     def check(self) -> None:
-        """Raises BackupFailed for a folder that holds no backups of a known format."""
+        """Raises BackupFailed for a folder without backups of a known format."""
         try:
             found = json.loads((self.root / MARK).read_text())
         except (OSError, ValueError):

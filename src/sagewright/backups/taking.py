@@ -1,4 +1,4 @@
-"""Takes a backup beside a running server.
+"""Takes a backup while a server may run.
 
 Bytes of objects never change, and stay for some seconds after their deletion. So they are copied first, then the database at one
 moment, then the bytes that were written between; objects that were deleted in between are handled by a second round.
@@ -37,7 +37,8 @@ SMALL = "s"
 def take_backup(
     settings: Settings, repository: BackupRepository, *, with_keys: bool = True
 ) -> tuple[str, BackupManifest]:
-    """Returns the name and the manifest of a new backup. `with_keys`: it holds the data directory's master key and the admin's key.
+    """Returns the name and the manifest of a new backup. `with_keys`: it contains the data directory's master key and the
+    admin's key.
 
     Raises BackupFailed, OSError.
     """

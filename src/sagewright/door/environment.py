@@ -17,7 +17,7 @@ CONNECT_S = 5
 ANSWER_S = 1
 HEALTH = "/_sagewright/health"
 AUTHORITY, BUNDLE = "ca.pem", "ca-bundle.pem"
-"""Files beside the URL: the server's certificate authority, and all that a client trusts."""
+"""Files next to the URL: the server's certificate authority, and all authorities that a client trusts."""
 _SYSTEM_BUNDLES = tuple(map(Path, (
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 )))  # fmt: skip

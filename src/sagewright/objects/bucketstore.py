@@ -150,7 +150,7 @@ class BucketStore:
     def collect(self, grace_s: float = GRACE_S, rest_s: float = TRASH_S) -> int:
         """Removes unneeded files and bytes in rows, files only if untouched for `grace_s` seconds; returns their number.
 
-        Safe beside writers. Only needed after a crash, and harmless at any other time. What is found stays for `rest_s` more
+        Safe while others write. Only needed after a crash, and harmless at any other time. What is found stays for `rest_s` more
         seconds, for readers of other processes that looked up a row just before its deletion.
         """
         self._forget_uploads()

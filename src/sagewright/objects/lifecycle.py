@@ -53,7 +53,7 @@ class _Due:
 
 @dataclass
 class Lifecycle:
-    """One sweep at a time. Safe beside readers, writers and sweeps of other servers. `stop` ends a sweep early."""
+    """One sweep at a time. Safe while others read, write or sweep. `stop` ends a sweep early."""
 
     store: Database
     blobs: BlobStore

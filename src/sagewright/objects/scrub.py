@@ -58,7 +58,7 @@ class ScrubReport:
 
 @dataclass(frozen=True)
 class Scrub:
-    """Works beside a server: objects that are overwritten or deleted while they are read are not faults."""
+    """Works while a server runs: objects that are overwritten or deleted while they are read are not faults."""
 
     store: BucketStore
 

@@ -35,7 +35,7 @@ _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "pl
 """Further small packages of AWS's deep learning containers. docs/how-to/choose-versions.md lists the rest."""
 
 _NOTEBOOK = ("ipykernel", "boto3", "pandas<3", "matplotlib", "seaborn", "scikit-learn", "pyarrow", "s3fs")
-"""Packages of every notebook kernel of an app, beside the SDK."""
+"""Packages of every notebook kernel of an app, in addition to the SDK."""
 SDK_V2_KERNEL = "jupyter-sdk-v2"
 """Recipe of JupyterLab's second kernel; the first one is JupyterLab's own environment with SDK v3."""
 

@@ -101,8 +101,8 @@ class View:
 
 @dataclass(frozen=True)
 class SecondEnvironment:
-    """A virtual environment beside the process's own, which finds it at `place`; `layers` as those of a Launch. `place` is its own
-    path unless the sandbox gives layers."""
+    """An additional virtual environment for the process, which finds it at `place`; `layers` as those of a Launch. `place` is
+    its own path unless the sandbox gives layers."""
 
     path: Path
     place: Path

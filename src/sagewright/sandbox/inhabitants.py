@@ -65,7 +65,8 @@ def find_inhabitant(agent: int) -> Inhabitant:
 def start_joining(
     found: Inhabitant, program: JoiningProgram, stdin: int, stdout: int, stderr: int
 ) -> subprocess.Popen[bytes]:
-    """Starts a program beside a job's process, with its rights; the three are descriptors, or subprocess.PIPE. Raises OSError.
+    """Starts a program that joins a job's process, with its permissions; the three are descriptors, or subprocess.PIPE. Raises
+    OSError.
 
     Its request goes through an unnamed file: no process list shows it.
     """

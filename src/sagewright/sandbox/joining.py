@@ -1,4 +1,4 @@
-"""`python -I joining.py PIDFD SPEC`: runs a program beside a job's processes, with their rights and no more.
+"""`python -I joining.py PIDFD SPEC`: runs a program among a job's processes, with their permissions and no more.
 
 PIDFD is a descriptor of a process of the sandbox, and SPEC one of a JSON document: `pid` of that process, `argv`, `environ`, `cwd`,
 `terminal`, `filter` (the seccomp program in hexadecimal digits). The program gets the process's control groups, namespaces, user,

@@ -88,7 +88,7 @@ _EXITING = 0x4
 
 
 def runs(pid: int) -> bool:
-    """True if a process still runs code or holds a file open; False once it has begun to end and closed them. The teardown of a
+    """True if a process still runs code or has a file open; False once it has begun to end and closed them. The teardown of a
     sandbox's mounts, which follows, takes some time."""
     process = Path(f"/proc/{pid}")
     try:

@@ -129,7 +129,7 @@ class Listeners:
 
 
 def release_port(port: int) -> bool:
-    """Returns True if a front without a server held the port of this machine and released it: its server may have been on another
+    """Returns True if a front without a server had kept this machine's port and released it: its server may have been on another
     data directory. Only considers fronts of this user."""
     for front in (one for one in titles.running() if one.kind == titles.FRONT):
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Sagewright's own paths beside AWS's: health, certificates of topics, and agents' reports."""
+"""Sagewright's own paths, in addition to AWS's: health, certificates of topics, and agents' reports."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ def make_private(data: Path) -> None:
 
 
 def server_id(path: Path) -> str:
-    """Returns the name under which this data directory's servers hold leases: after a restart a server resumes its jobs at once."""
+    """Returns the name under which this data directory's servers claim leases: after a restart a server resumes its jobs at
+    once."""
     if not path.exists():
         write_note(path, uuid.uuid4().hex)
     return path.read_text()

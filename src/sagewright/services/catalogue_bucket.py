@@ -1,7 +1,7 @@
 """The bucket of JumpStart's catalogue, `jumpstart-cache-prod-<region>`: its objects are written when someone first reads them.
 
 A start of the server costs nothing that way, and an upgraded catalogue replaces the objects of the release before at their first
-read. What `sagewright models add` puts beside them stays.
+read. Objects that `sagewright models add` has added stay.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class Database:
     """Short transactions on the store. Safe to use from many threads.
 
     `fsync` is for SQLite; PostgreSQL is configured separately. off: nothing waits for the disk; normal: transactions that ask for
-    it do; full: all of them. `ballast`: reserved space for SQLite. `master`: where the key of its secrets comes from; by default a
-    file beside SQLite's. Raises AwsError on a full disk.
+    it do; full: all of them. `ballast`: reserved space for SQLite. `master`: where the key of its secrets comes from; by
+    default a file next to SQLite's. Raises AwsError on a full disk.
     """
 
     def __init__(self, url: str, fsync: str = "normal", master: MasterKeySource | None = None) -> None:

@@ -107,7 +107,7 @@ class Studio:
         await self._app(scope, receive, send)
 
     def close(self) -> None:
-        """Ends open streams, which would hold up the server's end."""
+        """Ends open streams, which would delay the server's end."""
         self._live.close()
 
     def _routes(self) -> list[Route]:
@@ -292,7 +292,7 @@ class Studio:
         return assets.response(request, request.path_params["name"])
 
     async def _chart_frame(self, _request: Request, _incoming: Incoming) -> Response:
-        """Answers with the frame of users' charts, which holds nothing of anyone."""
+        """Answers with the frame of users' charts, which contains no user's data."""
         page = rendering.render("chartframe.html", asset=assets.address)
         return Response(page, media_type="text/html", headers={"content-security-policy": assets.FRAME_POLICY})
 

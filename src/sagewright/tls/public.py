@@ -1,4 +1,4 @@
-"""The server's side of the public port: when it must be TLS, and its life beside the server's."""
+"""The server's side of the public port: whether it must be TLS, and its life cycle with the server's."""
 
 from __future__ import annotations
 

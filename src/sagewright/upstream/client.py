@@ -15,7 +15,7 @@ from sagewright.upstream.messages import Answer, UpstreamRequest
 from sagewright.upstream.share import MOST_CONNECTIONS, UpstreamShare
 
 MOST_BODY = 32 * 1024 * 1024
-"""Bytes of an answer that is held in memory; streams have no such limit."""
+"""Maximum bytes of an answer in memory; streams have no such limit."""
 MOST_REFUSAL = 16 * 1024
 """Bytes kept of an answer that is not 2xx, if a stream or a file was requested."""
 REFUSAL_S = 5.0
@@ -32,7 +32,7 @@ Done = Callable[[Answer | Exception], None]
 
 @dataclass(frozen=True)
 class Spill:
-    """The file for a large answer: `open` makes it once the answer exceeds 1 MiB. It holds at most `most` bytes.
+    """The file for a large answer: `open` makes it once the answer exceeds 1 MiB. It has at most `most` bytes.
 
     `spend` is called with a size before these bytes are written, and raises if there is no room. Both are called in a thread.
     """

@@ -12,7 +12,7 @@ from sagewright.upstream.reading import AnswerReader
 from sagewright.upstream.share import LARGE, UpstreamShare
 
 HIGH, LOW = 1 << 20, 1 << 18
-"""Bytes that a stream holds for a slower consumer: reading pauses above HIGH, and resumes below LOW."""
+"""Bytes that a stream buffers for a slower consumer: reading pauses above HIGH, and resumes below LOW."""
 _SLICE = 32 * 1024
 _MANY = 64
 """Pieces in one read above which they count towards the container's share of the processor."""

@@ -12,7 +12,7 @@ _BREAKS = re.compile(r"[\r\n\0]")
 
 @dataclass(slots=True)
 class Answer:
-    """A whole answer. Header names are lower-case. `file`: holds the body instead of `body`, if a large one was fetched."""
+    """A whole answer. Header names are lower-case. `file`: contains the body instead of `body`, if a large one was fetched."""
 
     status: int
     headers: dict[str, str]

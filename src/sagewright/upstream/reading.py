@@ -103,7 +103,7 @@ class AnswerReader:
         self._parser = None
 
     def take(self) -> bytes:
-        """Returns the held part of the body, b"" if there is none, and releases it."""
+        """Returns the buffered part of the body, b"" if there is none, and releases it."""
         if len(self._pieces) == 1 and not self._tail:
             found = self._pieces.popleft()
         else:

@@ -10,7 +10,7 @@ MOST_CONNECTIONS = 64
 """Connections to one container; further requests wait."""
 LARGE = 1 << 20
 MOST_HELD = 128 << 20
-"""Maximum bytes of large answers held for one container: beyond that, answers are read one after the other."""
+"""Maximum bytes of large answers buffered for one container: beyond that, answers are read one after the other."""
 PIECES_PER_S, BURST = 50_000, 20_000
 """Limits on parsing chunks for one container: some 3 % of a processor."""
 LOOK_S = 0.25
@@ -106,7 +106,7 @@ class UpstreamShare:
     # Memory.
 
     def weigh(self, exchange: SharedExchange, size: int) -> None:
-        """Records that a large answer now holds `size` bytes. The oldest one always proceeds, so each ends in turn."""
+        """Records that a large answer now has `size` bytes. The oldest one always proceeds, so each ends in turn."""
         self._total += size - self._held.get(exchange, 0)
         self._held[exchange] = size
         if self._total > MOST_HELD and next(iter(self._held)) is not exchange:

@@ -136,7 +136,7 @@ def _escaped(value: object) -> str:
 
 
 def _writable(frame: pl.LazyFrame, output: DestinationOutput) -> pl.LazyFrame:
-    """Returns the frame without hidden columns; a CSV holds lists, structs and booleans as text."""
+    """Returns the frame without hidden columns; CSV stores lists, structs and booleans as text."""
     schema = frame.collect_schema()
     shown = [name for name in schema if not name.startswith(HIDDEN)]
     if output.content == "PARQUET":

@@ -68,8 +68,7 @@ class FlowEngine:
         self.checks: dict[str, tuple[Check, ...]] = {}
         self.fitted: dict[str, dict[str, Any]] = {}
         self.seconds: dict[str, float] = {}
-        """Seconds in which a node was set up, with everything it evaluated for that: a fit, a table held whole or
-        kept in a file."""
+        """Seconds in which a node was set up, with everything it evaluated for that: a fit, a table in memory or in a file."""
 
     def run(self, flow: Flow, node_id: str) -> Frames:
         """Returns the outputs of a node by port. A destination or chart returns its input. Raises StepError, FlowError."""

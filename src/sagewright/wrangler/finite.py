@@ -8,7 +8,7 @@ from typing import Any
 
 
 def written(document: Any) -> bytes:
-    """Returns a document as JSON, with null for each number that JSON can't hold."""
+    """Returns a document as JSON, with null for each number that JSON can't represent."""
     try:
         text = json.dumps(document, allow_nan=False, ensure_ascii=False, default=str)
     except ValueError:

@@ -109,7 +109,7 @@ def _plain(value: Any) -> str | float | None:
 
 
 def _plain_number(value: Any) -> float | None:
-    """Returns a number that JSON can hold."""
+    """Returns a number that JSON can represent."""
     return value if value is not None and math.isfinite(value) else None
 
 

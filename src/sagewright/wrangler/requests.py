@@ -19,7 +19,7 @@ SPARK = "SAGEWRIGHT_WRANGLER_PYSPARK"
 """Variable of a job whose flow has steps of PySpark."""
 ROOT = "/opt/ml/processing"
 _RESERVED = re.compile(r"flow|output(-\d+)?")
-"""Names of the flow's input, and of the outputs' folders beside the inputs."""
+"""Names of the flow's input, and of the outputs' folders next to the inputs."""
 _MOST_NAME = 200
 
 

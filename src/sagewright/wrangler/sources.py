@@ -122,7 +122,7 @@ def name_of(node: Node) -> str:
 
 
 def _walked(folder: Path, *, nested: bool) -> Iterator[Path]:
-    """Yields the files, without those that Spark and S3 tools add beside data."""
+    """Yields the files, without those that Spark and S3 tools add next to data."""
     for one in folder.iterdir():
         if one.name.startswith((".", "_")) or one.is_symlink():
             continue

@@ -28,7 +28,7 @@ from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
 from sagewright.sandbox.kernel import descendants
 
 LOCK = "lock"
-"""Lock file in a cell's directory: held while its agent lives and has not moved out."""
+"""Lock file in a cell's directory: locked while its agent lives and has not moved out."""
 _READY_S = 20.0
 _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]

@@ -26,8 +26,8 @@ _BY_NAME = re.compile(
 
 
 def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
-    """Fetches the archive that the hyperparameter (for a model: the variable) names; beside the embedded store without an S3
-    client. Does nothing if it names none in S3. `check` raises to give up.
+    """Fetches the archive that the hyperparameter (for a model: the variable) names; without an S3 client if the embedded store
+    is on this machine. Does nothing if it names none in S3. `check` raises to give up.
 
     Raises ClientError.
     """

@@ -104,7 +104,7 @@ class Inputs:
             self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
 
     def _meets_output(self, channel: InputChannel) -> bool:
-        """True if one directory would hold both input and output."""
+        """True if one directory would contain both input and output."""
         places = [output.place for output in self._host.brief.outputs]
         return any(_within(channel.place, place) or _within(place, channel.place) for place in places)
 

@@ -139,7 +139,7 @@ class Archives:
         return ended.code
 
     def _run_beside(self, command: Command, said: Tail) -> int:
-        """Runs the command beside the job's process without affecting it."""
+        """Runs the command alongside the job's process without affecting it."""
         process = start_process(command).process
         try:
             output, _ = process.communicate(timeout=_BESIDE_S)

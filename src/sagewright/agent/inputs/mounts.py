@@ -1,7 +1,8 @@
 """FastFile mode without the object store's files: FUSE mounts in a mount namespace from which the job's sandbox is made.
 
-`python -I -m sagewright.agent.inputs.mounts HOST_DIRECTORY` makes the mounts of HOST_DIRECTORY/mounts.json, reports that, and holds
-them until its input ends. Only it sees the namespace, which disappears with its last process: no kind of end leaves a mount behind.
+`python -I -m sagewright.agent.inputs.mounts HOST_DIRECTORY` makes the mounts of HOST_DIRECTORY/mounts.json, reports that, and
+keeps them until its input ends. Only it sees the namespace, which disappears with its last process: no kind of end leaves a
+mount behind.
 `… mounts HOST_DIRECTORY --probe` tries an empty mount: exit status 0 if that worked.
 """
 
@@ -119,7 +120,7 @@ def mount(target: Path, files: Mapping[str, Stored], s3: JobS3 | None, log: Path
 
 
 def _serve(parent: int, target: Path, files: Any, log: Path) -> NoReturn:
-    """Serves the mount in a child, which holds none of the parent's descriptors and ends with it."""
+    """Serves the mount in a child, which has none of the parent's descriptors and ends with it."""
     status = _FAILED
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -19,7 +19,7 @@ _NOT_BESIDE = 409
 
 @dataclass(frozen=True)
 class Stored:
-    """An object; `size` in bytes, None if it was not requested. `file` holds exactly its bytes and never changes, but its name
+    """An object; `size` in bytes, None if it was not requested. `file` contains exactly its bytes and never changes, but its name
     disappears some seconds after the object was deleted or overwritten; None: the bytes must be read from S3."""
 
     bucket: str
@@ -132,7 +132,7 @@ def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
 
 
 def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> ObjectSource:
-    """Returns the embedded store if this process can prove that it is beside it, otherwise S3."""
+    """Returns the embedded store if this process can prove that it is on the store's machine, otherwise S3."""
     beside = _beside(host, check)
     return beside if beside is not None and beside.usable() else S3Source(s3)
 

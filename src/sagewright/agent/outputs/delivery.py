@@ -39,7 +39,7 @@ class OutputDelivery:
         self._syncs: list[DirectorySync] = []
 
     def start(self) -> None:
-        """Starts the uploads that run beside the process. Raises ClientError."""
+        """Starts the uploads that run alongside the process. Raises ClientError."""
         self._syncs = [self._sync(output) for output in self._host.brief.outputs if output.continuous]
         for sync in self._syncs:
             sync.start()

@@ -10,7 +10,7 @@ from sagewright.runtimes.pipconfig import PipSources
 SPIN = "GOMP_SPINCOUNT"
 SPINS = "1000"
 """Spin count of a thread that waits for the others of its parallel region, before it blocks. By default OpenMP's threads spin for
-milliseconds: beside one busy core scikit-learn, PyTorch and XGBoost then trained 4 to 20 times slower (bench/spinning.py)."""
+milliseconds: with one busy core, scikit-learn, PyTorch and XGBoost then trained 4 to 20 times slower (bench/spinning.py)."""
 WEIGHTS = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
 _OWN_POLICY = ("OMP_WAIT_POLICY", SPIN)
 

@@ -96,7 +96,7 @@ def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace |
 
 
 def _found(decision: dict[str, Any]) -> Namespace:
-    """Returns the switch of the first host's agent, which this process then holds too."""
+    """Returns the switch of the first host's agent, which this process then keeps open too."""
 
     def descriptor(number: int) -> int:
         return os.open(f"/proc/{decision['pid']}/fd/{number}", os.O_RDONLY)

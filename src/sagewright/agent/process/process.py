@@ -45,7 +45,7 @@ class Exit:
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """`deadline` is on time.monotonic()'s clock; `kill` ends the remaining processes at once, if a group holds them; it need not
+    """`deadline` is on time.monotonic()'s clock; `kill` ends the remaining processes at once, if they are in a group; it need not
     wait for those that it is given."""
 
     stop_grace_s: float
@@ -239,7 +239,7 @@ class _Running:
 
     def _read_rest(self, *, alone: bool) -> None:
         """Reads the rest of the pipe. `alone`: no process can write to it any more, though a sandbox that is being
-        torn down may still hold its end; otherwise reads until the end, for a bounded time."""
+        torn down may still have its end open; otherwise reads until the end, for a bounded time."""
         for other in (self._pid_fd, self._control.wake_fd):
             self._selector.unregister(other)
         self._listen(True)

@@ -22,7 +22,7 @@ _SPARED = ("logs", "metrics")
 
 
 class ReportSpool:
-    """A queue of reports, oldest first. Not thread-safe; the reporter holds its lock."""
+    """A queue of reports, oldest first. Not thread-safe; the reporter has its lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

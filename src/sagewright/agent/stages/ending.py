@@ -21,7 +21,7 @@ STOPPED = 143
 
 
 class Ending:
-    """The last stage of one host, whose uploads begin beside its process. `end_processes`: ends everything that was started for
+    """The last stage of one host, whose uploads begin while its process runs. `end_processes`: ends everything that was started for
     it."""
 
     def __init__(self, context: HostContext, end_processes: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Ending:
         self._outputs = OutputDelivery(host, ml, context.reporter, patience, delivery, end_processes)
 
     def start(self) -> None:
-        """Starts the uploads that run beside the process. Raises ClientError."""
+        """Starts the uploads that run alongside the process. Raises ClientError."""
         self.checkpoints.start()
         self._outputs.start()
 

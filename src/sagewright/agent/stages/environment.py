@@ -1,4 +1,5 @@
-"""The environment of a host's process: the shared one of its image, with layers for the programs beside the user's code."""
+"""The environment of a host's process: the shared one of its image, with layers for the programs that run in addition to the
+user's code."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class JobEnvironment:
         return environment
 
     def with_client(self, environment: Environment) -> Environment:
-        """Adds programs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
+        """Adds programs that run in addition to the user's code: SDK v3's MPI driver, a remote function's client, a model's
+        server."""
         self.kernels.make(environment, self._isolated)
         host = self._context.host
         if uses_mpi_driver(host):

@@ -66,7 +66,7 @@ def explain_texts(
 def _baseline(
     config: AnalysisConfig, inputs: pd.DataFrame, texts: tuple[str, ...], settings: ShapSettings
 ) -> pd.DataFrame:
-    """Returns the configured rows; without any, empty texts beside clusters of the other features."""
+    """Returns the configured rows; without any, empty texts, combined with clusters of the other features."""
     if settings.baseline is not None:
         return find_baseline(config, inputs, settings)
     others = inputs.drop(columns=list(texts))

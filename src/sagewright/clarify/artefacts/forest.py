@@ -1,7 +1,7 @@
 """Trees of a gradient boosting model as arrays, and the conditions on the paths to their leaves.
 
 A path's conditions on one feature are merged to one bit: whether a row satisfies all of them. Bits are numbered in the order in
-which a path meets its features, so that a node's mask holds those of its ancestors.
+which a path meets its features, so that a node's mask includes those of its ancestors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shapley values of trees from tables that hold them for every state that a row can have.
+"""Shapley values of trees from tables with the values for every state that a row can have.
 
 A block is a subtree with at most INNER inner nodes, as large as possible. Its state has a bit for each feature of the path to the
 block (whether the row satisfies the path's conditions on it), then one for each inner node (whether the row goes left there). The

@@ -16,7 +16,7 @@ _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTAL
 
 def files_below(folder: Path) -> list[Path]:
     """Returns the regular files below `folder` that have content, by name. Ignores names that begin with a dot or an underscore,
-    which Spark and editors write beside data. Raises CustomerError."""
+    which Spark and editors write next to data. Raises CustomerError."""
     found = []
     for path in _walk(folder):
         if not path.name.startswith((".", "_")) and path.is_file() and not path.is_symlink() and path.stat().st_size:

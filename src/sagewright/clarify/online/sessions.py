@@ -35,7 +35,7 @@ class Abandoned(Exception):
 
 
 class OpenExplanations:
-    """The explanations under way. Used by one thread, beside those of the explanations themselves."""
+    """The explanations in progress. Used by one thread, in addition to those of the explanations themselves."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Session] = {}

@@ -27,7 +27,7 @@ PREDICTED = "predicted_label"
 
 
 def is_captured(config: AnalysisConfig, paths: Sequence[Path]) -> bool:
-    """True if the files hold captured records: a monitor's configuration may be that of its baseline, with another data type."""
+    """True if the files contain captured records: a monitor's configuration may be that of its baseline, with another data type."""
     if config.dataset_type == "application/sagemakercapturejson":
         return True
     with paths[0].open("rb") as stream:

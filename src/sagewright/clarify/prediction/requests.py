@@ -57,7 +57,7 @@ class RequestForm:
 
     @property
     def overhead(self) -> int:
-        """Bytes of a body beside its records and their separators."""
+        """Bytes of a body without its records and their separators."""
         return len((self._open + self._close).encode())
 
     def _json(self, template: str | Mapping[str, str] | None, record: str | None) -> None:

@@ -140,7 +140,7 @@ def series_blocks(explained: Section) -> Iterator[Block]:
 
 
 def picture_blocks(pictures: tuple[Picture, ...]) -> Iterator[Block]:
-    """The first pictures, reduced; all are files beside the report."""
+    """The first pictures, reduced; all are files next to the report."""
     yield Heading("Pictures", 3)
     shown = 0
     for picture in pictures[:MAX_PICTURES]:

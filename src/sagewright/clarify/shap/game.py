@@ -36,7 +36,7 @@ class GameValues:
 
 
 def shapley_of_game(game: Game, players: int, budget: int, seed: int) -> GameValues:
-    """Evaluates at most `budget` coalitions beside the empty and the full one: all where that suffices, else pairs of them.
+    """Evaluates at most `budget` coalitions besides the empty and the full one: all if the budget suffices, else pairs of them.
 
     Raises CustomerError for a budget that doesn't fit in memory.
     """

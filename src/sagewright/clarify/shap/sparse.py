@@ -1,6 +1,6 @@
 """Shapley values from sampled pairs where few players interact: a Gaussian process instead of the plain regression.
 
-Differences of complements depend on interactions of an odd number of players alone. The plain regression takes all but the single
+Differences of complements depend only on interactions of an odd number of players. The plain regression takes all but the single
 effects for noise, which spreads over all values. Here interactions of three are random too: the variance of one is the product of
 the relevances of its players, which are the sizes of their single effects. The values are those expected given the differences, and
 their standard errors those that remain. Interactions of five and more are noise, weighted as in Kernel SHAP, so that the values

@@ -1,4 +1,4 @@
-"""Shapley values of the pieces of texts, beside those of the other features.
+"""Shapley values of the pieces of texts and of the other features.
 
     units        texts divided into tokens, sentences or paragraphs
     columns      columns of free text

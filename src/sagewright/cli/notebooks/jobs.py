@@ -17,15 +17,15 @@ ENDED = frozenset({"Completed", "Failed", "Stopped"})
 
 
 NAMES = ("environment", "instance-type", "timezone", "with-folder", "wait", "env:NAME", *OPTIONS)
-"""Options of a run, beside its parameters."""
+"""Options of a run, besides its parameters."""
 OWN = ("environment", "instance-type", "timezone")
 YES_OR_NO = {"with-folder": "false", "wait": "true"}
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """`environment`: the name of an environment, or an image's URI; `with_folder`: send all files beside the notebook; `job`: the
-    options that jobs of JupyterLab have, too."""
+    """`environment`: the name of an environment, or an image's URI; `with_folder`: send all files in the notebook's folder;
+    `job`: the options that jobs of JupyterLab have, too."""
 
     environment: str = "base-python"
     instance_type: str = "ml.m5.large"
@@ -37,8 +37,8 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class NotebookRun:
-    """A notebook to run. `schedule`: a crontab line, "" to run it now; `output`: the file for the executed notebook, None for one
-    beside it."""
+    """A notebook to run. `schedule`: a crontab line, "" to run it now; `output`: the file for the executed notebook, None for
+    one in the notebook's folder."""
 
     file: Path
     parameters: dict[str, str] = field(default_factory=dict)

@@ -131,7 +131,7 @@ def _is_given(value: object) -> bool:
 
 
 def _show_something(settings: Settings) -> None:
-    """Creates the demo's resources beside the server, and reports the outcome."""
+    """Creates the demo's resources while the server runs, and reports the outcome."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from sagewright.cli.server.demo import Demo

@@ -125,7 +125,7 @@ def _target(flow: Flow, node: str) -> str:
 
 
 def _start(sagemaker: Any, s3: Any, request: FlowRequest) -> str:
-    """Uploads the flow beside the output and creates the job. Returns its name."""
+    """Uploads the flow next to the output and creates the job. Returns its name."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", request.file.stem).strip("-")[:30] or "flow"
     name = f"{stem}-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}-{time.time_ns() // 1_000_000 % 1000:03}"
     bucket = request.output.removeprefix("s3://").partition("/")[0]

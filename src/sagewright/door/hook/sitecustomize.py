@@ -366,7 +366,7 @@ class Loader:
 
 
 class OwnNames:
-    """Finds `torch.sagemaker`, AWS's model parallel library, which is part of PyTorch by name, but lies beside this file. Also
+    """Finds `torch.sagemaker`, AWS's model parallel library, which is part of PyTorch by name, but is next to this file. Also
     finds modules that a newer scikit-learn has renamed, through sagewright.toolkit."""
 
     def find_spec(self, name, _path=None, _target=None):

@@ -26,7 +26,7 @@ class InvocationOutcome(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class AsyncRequest(TypedDocument):
     """`headers`: of the request to the container; `failure`: the object for an error's message, if requested; `body`: base64 of the
-    input, for a request without `input`; `owner`: the server that holds it; `lease`: the same in rows of earlier versions."""
+    input, for a request without `input`; `owner`: the server that claimed it; `lease`: the same in rows of earlier versions."""
 
     endpoint: str = member("EndpointName")
     inference_id: str = member("InferenceId")
@@ -42,5 +42,5 @@ class AsyncRequest(TypedDocument):
 
     @property
     def holder(self) -> str:
-        """Returns the server that holds the invocation, or held it before it died; "" for none."""
+        """Returns the server that claimed the invocation, even if it has died; "" for none."""
         return self.owner or str(self.lease.get("Owner", ""))

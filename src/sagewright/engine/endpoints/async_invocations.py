@@ -118,7 +118,7 @@ class AsyncInvocationReconciler:
         return None
 
     def _claimed(self, row: Resource) -> Resource | None:
-        """Returns the invocation claimed for this server; None if another live server holds it."""
+        """Returns the invocation claimed for this server; None if another live server has claimed it."""
         owner = AsyncRequest.read(row.document).holder
         if owner not in {"", self._dependencies.owner} and servers.lives(self._dependencies.store, owner):
             return None

@@ -66,7 +66,7 @@ class ApiDestination(TypedDocument):
 
 @dataclass(frozen=True, kw_only=True)
 class HookConnection(TypedDocument):
-    """`sealed`: AuthParameters, which hold secrets, as sealed JSON; see `opened_auth`."""
+    """`sealed`: AuthParameters, which contain secrets, as sealed JSON; see `opened_auth`."""
 
     type: str = member("AuthorizationType")
     sealed: str = member("SealedAuthParameters")

@@ -134,7 +134,7 @@ def analysis_request(
 
 
 def inputs_left(job: MonitoringJob, baseline: BaselineFiles) -> int:
-    """Returns the number of inputs that an analysis has room for beside its files."""
+    """Returns the number of inputs that an analysis can have besides its files."""
     return MOST_INPUTS - len(_files(job, baseline))
 
 

@@ -1,4 +1,4 @@
-"""Reasons why steps were not taken from the cache: their resolved arguments beside those of earlier executions."""
+"""Reasons why steps were not taken from the cache: their resolved arguments compared with those of earlier executions."""
 
 from __future__ import annotations
 

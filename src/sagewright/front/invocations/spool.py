@@ -1,6 +1,6 @@
 """Captured records on disk between the front and the server, so that a crash of either loses none.
 
-The front appends a record before it answers the request, to a segment that it holds locked; every half second it closes the
+The front appends a record before it answers the request, to a segment that it keeps locked; every half second it closes the
 segment. The server writes closed segments, and those of crashed fronts, to S3 under names derived from the segment's: after a crash
 in between, the same objects are written again.
 """

@@ -25,8 +25,8 @@ PATIENCE_S = 5.0
 MOST_BYTES = 1 << 20
 MOST_SOCKETS = 8
 RUNTIME, LOCAL, MAIN, NOTEBOOKS = "runtime", "local", "main", "notebooks"
-"""The port of invocations, the socket on which the server relays them, the server's own port, which the front holds open while no
-server runs, and the second port of notebooks, if there is one."""
+"""The port of invocations, the socket on which the server relays them, the server's own port, which the front keeps open while
+no server runs, and the second port of notebooks, if there is one."""
 _LENGTH = struct.Struct(">I")
 _RELEASED = ("front", "http", "model", "upstream", "wire")
 

@@ -92,7 +92,7 @@ def _records(begun: bytes) -> GuideSuggestion:
     if any(magic in begun[:4096] for magic in PICTURES):
         count = int.from_bytes(
             begun[8:12], "little"
-        )  # labels behind the header of an MXNet record; 0: one in the header
+        )  # labels after the header of an MXNet record; 0: one in the header
         goal, what = ("boxes", f"{count} numbers") if count else ("class", "one label")
         return GuideSuggestion(
             {"data": "image", "goal": goal}, f"RecordIO of pictures; the first has {what} beside it."

@@ -1,4 +1,4 @@
-"""The mark of a running agent in its host's directory, from which any server finds it; the agent holds the directory's lock."""
+"""The mark of a running agent in its host's directory, from which any server finds it; the agent has the directory's lock."""
 
 from __future__ import annotations
 

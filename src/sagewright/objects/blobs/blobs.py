@@ -76,7 +76,7 @@ class Blob:
 
 
 class BlobStore:
-    """The files below `root`. Thread-safe, also beside other processes on the same root.
+    """The files below `root`. Thread-safe, also with other processes on the same root.
 
     Without `fsync` it never waits for the disk; otherwise a blob and its directory entry are durable before a row can refer to it.
     `small` stores the bodies that `take` finds small, which have no files. `room` admits writes.
@@ -222,8 +222,9 @@ class BlobStore:
     def orphans(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> Iterator[Path]:
         """Yields files that no row refers to and that were untouched for `grace_s` seconds: remains of killed processes.
 
-        `referenced` returns those of some blobs that a row refers to. Safe beside writers: those of this process are known, those
-        of others have `grace_s` from their last write to their commit. Discarded blobs are still there for readers, and excluded.
+        `referenced` returns those of some blobs that a row refers to. Safe while others write: writers of this process are
+        known, those of others have `grace_s` from their last write to their commit. Discarded blobs are still there for
+        readers, and excluded.
         """
         before = time.time() - grace_s
         for path in self._old_files(self._incoming, before):

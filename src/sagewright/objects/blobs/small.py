@@ -1,4 +1,4 @@
-"""Small bodies: stored in the store beside the row of their object, so that one sync makes both durable, and no file is needed.
+"""Small bodies: stored in the store next to the row of their object, so that one sync makes both durable, and no file is needed.
 
 Their ids begin with `s`, which no other blob's does. Users that need a file (a channel links it) get one from `show`: an expendable
 copy. Copies are not synced, so they are only trusted until the machine reboots: each boot has a separate folder.

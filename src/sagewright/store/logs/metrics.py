@@ -109,7 +109,7 @@ def series_is(series: MetricSeries) -> list[Any]:
 @dataclass(frozen=True)
 class SeriesQuery:
     """`having`: names and values of dimensions that each series has; None matches any value. `after`: the namespace, name and
-    dimensions behind which it begins."""
+    dimensions after which it begins."""
 
     account: str
     region: str

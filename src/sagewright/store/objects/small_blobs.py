@@ -1,4 +1,4 @@
-"""Rows that hold the bytes of small objects. All functions take the connection of the caller's transaction."""
+"""Rows with the bytes of small objects. All functions take the connection of the caller's transaction."""
 
 from __future__ import annotations
 

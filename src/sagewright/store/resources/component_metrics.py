@@ -74,7 +74,7 @@ _ADD, _ADD_POINTS = insert(summaries), insert(points)
 def put_in(connection: Connection, component: str, added: Sequence[MetricPoint], most: int) -> list[int]:
     """Stores the points; returns the indexes of those refused because the component has `most` metrics of other names.
 
-    The caller holds a lock on the component's row, so no other writer adds to it.
+    The caller has locked the component's row, so no other writer adds to it.
     """
     names = {point.name for point in added}
     rows = connection.execute(_NAMED, {"own": component, "names": sorted(names)})
@@ -131,7 +131,7 @@ def remove_in(connection: Connection, component: str) -> None:
 
 
 def of_series(store: Database, place: MetricSeries, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """Returns (count, minimum, maximum, mean, deviation) of the named series beside `place`, from data of one sample each."""
+    """Returns (count, minimum, maximum, mean, deviation) of the named series of the component, from data of one sample each."""
     own = metric_data.c
     total, squares = func.sum(own.total), func.sum(own.total * own.total)
     statement = (

@@ -38,14 +38,14 @@ class Present:
 
 @dataclass(frozen=True)
 class Both:
-    """All of the parts hold. `Both(())` holds always."""
+    """All of the parts are true. `Both(())` is always true."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
 class AnyCondition:
-    """At least one of the parts holds."""
+    """At least one of the parts is true."""
 
     parts: tuple[Condition, ...]
 
@@ -55,7 +55,7 @@ ALWAYS = Both(())
 
 
 def holds(condition: Condition, properties: Properties) -> bool:
-    """True if the condition holds for a subject with these properties."""
+    """True if the condition is true for a subject with these properties."""
     match condition:
         case Both(parts):
             return all(holds(part, properties) for part in parts)

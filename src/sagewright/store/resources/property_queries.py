@@ -113,7 +113,7 @@ class _Part:
     test: Any  # from the column of a subject's id to the test
     sources: tuple[Select[Any], ...] | None
     choices: tuple[_Part, ...] = ()  # parts any of which leads to all subjects
-    always: bool = False  # the test holds for every subject
+    always: bool = False  # the test is true for every subject
     exact: bool = False  # the sources yield only matches: the test is not needed
 
     def tested(self, subject: Any) -> Sequence[_Test]:
@@ -311,7 +311,7 @@ class _Search:
 
 
 def _constant(value: bool) -> _Part:
-    """Returns a condition that holds for no subject, or for all."""
+    """Returns a condition that is true for no subject, or for all."""
     if value:
         return _Part(lambda _s: true(), None)
     return _Part(lambda _s: false(), (select(V.subject).where(false()),), exact=True)

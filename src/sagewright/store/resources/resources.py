@@ -180,8 +180,8 @@ def several(store: Database, ids: Sequence[str]) -> list[Resource]:
 
 
 def is_of(kind: str) -> Condition:
-    """Matches a kind beside conditions with another index: prevents SQLite from using the index of kinds and reading the whole
-    kind."""
+    """Matches a kind in combination with conditions on another index: prevents SQLite from using the index of kinds and reading
+    the whole kind."""
     return resources.c.kind.concat("") == kind
 
 

@@ -1,4 +1,4 @@
-"""The key that seals secrets in other rows, wrapped by master keys that no row holds."""
+"""The key that seals secrets in other rows, wrapped by master keys that are in no row."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ data_keys = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("created_ms", Milliseconds, nullable=False),
     Column("wraps", JSON, nullable=False),  # the wrapped key by the id of each master key that opens it
-    Column("rows_sealed_ms", Milliseconds),  # null: rows of earlier releases may still hold secrets in clear
+    Column("rows_sealed_ms", Milliseconds),  # null: rows of earlier releases may still contain secrets as plain text
 )

@@ -1,4 +1,4 @@
-"""The data key: one row, which holds it wrapped by each master key that may open it.
+"""The data key: one row contains it, wrapped by each master key that may open it.
 
 A rotation replaces only the wrapping. The new master key is on the disk before the row needs it, and the old one stays until the
 row doesn't, so a process that is killed leaves a row that a key opens.
@@ -67,7 +67,7 @@ def _rotated(engine: Engine, source: MasterKeySource, shared: bool, to: MasterKe
 
 
 def finish(engine: Engine, source: MasterKeySource) -> list[str]:
-    """Takes the row from all master keys but the source's current one; returns their ids. Raises MasterKeyFault, OSError."""
+    """Removes all master keys except the source's current one from the row; returns their ids. Raises MasterKeyFault, OSError."""
     with _durable(engine) as connection:
         wraps = connection.execute(_WRAPS.with_for_update()).scalar() or {}
         keys = source.read()

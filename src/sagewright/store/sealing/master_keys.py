@@ -1,4 +1,5 @@
-"""Master keys: 32 random bytes from a file, the environment or a systemd credential. A file may hold several, the first is current.
+"""Master keys: 32 random bytes from a file, the environment or a systemd credential. A file may contain several; the first is
+current.
 
 Source: systemd's documentation of credentials, `CREDENTIALS_DIRECTORY`.
 """

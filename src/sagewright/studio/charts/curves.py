@@ -49,8 +49,7 @@ def curves(
     names: bool = False,
     xticks: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """Draws curves. `axis`: "zero" for one that has 0, "log" for a log axis, which has no place for 0 and less; `names`: the names
-    stand at the ends; `xticks`: words along the axis, or round numbers."""
+    """Draws curves. `axis`: "zero" for one that has 0, "log" for a log axis, which excludes 0 and below; `names`: the names are at the ends; `xticks`: words along the axis, or round numbers."""
     shown = [_logged(curve) if axis == "log" else curve for curve in drawn if len(curve.xs)]
     if not shown:
         return Markup("")

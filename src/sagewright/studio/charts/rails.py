@@ -1,4 +1,4 @@
-"""The rail of a flow beside its steps, and the shape of a column in its head."""
+"""The rail next to a flow's steps, and the distribution in a column's head."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Scale:
 
 
 def scale(values: Sequence[float], *, zero: bool = False) -> Scale:
-    """Returns a scale that holds all finite values; from 0 with `zero`."""
+    """Returns a scale that includes all finite values; from 0 with `zero`."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if zero:

@@ -227,7 +227,7 @@ def _disk(machine: MachineLoad) -> list[Todo]:
 
 
 def _day(today: dict[HomeKind, list[dict[str, Any]]], since: datetime, now: datetime) -> Markup:
-    """Draws a lane a kind: when its jobs of the last 24 hours ran."""
+    """Draws one lane per kind: the times at which its jobs ran in the last 24 hours."""
 
     def minutes(at: datetime) -> float:
         return (at - since).total_seconds() / 60

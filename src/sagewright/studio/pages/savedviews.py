@@ -1,4 +1,4 @@
-"""Saved views: names of URLs of lists, in a cookie. Tags of a user profile can't hold them: AWS allows no ? and & there."""
+"""Saved views: names of URLs of lists, in a cookie. Tags of a user profile can't contain them: AWS allows no ? and &."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 Z = 1.959963984540054
-"""Standard deviations of an interval that holds in 95 % of cases."""
+"""Number of standard deviations of a 95 % interval."""
 
 
 def rate_interval(count: float, whole: float) -> tuple[float, float]:

@@ -77,7 +77,7 @@ def form_values(request: HttpRequest) -> dict[str, str]:
 
 
 def escaped(text: str) -> str:
-    """Returns a text for XML, without the characters that XML cannot hold."""
+    """Returns a text for XML, without the characters that XML cannot contain."""
     return escape(_NO_XML.sub("\ufffd", text))
 
 

@@ -57,7 +57,7 @@ class Bindings:
 
 @cache
 def bindings(shape: StructureShape) -> Bindings:
-    """Returns the bindings of an input or output shape; `body` holds members without another location that are not the payload."""
+    """Returns the bindings of an input or output shape; `body` has members without another location that are not the payload."""
     found = Bindings(payload=_payload(shape))
     for name, member in shape.members.items():
         traits = member.serialization

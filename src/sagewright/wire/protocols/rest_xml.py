@@ -272,7 +272,7 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
 
 def _document(operation: OperationModel, members: dict[str, Shape], result: dict[str, Any]) -> bytes:
     root = ROOTS.get(operation.name, f"{operation.name}Result")
-    if operation.name == "GetBucketLocation":  # the model can't express that the root itself holds the text
+    if operation.name == "GetBucketLocation":  # the model can't express that the root itself contains the text
         where = escape(result.get("LocationConstraint") or "")
         end = f">{where}</{root}>" if where else "/>"
         return f'{PROLOGUE}<{root} xmlns="{NAMESPACE}"{end}'.encode()

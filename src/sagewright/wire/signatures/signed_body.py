@@ -47,7 +47,7 @@ class DigestBody:
 class ChunkedBody:
     """A body in aws-chunked form; each chunk and the trailer are checked if `claim` and `key` are given.
 
-    `trailers` holds the trailing headers (lower-case names) after the end, including all that were `promised`.
+    `trailers` has the trailing headers (lower-case names) after the end, including all that were `promised`.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class ChunkedBody:
         return lines
 
     def _check_end(self) -> None:
-        """Checks that the announced values hold, and that nothing follows the body."""
+        """Checks the announced values, and that nothing follows the body."""
         if self.length is not None and self._got != self.length:
             raise incomplete_body()
         missing = [name for name in self.promised if name not in self.trailers]

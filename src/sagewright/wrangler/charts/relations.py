@@ -18,7 +18,7 @@ HIGH_VIF = 5.0
 def _numbers(
     frame: pl.DataFrame, chosen: list[str] | None, *, all_columns: bool = False
 ) -> tuple[list[str], np.ndarray]:
-    """Returns columns as a table without missing values: their mean stands there."""
+    """Returns columns as a table in which the mean replaces missing values."""
     listed = chosen or [name for name, dtype in frame.schema.items() if dtype.is_numeric() or all_columns]
     columns = {name: feature(frame[name]) for name in listed[:MOST_COLUMNS]}
     used = {name: values for name, values in columns.items() if np.isfinite(values).any() and np.nanstd(values) > 0}

@@ -19,7 +19,7 @@ def _target(given: Given, column: str) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Returns a literal that stands in a line of `_each`."""
+    """Returns a literal for a line of `_each`."""
     return repr(value).replace("{", "{{").replace("}", "}}")
 
 

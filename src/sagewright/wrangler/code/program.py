@@ -95,7 +95,7 @@ def _module(node: Node) -> str:
 
 
 def _glossed(node_id: str) -> str:
-    """Returns an id that cannot end the comment in which it stands."""
+    """Returns an id that cannot end the comment that contains it."""
     return node_id if node_id.isprintable() else repr(node_id)
 
 
@@ -127,7 +127,7 @@ def _line(node: Node, outputs: Mapping[str, str], sources: Mapping[str, str]) ->
 
 
 def _plain(checked: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the values without the objects of chosen options, whose members stand beside the choice too, where none differs."""
+    """Returns the values without the objects of chosen options, whose members are also next to the choice, if none differs."""
     return {
         name: value
         for name, value in checked.items()

@@ -1,4 +1,4 @@
-"""The parts of a printed program beside the operators: its source, its destination, and the call of a step."""
+"""The parts of a printed program besides the operators: its source, its destination, and the call of a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of a job: how much steps may hold before they use the disk, and how much a whole table may take.
+"""The memory of a job: how much memory steps may use before they use the disk, and how much a whole table may use.
 
 polars reads its settings when it is imported, so this module is imported and applied before.
 """

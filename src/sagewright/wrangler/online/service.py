@@ -128,7 +128,7 @@ def _check_size(rows: int, columns: int) -> None:
 
 
 def _cell(value: object) -> str | None:
-    """Returns a value of JSON as the text that a CSV would hold."""
+    """Returns a value of JSON as text for CSV."""
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -9,8 +9,8 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """`spill_bytes`: memory that sorts and queries use before they use the disk; `whole_bytes`: what a step may take that holds
-    a whole table."""
+    """`spill_bytes`: memory that sorts and queries use before they use the disk; `whole_bytes`: memory for a step that needs a
+    whole table."""
 
     spill_bytes: int
     whole_bytes: int

@@ -21,7 +21,7 @@ MEASURED_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Check:
-    """Rows of the input `port` that make a step fail. `reason` may hold {value}."""
+    """Rows of the input `port` that make a step fail. `reason` may contain {value}."""
 
     column: str
     bad: pl.Expr
@@ -95,8 +95,8 @@ class OperatorStep:
         return frame.collect(engine="streaming")
 
     def whole(self, size: Callable[[pl.DataFrame], int]) -> pl.DataFrame:
-        """Returns all rows of the first input, for code that holds them. `size`: bytes that it takes for some rows. Raises
-        StepError where all rows would take more than the memory."""
+        """Returns all rows of the first input, for code that needs them in memory. `size`: bytes that it takes for some rows.
+        Raises StepError where all rows would take more than the memory."""
         shown = self.frame.select(list(self.schema))
         if self.memory is not None:
             rows = int(self.fit(shown.select(pl.len())).item())

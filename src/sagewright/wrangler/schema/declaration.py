@@ -1,6 +1,6 @@
 """The shapes of operators and their parameters.
 
-An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; so does a
+An operator with several tools has the chosen one's title in `operator`, and its values in `<title>_parameters`; so does a
 choice with its own parameters (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
 """
 
@@ -28,8 +28,8 @@ class ParameterKind(StrEnum):
 
 @dataclass(frozen=True)
 class ParameterOption:
-    """A value of a choice, and the parameters that it brings along. `member`: the object that holds them, where its name does not
-    follow from the value; `aliases`: other spellings that are read."""
+    """A value of a choice, and the parameters that it brings along. `member`: the object that contains them, if its name does
+    not follow from the value; `aliases`: other spellings that are read."""
 
     value: str
     fields: tuple[Parameter, ...] = ()
@@ -60,8 +60,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Tool:
-    """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the object
-    that holds the values, where its name does not follow from the title; `memory`: the data of all rows that it keeps in
+    """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the
+    object that contains the values, if its name does not follow from the title; `memory`: the data of all rows that it keeps in
     memory, "" for a tool that streams them or uses the disk."""
 
     title: str
@@ -72,7 +72,7 @@ class Tool:
 
     @property
     def member(self) -> str:
-        """Returns the name of the object that holds the tool's values, "" if the node's parameters hold them."""
+        """Returns the name of the object with the tool's values, "" if they are in the node's parameters."""
         return self.held or (parameters_of(self.title) if self.title else "")
 
 
@@ -99,7 +99,7 @@ def parameters_of(title: str) -> str:
 
 
 def member_of(parameter: Parameter, option: ParameterOption) -> str:
-    """Returns the name of the object that holds the parameters of a choice's option."""
+    """Returns the name of the object with the parameters of a choice's option."""
     return option.member or parameters_of(f"{parameter.name} {option.value}" if parameter.prefixed else option.value)
 
 

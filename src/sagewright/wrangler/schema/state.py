@@ -1,4 +1,4 @@
-"""Fitted state of a node: the form in which its trained_parameters hold it."""
+"""Fitted state of a node: the format of its trained_parameters."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def fingerprint(checked: Mapping[str, Any]) -> str:
 
 
 def state_of(node: Node, checked: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    """Returns the member of the fitted state, and the state if it applies: ours if the parameters are the same, AWS's if it holds
-    plain values."""
+    """Returns the member of the fitted state, and the state if it applies: ours if the parameters are the same, AWS's if it
+    contains plain values."""
     declared = catalogue.find(node.operator)
     tool = declared.tool(node.title) if declared else None
     member = tool.member if tool is not None else ""

@@ -16,7 +16,7 @@ _TRUE = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def checked(node: Node, operator: Operator) -> dict[str, Any]:
-    """Returns the values of the chosen tool by name. The values of a chosen option stand both beside the choice and in an object
+    """Returns the values of the chosen tool by name. The values of a chosen option are both next to the choice and in an object
     under the option's member. Raises StepError."""
     tool = chosen(node, operator)
     held = node.parameters.get(tool.member, {}) if tool.member else node.parameters
@@ -68,7 +68,7 @@ def _given(held: Mapping[str, Any], name: str) -> Any:
 
 
 def _inner(parameter: Parameter, option: ParameterOption, held: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the values of an option; flows of older containers hold some of them beside the choice."""
+    """Returns the values of an option; flows of older containers have some of them next to the choice."""
     inner = held.get(member_of(parameter, option))
     inner = inner if isinstance(inner, dict) else {}
     names = {one.name for one in option.fields}

@@ -41,7 +41,7 @@ class S3Object:
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """`folder` holds the files under their keys; `mark` changes with the objects; `whole`: all bytes are there."""
+    """`folder` contains the files under their keys; `mark` changes with the objects; `whole`: all bytes are there."""
 
     folder: Path
     mark: str
@@ -86,7 +86,7 @@ class Samples:
         return SourceFiles(folder, mark, all(parts), len(objects))
 
     def _needed(self, node: Node, objects: list[S3Object], firsts: bool) -> Iterator[S3Object]:
-        """Yields the objects to read: for first rows only as many as hold FIRST_BYTES. Raises StepError for too many bytes."""
+        """Yields the objects to read: for first rows only enough for FIRST_BYTES. Raises StepError for too many bytes."""
         total, whole = 0, 0
         for one in objects:
             total += one.size

@@ -1,4 +1,4 @@
-"""Which objects a job's agent may read as files, beside the store: those that its role could read by requests."""
+"""The objects that a job's agent on the store's machine may read as files: those that its role could read by requests."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource
 
 NAME, CREATOR, CHANGER = "Name", "CreatedBy", "LastModifiedBy"
-"""Members of a document beside those of the request: the name as originally written, and ARNs."""
+"""Members of a document in addition to those of the request: the name as originally written, and ARNs."""
 HEAD = ("DisplayName", "CreationTime", "LastModifiedTime")
 Documents = Callable[[Context, Sequence[Resource]], list[dict[str, Any]]]
 

@@ -83,7 +83,7 @@ def with_metrics(context: Context, specification: Document) -> Document:
 
 
 def resolved(context: Context, request: Document) -> Document:
-    """Returns a training job request with its algorithm's image beside the algorithm's name."""
+    """Returns a training job request with its algorithm's image in addition to the algorithm's name."""
     specification = request[SPECIFICATION]
     if NAME not in specification:
         return request

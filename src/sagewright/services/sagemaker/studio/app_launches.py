@@ -27,9 +27,9 @@ REQUIREMENTS = {
     "image": JUPYTER,
     "file": "requirements.txt",
 }
-"""The kernel with the packages of the home's requirements.txt, beside SDK v3."""
+"""The kernel with SDK v3 and the packages of the home's requirements.txt."""
 OWN_KERNELS = (SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI)
-"""Kernels and programs of every JupyterLab, beside its own kernel."""
+"""Kernels and programs of every JupyterLab, in addition to its own kernel."""
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
 STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
@@ -122,14 +122,14 @@ def _studio_scripts(context: Context, settings: EffectiveSettings, stream: str) 
 
 
 def _beside(context: Context, app_type: str, settings: EffectiveSettings, recovering: bool) -> list[dict[str, str]]:
-    """Returns the kernels and programs in environments beside the app's own."""
+    """Returns the kernels and programs in environments other than the app's own."""
     if recovering or app_type == "Canvas":
         return []
     return [AWS_CLI] if app_type == "CodeEditor" else _kernels(context, settings)
 
 
 def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
-    """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
+    """Returns the kernels in addition to JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
     kernels = list(OWN_KERNELS)
     named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
     if named:

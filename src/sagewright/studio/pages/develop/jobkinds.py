@@ -21,7 +21,8 @@ ORDERS = {"name": "Name", "status": "Status", "started": "CreationTime"}
 
 @dataclass(frozen=True)
 class JobPageKind:
-    """A kind of job beside training. `prefix`: of the members of its operations; `parts`: its inputs, outputs and parameters."""
+    """A kind of job other than training. `prefix`: of the members of its operations; `parts`: its inputs, outputs and
+    parameters."""
 
     prefix: str
     noun: str

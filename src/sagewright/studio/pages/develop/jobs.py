@@ -173,7 +173,7 @@ def _order(visit: Visit) -> tuple[tuple[str, str], bool]:
 def _columns(
     visit: Visit, records: list[dict[str, Any]], sort: str
 ) -> tuple[list[str], list[str], tuple[tuple[str, str], ...]]:
-    """Chooses the metrics and the parameters that differ, unless the URL does; those that are the same in all are said once."""
+    """Chooses the metrics and the parameters that differ, unless the URL does; those that are the same in all are shown once."""
     metrics = visit.values("metric") or _frequent(
         [
             metric["MetricName"]

@@ -1,4 +1,4 @@
-"""Configurations of images: under which kernel and user an app runs one."""
+"""Image configurations: the kernel and the user with which an app runs an image."""
 
 from __future__ import annotations
 

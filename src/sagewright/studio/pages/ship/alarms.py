@@ -184,7 +184,7 @@ def alarm(visit: Visit) -> AlarmView:
 
 
 def _drawn(visit: Visit, one: Mapping[str, Any]) -> Markup:
-    """Draws the metric of an alarm beside its threshold."""
+    """Draws the metric of an alarm with its threshold."""
     if not one.get("MetricName"):
         return Markup("")
     dimensions = [dict(each) for each in one.get("Dimensions", [])]

@@ -14,7 +14,7 @@ from sagewright.model.errors import AwsError
 from sagewright.studio.visit import Visit
 
 HEAD = 1 << 18
-"""Bytes of out.csv that hold its header and its first row: 5,000 columns."""
+"""Maximum bytes of the header and the first row of out.csv: 5,000 columns."""
 MOST_ANALYSIS, MOST_DATA = 4 << 20, 4 << 20
 MOST_PICTURES, MOST_PICTURE_BYTES = 12, 1 << 20
 

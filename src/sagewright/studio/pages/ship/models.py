@@ -86,7 +86,7 @@ class VersionLine:
 
 @dataclass(frozen=True)
 class Against:
-    """A metric of a version beside the approved one's; `look`: up or down where the direction is known."""
+    """A metric of a version compared with the approved one's; `look`: up or down where the direction is known."""
 
     name: str
     before: float | None
@@ -138,7 +138,7 @@ class GroupView:
 
 @page("/models/{group}", "group.html", "models", KINDS)
 def group(visit: Visit) -> GroupView:
-    """Versions of a group; the newest one that waits, or the newest, is opened beside them."""
+    """Versions of a group; the newest pending one, or the newest, is shown next to them."""
     name = visit.path["group"]
     found = visit.client.sagemaker("DescribeModelPackageGroup", ModelPackageGroupName=name)
     versions = _versions(visit, name)

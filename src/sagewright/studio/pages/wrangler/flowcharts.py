@@ -23,7 +23,7 @@ from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 MOST_ROWS = 200
 CUSTOM = "sagemaker.visualizations.custom_visualization_0.1"
 MOST_LIVE = 4 * 1024 * 1024
-"""Characters of a specification that the page holds; a larger one is only shown as a picture."""
+"""Maximum characters of a specification in the page; a larger one is only shown as a picture."""
 REPORT = "sagemaker.visualizations.data_insights_report_0.1"
 """The report has a separate page."""
 

@@ -142,7 +142,7 @@ def _pandas(step: OperatorStep, code: str) -> StepResult:
 
 
 def _size(sample: pl.DataFrame) -> int:
-    """Returns bytes of rows as pandas holds them, and before and after as polars does."""
+    """Returns bytes of rows in pandas, and before and after in polars."""
     return int(to_pandas(sample).memory_usage(deep=True).sum()) + 2 * int(sample.estimated_size())
 
 

@@ -76,7 +76,7 @@ def _ordinal(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, 
 
 
 def _code(text: pl.Expr, labels: list[str]) -> pl.Expr:
-    """Returns the place of each text among the labels. A cast streams; `replace_strict` would hold all rows in memory."""
+    """Returns the place of each text among the labels. A cast streams; `replace_strict` would need all rows in memory."""
     return text.cast(pl.Enum(labels), strict=False).to_physical().cast(pl.Float64)
 
 

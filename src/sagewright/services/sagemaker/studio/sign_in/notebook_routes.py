@@ -15,7 +15,7 @@ GONE = frozenset({"Deleted", "Deleting", "Failed"})
 
 
 def notebooks_of(store: Database, settings: Settings) -> list[dict[str, Any]]:
-    """Returns the notebooks that are there, as `front.notebooks.routes.Notebook`."""
+    """Returns the existing notebooks, as `front.notebooks.routes.Notebook`."""
     found = {}
     for route in routes_of(store, settings.account):
         if route["kind"] == APP and route["status"] in GONE:
