@@ -68,9 +68,9 @@ def stump(number: int, feature: int, threshold: float, left: float, right: float
     }
 
 
-def booster() -> str:
-    """0.5, and 1 more or less by the first feature, and 3 more if the third is at least 10."""
-    trees = [stump(0, 0, 0.5, -1.0, 1.0), stump(1, 2, 10.0, 0.0, 3.0)]
+def booster(high: float = 3.0) -> str:
+    """0.5, and 1 more or less by the first feature, and `high` more if the third is at least 10."""
+    trees = [stump(0, 0, 0.5, -1.0, 1.0), stump(1, 2, 10.0, 0.0, high)]
     parameters = {"num_trees": "2", "num_parallel_tree": "1", "size_leaf_vector": "0"}
     learner = {
         "attributes": {},
@@ -181,6 +181,21 @@ def test_trees_are_explained_from_their_artefact(hosting: Hosting, trees: str) -
     assert values(second) == [0, 0, 3, 0]
     assert "label_headers" not in found
     assert "feature_type" not in first[0]
+
+
+def test_each_model_of_a_multi_model_container_is_explained(hosting: Hosting) -> None:
+    for name, high in (("three", 3.0), ("five", 5.0)):
+        packed = archive({"xgboost-model": booster(high)})
+        hosting.s3.put_object(Bucket=BUCKET, Key=f"towns/{name}.tar.gz", Body=packed)
+    container = {"Image": XGBOOST, "Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/towns/"}
+    hosting.create_model("towns", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    hosting.endpoint("towns", hosting.variant("only", "towns"), ExplainerConfig=explainer(baseline="0,0,30,0"))
+    for name, high in (("three", 3), ("five", 5), ("three", 3)):
+        found = ask(hosting, "towns", "1,2,3,4\n0,2,30,4\n", TargetModel=f"{name}.tar.gz")
+        assert found["predictions"]["data"] == f"1.5\n{high - 0.5}\n"
+        first, second = found["explanations"]["kernel_shap"]
+        assert values(first) == [2, 0, -high, 0]
+        assert values(second) == [0, 0, 0, 0]
 
 
 def test_the_header_overrides_the_configuration(hosting: Hosting, trees: str) -> None:

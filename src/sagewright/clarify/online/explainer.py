@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ LIMIT_S = 60.0
 """Time limit of one explanation: by then, the client's request has ended."""
 ROWS = 64
 """Number of records that are explained between two checks of the time."""
+MOST_MODELS = 64
+"""Models of a multi-model container whose scores of the baseline are kept."""
 BATCH = 20_000
 """Records of one question, if MaxRecordCount doesn't say fewer."""
 
@@ -55,11 +58,15 @@ class OnlineExplainer:
             except Unfit as unfit:
                 self._artefact = None
                 logging.info("The model is asked for the scores of coalitions: %s", unfit)
-        self._asked: dict[tuple[str, str], KernelExplainer] = {}
+        self._asked: OrderedDict[tuple[str, str, str], KernelExplainer] = OrderedDict()
+        self._asking = threading.Lock()
 
-    def explain(self, body: bytes, media: tuple[str, str, str], answer: bytes, enable: str | None, ask: Ask) -> bytes:
+    def explain(
+        self, body: bytes, media: tuple[str, str, str], answer: bytes, enable: str | None, ask: Ask, model: str = ""
+    ) -> bytes:
         """Returns the endpoint's answer as JSON. `media`: the types of the request, of what the client accepts, and of the model's
-        answer; `enable`: the request's own expression. Raises CustomerError."""
+        answer; `enable`: the request's own expression; `model`: the one that answered, of several. Raises CustomerError."""
+        self._current.model = model
         self._current.until = time.monotonic() + LIMIT_S
         content_type, accept = check_media(media[0], "ContentType"), check_media(media[1], "Accept")
         document: dict[str, Any] = {
@@ -131,13 +138,23 @@ class OnlineExplainer:
             except Unfit:
                 pass  # the model may accept such rows, so it is called
         self._current.ask = ask
-        explainer = self._asked.get(media)
-        if explainer is None:
-            explainer = KernelExplainer(
+        return self._asking_explainer(media).explain(rows).values
+
+    def _asking_explainer(self, media: tuple[str, str]) -> KernelExplainer:
+        """Returns the explainer of this thread's model: it keeps that model's scores of the baseline."""
+        key = (*media, self._current.model)
+        with self._asking:
+            found = self._asked.get(key)
+        if found is None:  # outside of the lock, since it calls the model
+            found = KernelExplainer(
                 lambda some: self._scores(some, media), self.baseline, self.settings.shap, Counter()
             )
-            self._asked[media] = explainer
-        return explainer.explain(rows).values
+        with self._asking:
+            self._asked[key] = found
+            self._asked.move_to_end(key)
+            while len(self._asked) > MOST_MODELS:
+                self._asked.popitem(last=False)
+        return found
 
     def _own_values(self, rows: pd.DataFrame) -> Array:
         """Returns values from the artefact."""

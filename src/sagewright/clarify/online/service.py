@@ -18,6 +18,8 @@ SESSION = "x-explainer-session"
 SPLIT = "x-explainer-split"
 """Bytes of the request; those of the model's answer follow them."""
 ACCEPT, ANSWER_TYPE, ENABLE = "x-explainer-accept", "x-explainer-answer-type", "x-explainer-enable"
+MODEL = "x-explainer-model"
+"""The name of the model that answered, in a multi-model container."""
 
 
 class ExplainerApplication(Application):
@@ -49,7 +51,7 @@ class ExplainerApplication(Application):
         media = request.content_type, headers.get(ACCEPT, ""), headers.get(ANSWER_TYPE, "")
 
         def work(ask: Ask) -> bytes:
-            return self._explainer.explain(body, media, answer, headers.get(ENABLE), ask)
+            return self._explainer.explain(body, media, answer, headers.get(ENABLE), ask, headers.get(MODEL, ""))
 
         return self._sessions.begin(work)
 

@@ -17,11 +17,12 @@ from sagewright.model.errors import AwsError
 from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, UpstreamRequest
 
 SESSION = "x-explainer-session"
-_SPLIT, _ACCEPT, _ANSWER_TYPE, _ENABLE = (
+_SPLIT, _ACCEPT, _ANSWER_TYPE, _ENABLE, _MODEL = (
     "X-Explainer-Split",
     "X-Explainer-Accept",
     "X-Explainer-Answer-Type",
     "X-Explainer-Enable",
+    "X-Explainer-Model",
 )
 Ask: TypeAlias = Callable[[UpstreamRequest], Awaitable[Answer]]
 
@@ -55,6 +56,8 @@ class Explained:
         }
         if self.enable is not None:
             headers[_ENABLE] = self.enable
+        if self.target.model:
+            headers[_MODEL] = self.target.model
         return UpstreamRequest("POST", "/invocations", headers, self.request.body + answer.body)
 
 

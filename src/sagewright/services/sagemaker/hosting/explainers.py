@@ -108,8 +108,6 @@ def explainer_container(config: dict[str, Any], model: dict[str, Any], isolated:
         return None
     check_expressions(explainer)
     containers = model["Containers"]
-    if any(one.get("Mode") == "MultiModel" for one in containers):
-        raise ValidationException("ExplainerConfig is not supported for multi-model containers.")
     if (model.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct":
         raise ValidationException("ExplainerConfig is not supported for models in the Mode Direct.")
     if isolated and explainer["ShapConfig"]["ShapBaselineConfig"].get("ShapBaselineUri"):
@@ -127,6 +125,11 @@ def explainer_container(config: dict[str, Any], model: dict[str, Any], isolated:
 
 
 def _is_evaluated(container: dict[str, Any]) -> bool:
-    """True if the artefact of the container's model is a built-in algorithm's, which no program of the user serves."""
+    """True if the artefact of the container's model is a built-in algorithm's, which no program of the user serves. The models of
+    a multi-model container are many, and asked for scores."""
     environment = container.get("Environment") or {}
-    return _EVALUATED.search(container["Image"]) is not None and "SAGEMAKER_PROGRAM" not in environment
+    return (
+        container.get("Mode") != "MultiModel"
+        and _EVALUATED.search(container["Image"]) is not None
+        and "SAGEMAKER_PROGRAM" not in environment
+    )
