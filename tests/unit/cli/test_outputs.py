@@ -19,7 +19,7 @@ WITHOUT = {
         "deploy-rule delete", "cp", "sync", "objects gc", "weights add", "solutions run", "solutions remove", "wrangle",
         "guide", "studio", "open", "notebook open", "notebook run", "processing history", "users create",
         "users delete", "users grant", "users sign-in", "keys create", "keys rotate", "keys revoke",
-        "keys rotate-master", "restore",
+        "keys rotate-master", "restore", "quotas set", "quotas unset", "quotas approve", "quotas deny",
     },
     "prints lines of logs, or files, as they are": {
         "jobs logs", "processing logs", "transform logs", "pipelines logs", "endpoints logs", "endpoints invoke",
