@@ -88,6 +88,8 @@ def on_ray(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
+    if os.geteuid() != 0:
+        pytest.skip("Slurm's daemons of the tests' own run as root")
     assert not missing(), f"these tests need Slurm: {missing()}; on Debian: apt-get install slurm-wlm munge"
     Environments(ROOT / ".cache" / "environments", "nearest").ensure(resolve_image(SHELL_IMAGE), print)
     cluster = SlurmCluster()

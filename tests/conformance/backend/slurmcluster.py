@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -42,7 +43,8 @@ SlurmdTimeout=10
 SlurmdParameters=config_overrides
 KillWait=2
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=4 RealMemory=8192
-NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=4 RealMemory=8192
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=4 RealMemory=8192 Gres=gpu:2
+GresTypes=gpu
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -76,6 +78,9 @@ class SlurmCluster:
         text = CONFIGURATION.format(folder=self.folder, host=socket.gethostname(), **ports)
         self.configuration.write_text(text)
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+        for number in range(2):  # devices that stand for GPUs: Slurm counts and numbers them
+            os.mknod(self.folder / f"gpu{number}", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        (self.folder / "gres.conf").write_text(f"NodeName=n2 Name=gpu File={self.folder}/gpu[0-1]\n")
         self._start_munge()
         self.start_controller()
         for node in ("n1", "n2"):

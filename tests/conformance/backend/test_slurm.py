@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -55,6 +56,23 @@ def test_a_gang_waits_until_there_is_room_for_all(backend: Backend, launch: Laun
     assert "CANCELLED" in backend.poll(never[1]).reason
     backend.kill(first)
     until(lambda: len(agents_of(*waiting)) == 2)
+
+
+def test_hosts_get_gpus_of_their_own(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    """The numbers are Slurm's, not those of the server's own reservations. No machine here has GPUs: agents only read them."""
+    assert [one.gpus for one in backend.machines()] == [0, 2]  # type: ignore[attr-defined]
+    handles = [launch(gang(tmp_path, "algo-1", gpus=1, gpu_indexes=[7]))[0] for _ in range(2)]
+    until(lambda: len(agents_of(*handles)) == 2)
+    documents = [json.loads((directory_of(one) / "host.json").read_bytes()) for one in handles]
+    assert sorted(one["gpu_indexes"] for one in documents) == [[0], [1]]
+    pair = launch(gang(tmp_path, *PAIR, gpus=1, gpu_indexes=[7]))
+    time.sleep(1)
+    assert agents_of(*pair) == [], "both GPUs are taken"
+    for one in handles:
+        backend.kill(one)
+    until(lambda: len(agents_of(*pair)) == 2)
+    documents = [json.loads((directory_of(one) / "host.json").read_bytes()) for one in pair]
+    assert [one["gpu_indexes"] for one in documents] == [[0], [1]]
 
 
 def test_more_hosts_than_nodes_share_one(launch: Launch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -163,6 +164,45 @@ def test_limits_of_a_user_a_role_and_of_other_kinds(team: Team, limits: Limits) 
     assert refusal(bob.boto("sagemaker").create_processing_job, **processing)[0] == "ResourceLimitExceeded"
 
 
+def test_a_tuning_job_is_refused_at_once_and_its_jobs_wait_for_a_limit(team: Team, limits: Limits) -> None:
+    ann = team.person(FULL)
+    sagemaker = ann.boto("sagemaker")
+    limits.set(TRAINING, 1, "--user", ann.name)
+    wanted = request("tuned", "echo 'loss=1;'")
+    definition = {name: wanted[name] for name in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")}
+    definition["AlgorithmSpecification"] = wanted["AlgorithmSpecification"] | {
+        "MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9]+);"}]
+    }
+    definition["AlgorithmSpecification"].pop("ContainerEntrypoint")
+    definition["AlgorithmSpecification"].pop("ContainerArguments")
+    config = {
+        "Strategy": "Random",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+        "ParameterRanges": {"IntegerParameterRanges": [{"Name": "x", "MinValue": "1", "MaxValue": "9"}]},
+    }
+    asked = {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": definition}
+    _, said = refusal(sagemaker.create_hyper_parameter_tuning_job, HyperParameterTuningJobName="tuned", **asked)
+    assert f"'{TRAINING}' of user {ann.name} is 1 Instances" in said
+    assert "a request delta of 2 Instances" in said
+    limits.command("quotas", "unset", TRAINING, "--user", ann.name)
+    sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName="tuned", **asked)
+    found = {}
+    deadline = time.monotonic() + 30
+    while len(found) < 2:
+        assert time.monotonic() < deadline
+        found = {
+            one["TrainingJobName"] for one in sagemaker.list_training_jobs(NameContains="tuned")["TrainingJobSummaries"]
+        }
+        time.sleep(0.1)
+    holders = {one["owner"]: one for one in json.loads(limits.command("top", "--json"))["holders"]}
+    assert "role/SageMakerExecutionRole" not in holders, "they count for the user, not for their role"
+    with contextlib.suppress(ClientError):  # it may have failed: no value is an objective
+        sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="tuned")
+    for name in found:
+        limits.when(name, lambda step, _: step in {"Stopped", "Completed", "Failed"})
+
+
 def test_endpoints_have_limits(team: Team, limits: Limits) -> None:
     sagemaker = team.server.boto("sagemaker")
     image = {"Image": "sagewright/sagemaker-base-python:py3"}
@@ -183,17 +223,14 @@ def test_endpoints_have_limits(team: Team, limits: Limits) -> None:
     _, said = refusal(sagemaker.create_endpoint, EndpointName="f", EndpointConfigName="one")
     assert "with current utilization of 1 Instances and a request delta of 1 Instances" in said
     limits.command("quotas", "unset", "L-1410387A")
-    limits.set("endpoints", 1)
-    _, said = refusal(sagemaker.create_endpoint, EndpointName="f", EndpointConfigName="one")
-    assert "'Number of endpoints' is 1 Endpoints, with current utilization of 1 Endpoints" in said
     deadline = time.monotonic() + 30
-    while True:
-        try:
-            sagemaker.delete_endpoint(EndpointName="e")
-            break
-        except ClientError:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+    while sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] != "Failed":  # the image serves no model
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    limits.set("endpoints", 1)
+    sagemaker.create_endpoint(EndpointName="f", EndpointConfigName="one")
+    _, said = refusal(sagemaker.create_endpoint, EndpointName="g", EndpointConfigName="one")
+    assert "'Number of endpoints' is 1 Endpoints, with current utilization of 1 Endpoints" in said
 
 
 def test_a_limit_of_cpus_holds_a_job_and_says_so(team: Team, limits: Limits) -> None:

@@ -61,7 +61,8 @@ def main() -> int:
     for rank, order in enumerate(orders):
         node = nodes[rank % len(nodes)]
         order["document"] |= addresses
-        order |= {"node": node, "gpus": (rank if len(nodes) == 1 else 0, int(order["document"]["gpus"]))}
+        order["gpus"] = (rank if len(nodes) == 1 else 0, int(order["document"]["gpus"]))
+        order["node_gpus"] = int(order["document"]["gpus"]) * (len(orders) if len(nodes) == 1 else 1)
         steps.append(threading.Thread(target=follow, args=(states, rank, node, order)))
         steps[-1].start()
     for step in steps:
@@ -73,6 +74,7 @@ def follow(states: GangStates, rank: int, node: str, order: Order) -> None:
     """Runs one host as a step, and records its end."""
     name = str(order["document"]["host_id"])[:64]
     command = ["srun", "--overlap", "--nodes=1", "--ntasks=1", f"--nodelist={node}", f"--job-name={name}", "--quiet"]
+    command += [f"--gres=gpu:{order['node_gpus']}"] if order["node_gpus"] else []
     step = subprocess.Popen(
         [*command, sys.executable, "-m", "sagewright.compute.slurm.host", "start"],
         stdin=subprocess.PIPE,

@@ -79,8 +79,8 @@ def launch(local: LocalBackend, directory: Path, order: dict[str, Any]) -> Handl
 
 
 def own_gpus() -> list[int]:
-    """Returns the numbers of the GPUs that Slurm has given the step."""
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("SLURM_STEP_GPUS") or ""
+    """Returns the numbers of the GPUs that Slurm has given the step, as the node counts them: CUDA's variable may begin with 0."""
+    listed = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("CUDA_VISIBLE_DEVICES") or ""
     return [int(one) for one in listed.split(",") if one.isdecimal()]
 
 

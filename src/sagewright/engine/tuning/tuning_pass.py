@@ -29,6 +29,7 @@ from sagewright.tuning.minds import Deciding
 from sagewright.tuning.study import Trial, whole_curves
 from sagewright.tuning.suggestion import Suggestion
 
+LIMIT_EXCEEDED = "ResourceLimitExceeded"
 log = logging.getLogger("sagewright.engine.tuning.reconciler")
 GIVE_UP_AFTER = 5
 """Failed training jobs before any success after which the tuning job ends. Source: the service's FailureReason, "... after 5
@@ -265,7 +266,7 @@ class TuningPass:
         except AwsError as error:
             if error.code == "ResourceInUse":  # created in an interrupted step
                 self._progress.made.add(record.number)
-            elif error.status >= 500:
+            elif error.status >= 500 or error.code == LIMIT_EXCEEDED:  # others use what the limit allows
                 log.warning("cannot create %s yet: %s", record.name, error.message)
             else:
                 self._refused(record, error)

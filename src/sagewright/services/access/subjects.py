@@ -174,10 +174,16 @@ def _member_of_kind(kind: str) -> str:
     return "".join(part.capitalize() for part in re.split(r"[ -]", kind)) + "Arn"
 
 
-def _member(kind: str, variable: str, request: Mapping[str, Any]) -> Any:
+@lru_cache(4096)
+def _names_of(kind: str, variable: str) -> tuple[str, ...]:
+    """Returns the members that may fill a variable, in order."""
     stem = variable.removesuffix("Name").removesuffix("Id")
     usual = (variable, *_MEMBERS.get(variable, ()), f"{stem}Name", f"{stem}Arn", f"{stem}Id")
-    for name in _MEMBERS_OF_KIND.get((kind, variable), usual):
+    return _MEMBERS_OF_KIND.get((kind, variable), usual)
+
+
+def _member(kind: str, variable: str, request: Mapping[str, Any]) -> Any:
+    for name in _names_of(kind, variable):
         if (value := request.get(name)) not in (None, ""):
             return value
     return _DEFAULTS.get(variable)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -40,12 +41,12 @@ class AuditSpool:
                 self._complain_s = time.monotonic() + QUIET_S
                 log.error("The audit trail lacks records since they can't be written: %s", error)
 
-    def batches(self, size: int) -> Iterator[list[AuditEntry]]:
+    def batches(self, size: int) -> Iterator[list[list[Any]]]:
         """Yields the written records, and removes them when the next batch is requested. One caller at a time."""
         self._close_current()
         for file in sorted(self._folder.glob("[0-9]*.jsonl")):
             with file.open("rb") as lines:
-                batch: list[AuditEntry] = []
+                batch: list[list[Any]] = []
                 for line in lines:
                     if (entry := _read(line)) is not None:
                         batch.append(entry)
@@ -71,10 +72,13 @@ class AuditSpool:
             (self._folder / CURRENT).rename(self._folder / f"{time.time_ns():020}-{self._number}.jsonl")
 
 
-def _read(line: bytes) -> AuditEntry | None:
+def _read(line: bytes) -> list[Any] | None:
     """Returns None for a line that a power failure tore."""
     try:
-        return AuditEntry.from_list(orjson.loads(line))
-    except (ValueError, TypeError):
-        log.warning("A record of the audit trail was torn: %d bytes", len(line))
-        return None
+        values: list[Any] = orjson.loads(line)
+    except ValueError:
+        values = []
+    if AuditEntry.is_list(values):
+        return values
+    log.warning("A record of the audit trail was torn: %d bytes", len(line))
+    return None

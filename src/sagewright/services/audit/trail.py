@@ -48,7 +48,7 @@ class AuditTrail:
         """Moves records into the store: each exactly once, since one that comes again has the same id."""
         with self._collecting:
             for batch in self._spool.batches(BATCH):
-                audit.put(self._store, batch)
+                audit.put_lists(self._store, batch)
 
     def prune(self, now_ms: int) -> int:
         """Deletes records older than the setting `audit_days`, a bounded number; returns how many."""

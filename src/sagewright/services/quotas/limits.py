@@ -105,6 +105,18 @@ def job_check(context: Context, kind: Kind, claim: JobClaim, *, spot: bool) -> C
     return check if limits else None
 
 
+def foresee(context: Context, kind: Kind, claim: JobClaim, *, spot: bool) -> None:
+    """Refuses what would create jobs beyond a limit from the beginning, such as a tuning job; each job is checked again. Raises
+    ResourceLimitExceeded."""
+    family = _family(kind, spot)
+    if family is None or not (limits := _concerning(quotas.limits_of(context.store, context.account), family, claim)):
+        return
+    claims = usage.claims_of(context.store, context.account, kind.name, spot=spot)
+    for (subject, quota), most in limits:
+        delta = _counted(claim.instances, quota)
+        LimitCheck(quota, subject, most, used_of(claims, subject, quota) + delta, delta).enforce()
+
+
 def _family(kind: Kind, spot: bool) -> QuotaFamily | None:
     found = FAMILIES.get(kind.name)
     return QuotaFamily.SPOT if spot and found is QuotaFamily.TRAINING else found

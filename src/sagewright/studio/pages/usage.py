@@ -10,7 +10,8 @@ from sagewright.studio.visit import Visit, page
 START = EmptyState(
     "Nothing runs, and nothing waits", "sagewright quotas set jobs 2 --user ann   # limits are shown here"
 )
-WHOLE = "account"
+UNKNOWN = "unknown"
+"""Owner of jobs that an earlier version has created."""
 
 
 @page("/usage", "list.html", "usage", ("training", "processing", "transform", "serving", "interactive"))
@@ -47,7 +48,7 @@ def _row(one: Holder) -> Row:
     return Row(
         f"{one.owner} {one.role}",
         (
-            tables.text(one.owner or WHOLE),
+            tables.text(one.owner or UNKNOWN),
             TableCell(one.role, "mono"),
             TableCell(one.cpus, "number", look="f-num"),
             TableCell(one.memory, "size"),

@@ -6,21 +6,27 @@ several algorithms).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.kinds.table import KINDS
 from sagewright.kinds.training import OBJECTIVE
 from sagewright.kinds.tuning import EPOCHS, Child, TrainingDefinition, child_request, max_resource, read_definitions
 from sagewright.kinds.tuningspace import BadRanges
 from sagewright.model.errors import ResourceLimitExceeded, ValidationException
+from sagewright.model.jobs.state_machines import TRAINING
+from sagewright.model.quotas import requester_of
 from sagewright.runtimes import images
 from sagewright.services.context import Context
+from sagewright.services.quotas import limits
 from sagewright.services.sagemaker.jobs import training_checks
 from sagewright.services.sagemaker.jobs.tuning_warmstart import check_warm_start
+from sagewright.store.jobs.jobs import JobClaim
 from sagewright.tuning.space import Categorical, Space
 
+TRAININGS = KINDS[TRAINING.kind]
 MOST_HYPERPARAMETERS = 100
 MOST_PARALLEL = 100
 MOST_TRAINING_JOBS = 750
@@ -46,6 +52,17 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
         for child in _samples(request, definition):
             training_checks.check_request(context, child)
     check_warm_start(context, request, definitions)
+    _check_instances(context, config, definitions)
+
+
+def _check_instances(context: Context, config: dict[str, Any], definitions: Sequence[TrainingDefinition]) -> None:
+    """Raises ResourceLimitExceeded if the training jobs that would run in parallel exceed a limit of instances, as AWS does."""
+    parallel = config["ResourceLimits"]["MaxParallelTrainingJobs"]
+    for one in definitions:
+        if resources := one.document.get("ResourceConfig"):
+            instances = {resources["InstanceType"]: resources["InstanceCount"] * parallel}
+            claim = JobClaim(requester_of(context.principal.arn), one.role.rpartition("/")[2], instances)
+            limits.foresee(context, TRAININGS, claim, spot=bool(one.document.get("EnableManagedSpotTraining")))
 
 
 def _check_definitions(request: dict[str, Any], config: dict[str, Any]) -> None:
