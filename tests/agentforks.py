@@ -94,7 +94,7 @@ def _answer(listener: socket.socket, connection: socket.socket) -> None:
 
 
 def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> None:
-    """As `python -m sagewright.agent.zygote` in a session of its own; closes `making` when it is like one that has just started."""
+    """As `python -m sagewright.agent.zygote` in a separate session; closes `making` when it is like one that has just started."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.umask(asked["umask"])

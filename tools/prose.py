@@ -24,7 +24,9 @@ PHRASES = re.compile(
     r"as AWS has it|held against|has a look|have .{1,30} looked at|"
     r"nobody has|nobody knows|somebody|(?<!there )(is|are) no [A-Z]\w+|of one's own|"
     r"at AWS|kept and told|is had|can't be had|in so many words|who has asked|(is|are) wanted for|for ever|"
-    r"(is|are) held against|what is made|told again"
+    r"(is|are) held against|what is made|told again|"
+    r"in a (process|session|module|terminal|file|thread|folder) of (its|their) own|the standard library alone|made up for|"
+    r"some \d+|lies (beside|at the)"
     r")\b"
 )
 

@@ -93,7 +93,7 @@ class JobDirectory:
     def start(
         self, repository: str = "xgboost", command: str | Sequence[str] = "train", **environment: str
     ) -> subprocess.Popen[str]:
-        """The algorithm in a process of its own, as the agent starts it."""
+        """The algorithm in a separate process, as the agent starts it."""
         words = [command] if isinstance(command, str) else command
         argv = [sys.executable, "-m", "sagewright.algorithms", repository, *words]
         variables = {

@@ -1,4 +1,4 @@
-"""A model's server in a process of its own, as the agent starts it, and a client of it over its Unix socket."""
+"""A model's server in a separate process, as the agent starts it, and a client of it over its Unix socket."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ _GENERATING = {"llm", "textgeneration", "textgeneration1", "textgeneration2", "r
 
 @functools.cache
 def offers() -> Mapping[str, CatalogueEntry]:
-    """Returns every open model by id. Ours take the place of AWS's of the same id, for the same releases of the SDK."""
+    """Returns every open model by id. Sagewright's entries replace AWS's with the same id, for the same releases of the SDK."""
     theirs = {each.id: _entry(each) for each in aws_models().values() if not each.proprietary}
     ours = {
         id_: replace(entry, min_sdk_version=theirs[id_].min_sdk_version) if id_ in theirs else entry

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 COMPARED = 100
-"""Maximum number of names that are compared: each costs some 20 µs."""
+"""Maximum number of names that are compared: each costs about 20 µs."""
 LONGEST = 63
 """Characters of a name that are compared: the time grows with their square."""
 _SHOWN = 3

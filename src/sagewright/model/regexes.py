@@ -16,7 +16,7 @@ MEMORY_BYTES = 8 << 20
 def compile_linear(pattern: str, memory_bytes: int = MEMORY_BYTES) -> Any | None:
     """Returns RE2's object for `pattern`; None if RE2 does not support it, or not within `memory_bytes`.
 
-    It searches `str` or, faster, UTF-8 bytes. The memory bounds the time too: at most some 20 us per byte of text for each MiB.
+    It searches `str` or, faster, UTF-8 bytes. The memory bounds the time too: at most about 20 us per byte of text for each MiB.
     """
     options = re2.Options()
     options.log_errors = False

@@ -45,7 +45,8 @@ def show(kind: str, subject: str = "", data: Path | None = None) -> None:
 
 
 def running(data: Path | None = None) -> list[Running]:
-    """Returns this user's processes, by pid; `data`: of one data directory only. Other users' processes could use any title."""
+    """Returns this user's processes, by pid; `data`: of one data directory only, by any path that leads to it. Other users'
+    processes could use any title."""
     found: list[Running] = []
     for process in psutil.process_iter():
         try:
@@ -53,7 +54,10 @@ def running(data: Path | None = None) -> list[Running]:
                 found += _described(process)
         except psutil.Error:  # it has just ended
             continue
-    return sorted((one for one in found if data is None or one.data == str(data)), key=lambda one: one.pid)
+    if data is not None:
+        named = os.path.realpath(data)
+        found = [one for one in found if os.path.realpath(one.data) == named]
+    return sorted(found, key=lambda one: one.pid)
 
 
 def _described(process: psutil.Process) -> Iterator[Running]:

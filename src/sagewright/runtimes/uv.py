@@ -20,7 +20,7 @@ def uv_program() -> Path:
 
 
 def cache_variables(environments: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables with which uv finds its cache and the quickest way out of it.
+    """Returns the variables for uv's cache and its fastest link mode.
 
     UV_CACHE_DIR is set only where uv's own choice cannot be written to, as in a read-only home directory; then it names a
     directory beside the environments. Files are hard links where the cache is on the file system of `environments`, otherwise

@@ -101,7 +101,7 @@ class ControlGroup:
     def wrapper(self) -> list[str]:
         """Returns a program that enters the group and becomes the command whose words follow.
 
-        It is one thread, and with version 1 moves as such: to move a process the kernel waits for all others, some 30 ms.
+        It is one thread, and with version 1 moves as such: to move a process the kernel waits for all others, about 30 ms.
         """
         file = "cgroup.procs" if self.version == 2 else "tasks"
         enter = "".join(f"echo 0 > '{directory / file}' && " for directory in self._each())

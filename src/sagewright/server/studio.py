@@ -68,7 +68,7 @@ def is_for_studio(scope: Any) -> bool:
 
 
 def _is_page_of_a_browser(scope: Any) -> bool:
-    """Tells a browser at the server's root from ListBuckets: it wants HTML, and signs nothing."""
+    """Distinguishes a browser at the server's root from ListBuckets: it accepts HTML, and signs nothing."""
     headers = dict(scope["headers"])
     return (
         scope["method"] == "GET"

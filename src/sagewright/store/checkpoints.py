@@ -1,6 +1,6 @@
 """Checkpoints SQLite's write-ahead log in a separate thread, so that no writer waits for it.
 
-By default SQLite checkpoints within the commit that finds the log long, which takes some 10 ms and can block the event loop.
+By default SQLite checkpoints within the commit that finds the log long, which takes about 10 ms and can block the event loop.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from sagewright.model.budgets import kept_size
 from sagewright.store.decoding import size_read
 
 T = TypeVar("T")
-SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is some 10 KB
+SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is about 10 KB
 LARGEST = 2 << 20
 """Maximum bytes of a cached value; larger ones are read each time."""
 IDENTITIES = "identities"

@@ -79,7 +79,7 @@ class StudioSettings:
 
 @dataclass(frozen=True)
 class StudioSource:
-    """The facilities that the server hands over."""
+    """The facilities that the server provides."""
 
     operations: Operations
     readings: Readings

@@ -12,7 +12,7 @@ MOST_NAME = 512
 
 @dataclass
 class LogFile:
-    """A stream of a log group. Each call of `part` returns the next lines; b"" at the end that the log has then."""
+    """A stream of a log group. Each call of `part` returns the next lines; b"" at the current end of the log."""
 
     client: Client
     group: str

@@ -12,7 +12,7 @@ LARGE = 1 << 20
 MOST_HELD = 128 << 20
 """Maximum bytes of large answers buffered for one container: beyond that, answers are read one after the other."""
 PIECES_PER_S, BURST = 50_000, 20_000
-"""Limits on parsing chunks for one container: some 3 % of a processor."""
+"""Limits on parsing chunks for one container: about 3 % of a processor."""
 LOOK_S = 0.25
 """Interval at which deadlines are checked: a timer per request would cost more than parsing its answer."""
 

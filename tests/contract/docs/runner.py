@@ -116,7 +116,7 @@ class PageRun:
             self._printed += printed
 
     def _up(self, variables: str, options: str) -> str:
-        """Stands for a server in a terminal of its own: the one that runs, or with settings of its own a further one."""
+        """Stands for a server in a separate terminal: the one that runs, or with settings of its own a further one."""
         if not variables and not options.strip():
             return (self._data / "server.log").read_text()
         data = self._place / f"data-{len(self.servers)}"

@@ -1,4 +1,4 @@
-"""Data Wrangler's pages: from data in S3 to kept steps, a run and a picture, in a session of its own."""
+"""Data Wrangler's pages: from data in S3 to kept steps, a run and a picture, in a separate session."""
 
 from __future__ import annotations
 

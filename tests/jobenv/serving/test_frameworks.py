@@ -22,7 +22,7 @@ ROWS = [[1.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
 
 @pytest.fixture(scope="session")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Has a program make a model, in a process of its own, for frameworks take long to end; the second time it is copied."""
+    """Has a program make a model, in a separate process, for frameworks take long to end; the second time it is copied."""
     made: dict[tuple[str, ...], Path] = {}
 
     def run(program: str, place: Path, *arguments: str) -> None:

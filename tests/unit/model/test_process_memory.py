@@ -1,4 +1,4 @@
-"""A process's limit on its own memory, each in a process of its own."""
+"""A process's limit on its own memory, each in a separate process."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Log(Protocol):
 class Started:
     """A process that was started for a command; `status_fd` is where its sandbox writes its documents, -1 if it writes none.
 
-    `refusals`: readable if a process that was to become the command's program could not.
+    `refusals`: readable if a process could not execute the command's program.
     """
 
     process: subprocess.Popen[bytes]

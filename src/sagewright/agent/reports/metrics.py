@@ -16,7 +16,7 @@ from sagewright.model.regexes import Guarded, compile_linear
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan\b|inf(?:inity)?\b)", re.IGNORECASE | re.ASCII)
 LINE_CHARACTERS = 8_192
 """Only this many characters of a line are searched."""
-MEMORY_BYTES = 1 << 19  # of a compiled regex: with the limit of a line, some 0.4 s for the worst search
+MEMORY_BYTES = 1 << 19  # of a compiled regex: with the limit of a line, about 0.4 s for the worst search
 ALLOWED_S = 0.005  # acceptable CPU time of one search
 OVERRUN_S = 0.2  # total excess of a definition before it is given up
 LINE_OVERRUN_S = 0.5  # the same for all definitions on one line

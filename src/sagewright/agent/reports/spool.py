@@ -16,7 +16,7 @@ import orjson
 from sagewright.model.disk_room import HOST_MB, DiskRoom
 from sagewright.model.jobs.left_reports import LENGTH
 
-_SHIFT_BYTES = 8 << 20  # this much sent data is cut off, once it exceeds the waiting data
+_SHIFT_BYTES = 8 << 20  # sent data is cut off in units of this size, once it exceeds the waiting data
 _MOST_IN_MEMORY = 4 << 20
 _SPARED = ("logs", "metrics")
 

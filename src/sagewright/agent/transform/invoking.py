@@ -1,4 +1,4 @@
-"""Requests of batch transform to the host's own server, and to those beside it, with retries."""
+"""Requests of batch transform to the host's own server, and to the servers of other containers, with retries."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ Body = bytes | Callable[[], Iterator[bytes]]
 
 
 class Invoking:
-    """Sends requests to the host in HOST_DIRECTORY, and its answers to the hosts beside it in turn. `check` raises to give up;
-    large answers are kept in `scratch`."""
+    """Sends requests to the host in HOST_DIRECTORY, and its answers to the hosts of the other containers in turn. `check`
+    raises to give up; large answers are kept in `scratch`."""
 
     def __init__(self, directory: Path, transform: Transform, scratch: Path, check: Callable[[], None]) -> None:
         places = [directory, *(directory.parent / name for name in transform.onward)]
@@ -105,8 +105,8 @@ class Invoking:
         return self._first.parameters()
 
     def await_all(self) -> None:
-        """Waits until the servers beside the first one are healthy. Raises AlgorithmError if one has ended, and the exceptions of
-        `check`."""
+        """Waits until all servers other than the first one are healthy. Raises AlgorithmError if one has ended, and the
+        exceptions of `check`."""
         for server in self._onward:
             while not server.well():
                 self._check()

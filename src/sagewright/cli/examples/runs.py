@@ -74,7 +74,7 @@ def verdict_of(line: str) -> Verdict | None:
 
 
 def environ_of(base: Mapping[str, str]) -> dict[str, str]:
-    """Adds to the variables of `sagewright exec` what the examples need: their data's module, and uv."""
+    """Adds variables for the examples to those of `sagewright exec`: the module with their data, and uv."""
     return {
         **base,
         "PYTHONPATH": os.pathsep.join([str(programs()), *filter(None, [base.get("PYTHONPATH")])]),

@@ -1,4 +1,4 @@
-"""`sagewright jobs shell`: a shell, or one command, beside a running job's processes."""
+"""`sagewright jobs shell`: a shell, or one command, inside a running job."""
 
 from __future__ import annotations
 

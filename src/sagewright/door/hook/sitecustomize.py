@@ -4,7 +4,7 @@ one of the modules below is imported.
 - botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which takes precedence
   over AWS_ENDPOINT_URL; a handler of botocore's event `before-sign` changes the address before it is signed.
 - botocore before 1.31, which does not know AWS_ENDPOINT_URL: its clients get that endpoint, so that none calls AWS.
-- the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates some 25
+- the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates about 25
   times per call, for a second in all.)
 - the SageMaker SDKs' `@remote` and `@step`: without an image they refuse any Python but 3.8 and 3.10. Here their default image has
   the program's own Python, since functions are sent pickled, unless SAGEMAKER_INTERNAL_IMAGE_URI names another.

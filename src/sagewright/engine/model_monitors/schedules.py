@@ -2,7 +2,7 @@
 
 An execution is created in the transaction that moves its schedule past the due time, under a name derived from both, so a server
 that is killed has done both or neither, and only one of two servers succeeds. While an execution lasts, the next one waits. Due
-times of the last day that were missed while no server ran are made up for one after the other.
+times of the last day that were missed while no server ran are caught up, one after the other.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ScheduleReconciler:
 
 
 def delete(store: Database, schedule: Resource, principal: str = "") -> None:
-    """Deletes a schedule none of whose executions is under way."""
+    """Deletes a schedule without running executions."""
     arn = sagemaker_arn(schedule.region, schedule.account, SCHEDULE, schedule.name)
     resources.remove(store, schedule, arn, principal)
 

@@ -66,7 +66,7 @@ def due_ms(schedule: MonitoringScheduleDocument, now_ms: int) -> int | None:
 
 
 def window(timing: Timing | None, due_ms: int, offsets: tuple[str | None, str | None]) -> AnalysisWindow:
-    """Returns the window of the execution that is due at `due_ms`: the time since the due time before, unless the schedule or its
+    """Returns the window of the execution that is due at `due_ms`: the time since the previous due time, unless the schedule or its
     definition (`offsets`: of its start and end) gives another. Raises BadOffset, BadScheduleExpression."""
     start, end = offsets
     if timing is not None and (timing.start or timing.end):

@@ -67,7 +67,7 @@ class Dispatch:
     """Sends requests to model servers. `take` replaces `routes` as a whole; requests in progress are not affected."""
 
     def __init__(self, counting: Counting, refresh: Callable[[], Awaitable[None]]) -> None:
-        """`refresh`: has the server send the current routes."""
+        """`refresh`: requests the current routes from the server."""
         self.routes = Routes()
         self._refresh = Refreshing(refresh)
         self._counting = counting

@@ -27,7 +27,7 @@ HEAD = 64 * 1024
 @page("/buckets", "list.html", "buckets")
 def buckets(visit: Visit) -> Listing:
     found = visit.client.call("s3", "ListBuckets")
-    columns = (TableColumn("Bucket", "name"), TableColumn("Made", "time"))
+    columns = (TableColumn("Bucket", "name"), TableColumn("Created", "time"))
     rows = tuple(
         Row(one["Name"], (tables.name(one["Name"], f"/studio/buckets/{one['Name']}"), tables.time(one["CreationDate"])))
         for one in found.get("Buckets", [])

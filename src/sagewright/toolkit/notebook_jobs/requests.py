@@ -22,7 +22,7 @@ LABEL, DEFINITION, KERNEL_IMAGE = (
     "sagewright:notebook-job-definition",
     "sagewright:notebook-environment",
 )
-"""Tags of ours: the name that the user gave, the schedule that started the job, and the environment that was chosen."""
+"""Sagewright's own tags: the name that the user gave, the schedule that started the job, and the environment that was chosen."""
 MOST_NAME = 63
 _RUN = "<aws.scheduler.execution-id>"
 _RUN_LENGTH = 36

@@ -1,4 +1,4 @@
-"""The catalogue as the server uses it: fast, with the standard library alone, and true to the contract."""
+"""The catalogue as the server uses it: fast, with only the standard library, and true to the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A type of step is one declaration: a toy, in a module of its own, runs, is cached and takes retry policies."""
+"""A type of step is one declaration: a toy, in a separate module, runs, is cached and takes retry policies."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def start_monitoring_schedule(context: Context, request: dict[str, Any]) -> dict
 
 @operation("sagemaker", "StopMonitoringSchedule")
 def stop_monitoring_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Ends the making of executions; the one that is under way goes on.
+    """Stops creating executions; a running one goes on.
 
     Source: AWS's example notebooks of model monitoring.
     """
@@ -132,7 +132,7 @@ def stop_monitoring_schedule(context: Context, request: dict[str, Any]) -> dict[
 
 @operation("sagemaker", "DeleteMonitoringSchedule")
 def delete_monitoring_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Deletes the schedule at once, or, if an execution is under way, once that has stopped: its status is Pending until then."""
+    """Deletes the schedule at once, or, if an execution is running, once that has stopped: until then, its status is Pending."""
     schedule = _changed(
         context, request, lambda current: replace(_settled(current), status=ScheduleStatus.PENDING.value)
     )

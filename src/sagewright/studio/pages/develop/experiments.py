@@ -39,7 +39,7 @@ def experiments(visit: Visit) -> Listing:
         TableColumn("Name", "name", "name"),
         TableColumn("Shown as", "text", "", 2),
         TableColumn("Changed", "time", "", 2),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     rows = tuple(
         Row(
@@ -84,7 +84,7 @@ def experiment(visit: Visit) -> Listing:
         *(TableColumn(one, "number", "", 0 if not at else 2) for at, one in enumerate(metrics)),
         *(TableColumn(one, "number", "", 2) for one in parameters),
         TableColumn("Source", "text", "", 3),
-        TableColumn("Made", "time"),
+        TableColumn("Created", "time"),
     )
     token = found.get("NextToken")
     return Listing(

@@ -45,7 +45,7 @@ def pipelines(visit: Visit) -> Listing:
         TableColumn("Name", "name", "name"),
         TableColumn("Description", "text", "", 3),
         TableColumn("Last execution", "time", "", 1),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     rows = tuple(
         Row(

@@ -29,7 +29,7 @@ def trackers(visit: Visit) -> Listing:
         TableColumn("Status", "status", "status"),
         TableColumn("MLflow", "text", "", 1),
         TableColumn("Interface", "text"),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     start = OperationCall("sagemaker", "StartMlflowTrackingServer", {})
     stop = OperationCall("sagemaker", "StopMlflowTrackingServer", {})

@@ -1,17 +1,14 @@
-"""Image configurations: the kernel and the user with which an app runs an image."""
+"""Image configurations: the kernel and the user with which an app runs an image. `notebook_new_image_config` creates one."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sagewright.model.errors import AwsError
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.pages.prepare.notebook_lines import BACK
-from sagewright.studio.pages.prepare.notebook_resources import NewField, NewResourceView, ResourceView, flat, tabs
+from sagewright.studio.pages.prepare.notebook_resources import ResourceView, flat, tabs
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
-from sagewright.studio.visit import Done, Visit, form, page
+from sagewright.studio.visit import Visit, page
 
 HOME, NEW = f"{BACK}/image-configs", f"{BACK}/new/image-config"
 SOURCE = ListSource(
@@ -23,18 +20,8 @@ APPS = {
     "CodeEditorAppImageConfig": "Code Editor",
 }
 START = EmptyState(
-    "No configuration of an image yet",
+    "No image configuration yet",
     'boto3.client("sagemaker").create_app_image_config(AppImageConfigName="lab", JupyterLabAppImageConfig={})',
-)
-FORM = NewResourceView(
-    "New image configuration",
-    ("Image configurations", HOME),
-    NEW,
-    (
-        NewField("name", "Name"),
-        NewField("app", "For", "JupyterLabAppImageConfig", tuple(APPS.items())),
-        NewField("kernel", "Kernel", required=False, hint="Of a kernel: the name of its kernelspec, such as python3."),
-    ),
 )
 
 
@@ -58,7 +45,7 @@ def image_configs(visit: Visit) -> Listing:
         (
             TableColumn("Name", sort="name"),
             TableColumn("For"),
-            TableColumn("Made", "time", "made"),
+            TableColumn("Created", "time", "made"),
         ),
         rows,
         START,
@@ -90,22 +77,3 @@ def image_config(visit: Visit) -> ResourceView:
         facts=(("For", ", ".join(APPS[key] for key in chosen)),) if chosen else (),
         settings=tuple(flat(chosen)),
     )
-
-
-@page("/notebooks/new/image-config", "notebooknew.html", "notebooks")
-def new_image_config(_visit: Visit) -> NewResourceView:
-    return FORM
-
-
-@form("/notebooks/new/image-config", "notebooknew.html", "notebooks")
-def create_image_config(visit: Visit, fields: dict[str, str]) -> Done | NewResourceView:
-    """Creates a configuration for one type of app."""
-    name, app, kernel = (fields.get(key, "").strip() for key in ("name", "app", "kernel"))
-    chosen: dict[str, Any] = {"KernelSpecs": [{"Name": kernel}]} if app == "KernelGatewayImageConfig" else {}
-    if app not in APPS:
-        return FORM.given(fields, f"The type of app is one of {', '.join(APPS)}; it is {app[:50]!r}.")
-    try:
-        visit.client.sagemaker("CreateAppImageConfig", AppImageConfigName=name, **{app: chosen})
-    except AwsError as error:
-        return FORM.given(fields, error.message)
-    return Done(f"Created {name}", f"{HOME}/{name}")

@@ -148,7 +148,7 @@ def notebook_jobs(visit: Visit) -> Listing:
         TableColumn("State", "status"),
         TableColumn("When", "text", "", 1),
         TableColumn("Time", "duration", "", 2),
-        TableColumn("Made", "time"),
+        TableColumn("Created", "time"),
     )
     rows = tuple(
         Row(

@@ -44,7 +44,7 @@ def user_profiles(visit: Visit) -> Listing:
     new = Button(
         "New profile…",
         create,
-        "The profile is made",
+        "The profile was created",
         "main",
         "plus",
         (Field("UserProfileName", "Name"),),
@@ -58,7 +58,7 @@ def user_profiles(visit: Visit) -> Listing:
             TableColumn("Name"),
             TableColumn("Status", "status"),
             TableColumn("Domain", rank=2),
-            TableColumn("Made", "time", "made"),
+            TableColumn("Created", "time", "made"),
         ),
         rows,
         START,

@@ -23,7 +23,7 @@ TABS = (
 
 
 def tabs(here: str, **counts: str) -> tuple[ListTab, ...]:
-    """Returns the tabs of all notebook pages. `counts`: words for the number of some, by their ids."""
+    """Returns the tabs of all notebook pages. `counts`: texts with counts, by tab id."""
     return tuple(ListTab(label, link, key == here, counts.get(key, "")) for key, label, link in TABS)
 
 

@@ -1,4 +1,4 @@
-"""Life-cycle scripts: of apps, and of notebook instances."""
+"""Life-cycle scripts: of apps, and of notebook instances. `notebook_new_script` creates one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import base64
 import binascii
 from typing import Any
 
-from sagewright.model.errors import AwsError, ResourceNotFound
+from sagewright.model.errors import ResourceNotFound
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.pages.prepare.notebook_lines import BACK
-from sagewright.studio.pages.prepare.notebook_resources import NewField, NewResourceView, ResourceView, tabs
+from sagewright.studio.pages.prepare.notebook_resources import ResourceView, tabs
 from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
-from sagewright.studio.visit import Done, Visit, form, page
+from sagewright.studio.visit import Visit, page
 
 HOME, NEW, MOST = f"{BACK}/scripts", f"{BACK}/new/script", 100
 NOUNS = {"apps": "StudioLifecycleConfig", "instances": "NotebookInstanceLifecycleConfig"}
@@ -23,7 +23,7 @@ RUNS = {
     "JupyterServer": "at the start of JupyterServer",
     "KernelGateway": "at the start of a kernel",
     "OnStart": "at each start of a notebook instance",
-    "OnCreate": "when a notebook instance is made",
+    "OnCreate": "when a notebook instance is created",
 }
 KINDS = ("studio-lifecycle-config", "notebook-instance-lifecycle-config")
 START = EmptyState(
@@ -31,16 +31,6 @@ START = EmptyState(
     'boto3.client("sagemaker").create_studio_lifecycle_config(StudioLifecycleConfigName="tools",\n'
     '    StudioLifecycleConfigAppType="JupyterLab", StudioLifecycleConfigContent=base64.b64encode(b"pip install altair").decode())',
 )
-FORM = NewResourceView(
-    "New life-cycle script",
-    ("Life-cycle scripts", HOME),
-    NEW,
-    (
-        NewField("name", "Name"),
-        NewField("runs", "Runs", "JupyterLab", tuple(RUNS.items())),
-        NewField("script", "Script", "#!/bin/bash\nset -e\n", rows=14, hint="It has five minutes; its lines are in the log."),
-    ),
-)  # fmt: skip
 
 
 @page("/notebooks/scripts", "list.html", "notebooks", KINDS)
@@ -52,11 +42,7 @@ def scripts(visit: Visit) -> Listing:
         listed = visit.client.sagemaker(f"List{noun}s", NameContains=wanted, MaxResults=MOST)[f"{noun}s"]
         found += [(one["CreationTime"], kind, one) for one in listed]
     found.sort(key=lambda one: one[0], reverse=True)
-    columns = (
-        TableColumn("Name"),
-        TableColumn("Of"),
-        TableColumn("Made", "time"),
-    )
+    columns = (TableColumn("Name"), TableColumn("Of"), TableColumn("Created", "time"))
     chips = (tables.Chip("Name contains", wanted, visit.link(q=None)),) if wanted else ()
     return Listing(
         "Life-cycle scripts",
@@ -109,26 +95,3 @@ def _text(content: str) -> str:
         return base64.b64decode(content).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return content
-
-
-@page("/notebooks/new/script", "notebooknew.html", "notebooks")
-def new_script(_visit: Visit) -> NewResourceView:
-    return FORM
-
-
-@form("/notebooks/new/script", "notebooknew.html", "notebooks")
-def create_script(visit: Visit, fields: dict[str, str]) -> Done | NewResourceView:
-    """Creates a script of apps or of notebook instances."""
-    name, runs = fields.get("name", "").strip(), fields.get("runs", "")
-    if runs not in RUNS:
-        return FORM.given(fields, f"A script runs at one of {', '.join(RUNS)}, and not at {runs[:50]!r}.")
-    content = base64.b64encode(fields.get("script", "").replace("\r\n", "\n").encode()).decode()
-    kind = "instances" if runs.startswith("On") else "apps"
-    given: dict[str, Any] = {"StudioLifecycleConfigContent": content, "StudioLifecycleConfigAppType": runs}
-    if kind == "instances":
-        given = {runs: [{"Content": content}]}
-    try:
-        visit.client.sagemaker(f"Create{NOUNS[kind]}", **{f"{NOUNS[kind]}Name": name}, **given)
-    except AwsError as error:
-        return FORM.given(fields, error.message)
-    return Done(f"Created {name}", f"{HOME}/{kind}/{name}")

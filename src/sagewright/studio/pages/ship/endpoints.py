@@ -44,7 +44,7 @@ def endpoints(visit: Visit) -> Listing:
         TableColumn("Name", "name", "name"),
         TableColumn("Status", "status", "status"),
         TableColumn("Changed", "time", "", 1),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     rows = tuple(
         Row(

@@ -35,7 +35,7 @@ def groups(visit: Visit) -> Listing:
         TableColumn("Group", "mono"),
         TableColumn("Size", "size", "", 1),
         TableColumn("Kept days", "number", "", 1),
-        TableColumn("Made", "time"),
+        TableColumn("Created", "time"),
     )
     rows = tuple(
         Row(

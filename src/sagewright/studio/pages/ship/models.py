@@ -36,7 +36,7 @@ def groups(visit: Visit) -> Listing:
         TableColumn("Description", "text", "", 3),
         TableColumn("Latest", "text", "", 1),
         TableColumn("Status of latest", "status"),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     rows = []
     for one in read.rows:

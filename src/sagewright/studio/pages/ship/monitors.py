@@ -44,7 +44,7 @@ def monitors(visit: Visit) -> Listing:
         TableColumn("Status", "status", "status"),
         TableColumn("Checks", "text"),
         TableColumn("Endpoint", "text", "", 1),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     return Listing(
         "Monitors",
@@ -166,7 +166,7 @@ def _facts(found: Mapping[str, Any], listed: list[dict[str, Any]]) -> tuple[Fact
     if found.get("EndpointName"):
         facts.append(Fact("Endpoint", found["EndpointName"]))
     facts.append(Fact("Schedule", (config.get("ScheduleConfig") or {}).get("ScheduleExpression", "daily")))
-    facts.append(Fact("Made", at=found["CreationTime"]))
+    facts.append(Fact("Created", at=found["CreationTime"]))
     return tuple(facts)
 
 

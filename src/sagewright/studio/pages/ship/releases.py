@@ -38,7 +38,7 @@ def shadow_tests(visit: Visit) -> Listing:
         TableColumn("Name", "name", "name"),
         TableColumn("Status", "status", "status"),
         TableColumn("Why", "text", "", 2),
-        TableColumn("Made", "time", "made"),
+        TableColumn("Created", "time", "made"),
     )
     rows = tuple(
         Row(

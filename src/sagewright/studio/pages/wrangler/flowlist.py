@@ -65,7 +65,7 @@ class NewFlowView:
 
 @page("/wrangler/new", "newflow.html", "wrangler")
 def new_flow(visit: Visit) -> NewFlowView:
-    """A form: a name and where the data is, or a flow that exists."""
+    """A form: a name, and the URI of the data or of an existing flow."""
     uri = visit.query.get("source", "")
     stem = re.sub(r"[^A-Za-z0-9-]+", "-", uri.rstrip("/").rpartition("/")[2].partition(".")[0]).strip("-")
     return NewFlowView(f"{stem}-prepare" if stem else "", uri, format_of(uri), FORMATS, True, ",", "")

@@ -1,4 +1,4 @@
-"""Lineage follows the event log: everything once, however many follow at the same time, and whatever lies in the way."""
+"""Lineage follows the event log: everything once, however many follow at the same time, and whatever is in the way."""
 
 from __future__ import annotations
 
