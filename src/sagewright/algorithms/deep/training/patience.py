@@ -66,7 +66,7 @@ class Patience:
         self._since = 0 if self._improves(value) else self._since + 1
         if self._since == 0:
             self._mark = value
-        judged = -measures[self.choice] if self.choice in measures else value
+        judged = -measures[self.choice] if self.choice is not None and self.choice in measures else value
         if not self._exceeds(judged, tie):
             return False
         self._best, self._best_tie, self.best_epoch = judged, tie, epoch
