@@ -32,10 +32,11 @@ TINY = 1e-12
 
 
 def fill(network: Object2VecNetwork, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
-    """Initialises the token vectors of those `tables` whose sides take means and have sequences of several tokens.
+    """Initialises the token vectors of those `tables` whose sides have sequences of several tokens.
 
     Of two classes, or numbers, the pairs with the higher labels belong together; of more classes all do. Columns beyond the
-    documents' singular vectors stay as they are; tokens that are in no document begin at zero.
+    documents' singular vectors stay as they are. Where encoders take means, tokens that are in no document begin at zero. Others
+    read an order, too: the vectors are added to random ones, so that tokens which always come together can be told apart.
     """
     starting = [number for number in tables if _is_text(network, known, number)]
     if not starting:
@@ -53,8 +54,11 @@ def fill(network: Object2VecNetwork, known: Pairs, tables: Collection[int], rand
     for number, size in zip(starting, vocabularies, strict=True):
         weight = network.tokens[number].weight.detach()
         own = torch.from_numpy(found[offsets[number] : offsets[number] + size, : weight.shape[1]])
-        weight[:, : own.shape[1]] = own
-        weight[~own.any(1)] = 0
+        if all(isinstance(network.encoders[side], Pooled) for side in (0, 1) if _table(network, side) == number):
+            weight[:, : own.shape[1]] = own
+            weight[~own.any(1)] = 0
+        else:
+            weight[:, : own.shape[1]] += own
     logging.info(
         "%s: vectors of tokens begin with %d topics of %d pairs.",
         " and ".join(f"enc{side}" for side, _ in sides), min(widest, found.shape[1]), len(documents),
@@ -98,11 +102,9 @@ def _orthonormal(columns: np.ndarray) -> np.ndarray:
 
 
 def _is_text(network: Object2VecNetwork, known: Pairs, table: int) -> bool:
-    """True if a table's tokens come in sequences of which its encoders take the means."""
+    """True if a table's tokens come in sequences."""
     sides = [side for side in (0, 1) if _table(network, side) == table]
-    return all(isinstance(network.encoders[side], Pooled) for side in sides) and not all(
-        known.texts[side].are_single for side in sides
-    )
+    return not all(known.texts[side].are_single for side in sides)
 
 
 def _table(network: Object2VecNetwork, side: int) -> int:

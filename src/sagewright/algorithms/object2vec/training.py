@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written."""
+HELD = "held-out loss"
+"""The measure by which the epoch is chosen where there is no validation channel."""
+ENOUGH_HELD = 50
+"""Held-out pairs from which on their loss chooses; the loss of fewer is largely chance."""
 JUDGED = 512
 """Pairs that are evaluated at once."""
 UNIT_RATE = 1.0
@@ -42,6 +47,8 @@ SEQUENCE_RATE, WARM_STEPS = 0.002, 100
 """Learning rate of adam and rmsprop if no learning_rate is set and an encoder reads sequences, and the steps of its warm-up. At the
 rate for means of vectors, training would end before such an encoder has learnt anything.
 """
+LEAST_STEPS = 400
+"""Steps before which the training of such an encoder does not stop early: its loss hardly falls at first."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -84,12 +91,12 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     said = optimizers.Settings(_rate(run), values["weight_decay"])
     optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)
     rows.attach(optimizer, values["optimizer"], list(network.tokens), said)
-    stopping = Stopping(1, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
-    watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
-    course = run.course(values["epochs"], Patience(watched, "Minimize", stopping))
     schedule = schedules.constant()
     if "learning_rate" not in run.chosen and _reads_sequences(run):
         schedule = schedules.warm_up(schedule, WARM_STEPS)
+    watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
+    choice = HELD if validation is None else None
+    course = run.course(values["epochs"], Patience(watched, "Minimize", _stopping(run, known), choice=choice))
     trainer = Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule)
     run_epochs(course, trainer)
     trainer.limit()
@@ -103,6 +110,14 @@ def _rate(run: Run) -> float:
         if _reads_sequences(run):
             return SEQUENCE_RATE
     return float(run.values["learning_rate"])
+
+
+def _stopping(run: Run, known: Pairs) -> Stopping:
+    values, least = run.values, 1
+    if _reads_sequences(run):
+        pairs_of_epoch = len(known) + int(known.labels.sum()) * values["negative_sampling_rate"]
+        least = math.ceil(LEAST_STEPS * values["mini_batch_size"] / pairs_of_epoch)
+    return Stopping(least, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
 
 
 def _reads_sequences(run: Run) -> bool:
@@ -200,7 +215,8 @@ class Object2VecTrainer:
             return
         labels = self._pairs(self.course.epochs - 1, np.random.default_rng(self.run.seed)).labels
         nothing = held_out.constant(self._network, labels)
-        if "baseline_ratio" not in counters:
+        best = self.course.patience.best_epoch if self.course.patience is not None else None
+        if "baseline_ratio" not in counters or best != self.course.epochs - 1:
             counters["baseline_ratio"], counters["share"] = self._compared(nothing, judged)
         baseline.report(self.run.lines, counters["baseline_ratio"])
         held_out.shrink(self._network, nothing, counters["share"])
@@ -209,17 +225,31 @@ class Object2VecTrainer:
             measures.tell(self.run.lines, "validation", found, self.course.epochs - 1)
 
     def _compared(self, nothing: np.ndarray, judged: Pairs) -> tuple[float, float]:
-        rate, random = self.run.values["negative_sampling_rate"], np.random.default_rng([self.run.seed, 9])
-        if judged is self._held and rate:
-            judged = MadeUp(judged, rate, self.known).added(random)
+        judged = self._with_made_up(judged) if judged is self._held else judged
         return held_out.compare(self._network, nothing, judged, self.course.device)
+
+    def _with_made_up(self, held: Pairs) -> Pairs:
+        """Held-out pairs with negative samples, if epochs have some; the same each time."""
+        rate = self.run.values["negative_sampling_rate"]
+        return MadeUp(held, rate, self.known).added(np.random.default_rng([self.run.seed, 9])) if rate else held
+
+    def _held_out_loss(self, number: int) -> float:
+        """The loss of the pairs that are held out. The last epoch has learnt from them: it is the best if the one before was."""
+        assert self._held is not None
+        counters = self.state.counters
+        if number + 1 == self.course.epochs and "held" in counters:
+            return float(np.nextafter(counters["held"], -np.inf))
+        found = judge(self._network, self._with_made_up(self._held), self.course.device)
+        counters["held"] = found[measures.loss_name(self._network.settings.output)]
+        return float(counters["held"])
 
     def validate(self, number: int) -> dict[str, float]:
         if self._held is not None and number + 2 == self.course.epochs:
             nothing = held_out.constant(self._network, self._pairs(number, np.random.default_rng(self.run.seed)).labels)
             self.state.counters["baseline_ratio"], self.state.counters["share"] = self._compared(nothing, self._held)
         if self.validation is None:
-            return {}
+            chooses = self._held is not None and len(self._held) >= ENOUGH_HELD
+            return {HELD: self._held_out_loss(number)} if chooses else {}
         found = judge(self._network, self.validation, self.course.device)
         measures.tell(self.run.lines, "validation", found, number)
         return {f"validation {name}": value for name, value in found.items()}

@@ -108,12 +108,10 @@ def test_columns_beyond_what_the_documents_have_stay() -> None:
     ("given", "known", "tables"),
     [
         ({}, by_topics(60, 1), (0, 1)),
-        ({"enc0_network": "hcnn"}, by_topics(60), (0, 1)),
-        ({"enc0_network": "bilstm"}, by_topics(60), (0, 1)),
         ({}, by_topics(60), ()),
         ({}, Pairs((texts([[1, 2]]), texts([[1, 2]])), np.zeros((3, 2), np.int64), np.ones(3, np.float32)), (0, 1)),
     ],
-    ids=["single tokens", "convolutions", "recurrent", "from files", "one document"],
+    ids=["single tokens", "from files", "one document"],
 )  # fmt: skip
 def test_others_begin_at_random(given: dict[str, str], known: Pairs, tables: tuple[int, ...]) -> None:
     before = [each.weight.detach().numpy().copy() for each in network(**given).tokens]
@@ -122,13 +120,32 @@ def test_others_begin_at_random(given: dict[str, str], known: Pairs, tables: tup
 
 
 def test_a_side_alone_begins_so(caplog: pytest.LogCaptureFixture) -> None:
-    given = {"enc1_network": "hcnn", "enc1_max_seq_len": "20", "enc1_vocab_size": "33"}
-    before = network(**given).tokens[1].weight.detach().numpy().copy()
+    known = by_topics(100)
+    alone = Pairs((known.texts[0], texts([[token % 30] for token in range(100)])), known.members, known.labels)
+    before = network().tokens[1].weight.detach().numpy().copy()
     with caplog.at_level(logging.INFO):
-        first, second = filled(network(**given), by_topics(100))
+        first, second = filled(network(), alone)
     assert "enc0: vectors of tokens begin with 6 topics of 50 pairs." in caplog.text
     assert np.array_equal(second, before)
     assert not first[30:].any()
+
+
+@pytest.mark.parametrize("name", ["hcnn", "bilstm"])
+def test_encoders_that_read_an_order_begin_with_it_beside_random_vectors(name: str) -> None:
+    """Tokens 0 and 1 always come together, and token 32 never comes: they begin apart, and at random."""
+    known = Pairs(
+        (texts([[0, 1], [2, 3], [0, 1]] * 9), texts([[0, 1], [2, 3], [2, 3]] * 9)),
+        np.tile(np.arange(27)[:, None], 2),
+        np.tile([1, 1, 0], 9).astype(np.float32),
+    )
+    before = [each.weight.detach().numpy().copy() for each in network(enc0_network=name).tokens]
+    after = filled(network(enc0_network=name), known)
+    for one, other in zip(before, after, strict=True):
+        moved = other - one
+        assert not moved[4:].any()
+        assert np.abs(moved[0]).max() > SPREAD / 2
+        assert np.allclose(moved[0], moved[1], atol=1e-5)
+        assert not np.allclose(other[0], other[1], atol=SPREAD / 10)
 
 
 def test_no_more_than_so_much_is_looked_at(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -176,3 +193,29 @@ def test_few_epochs_tell_more_with_it(job: Any, run: Any) -> None:
     found = re.search(r"test accuracy <score>=(\S+)", job.output)
     assert found is not None
     assert float(found[1]) > 0.8
+
+
+def test_convolutions_learn_from_few_pairs_of_noisy_texts(job: Any, run: Any) -> None:
+    """2,500 pairs about the same of ten topics or not, a third of whose words are of any: too few to learn the words from."""
+    random, topics = np.random.default_rng(1), np.random.default_rng(0).dirichlet(np.full(300, 0.05), 10)
+
+    def words(topic: int) -> list[int]:
+        length = int(random.integers(4, 12))
+        drawn = random.choice(300, length, p=topics[topic])
+        return np.where(random.random(length) < 0.3, random.integers(0, 300, length), drawn).tolist()
+
+    lines = []
+    for label in random.integers(0, 2, 3500).tolist():
+        first = int(random.integers(10))
+        second = first if label else (first + 1 + int(random.integers(9))) % 10
+        lines.append(json.dumps({"label": label, "in0": words(first), "in1": words(second)}))
+    given = {
+        "enc0_max_seq_len": "12", "enc0_vocab_size": "300", "enc0_network": "hcnn", "enc_dim": "64", "mlp_dim": "64",
+        "enc0_token_embedding_dim": "32", "num_classes": "2",
+    }  # fmt: skip
+    job.configure(given, dict.fromkeys(("train", "test"), "application/jsonlines"))
+    job.put("train", "a.jsonl", "\n".join(lines[:2500]).encode())
+    job.put("test", "b.jsonl", "\n".join(lines[2500:]).encode())
+    assert run(job, "object2vec") == 0, job.output
+    (accuracy,) = re.findall(r"test accuracy <score>=([0-9.]+)", job.output)
+    assert float(accuracy) > 0.7

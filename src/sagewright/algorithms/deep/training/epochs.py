@@ -133,7 +133,7 @@ def _ends(course: Course, state: State, epoch: int, measures: Mapping[str, float
     """Records and saves the epoch; returns True if it was the last."""
     patience, is_best = course.patience, True
     if patience is not None and patience.metric in measures:
-        is_best = patience.is_best(epoch, measures[patience.metric], measures.get(patience.tie or "", math.inf))
+        is_best = patience.is_best(epoch, measures)
     if is_best and patience is not None:
         state.keep_best()
     ends = patience is not None and patience.is_over(epoch)

@@ -34,14 +34,20 @@ class Stopping:
 
 class Patience:
     """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch. Of epochs
-    with the same measure, the one with the least `tie`, another measure's name, is the best; without it, the first one.
+    with the same measure, the one with the least `tie`, another measure's name, is the best; without it, the first one. With
+    `choice`, the name of a loss, the epoch in which that is least is the best instead, and `metric` only says when to stop.
     """
 
     def __init__(
-        self, metric: str, direction: Direction, stopping: Stopping | None = None, tie: str | None = None
+        self,
+        metric: str,
+        direction: Direction,
+        stopping: Stopping | None = None,
+        tie: str | None = None,
+        choice: str | None = None,
     ) -> None:
         self.metric, self._sign, self._stopping = metric, 1.0 if direction == "Maximize" else -1.0, stopping
-        self.tie, self._best_tie = tie, math.inf
+        self.tie, self.choice, self._best_tie = tie, choice, math.inf
         self.best_epoch: int | None = None
         self._best = self._mark = -math.inf
         self._since = 0
@@ -52,20 +58,22 @@ class Patience:
 
     def would_be_best(self, value: float, tie: float = math.inf) -> bool:
         """True if an epoch with this measure is better than all before. NaN never is."""
-        value *= self._sign
-        return value > self._best or (value == self._best and tie < self._best_tie)
+        return self._exceeds(value * self._sign, tie)
 
-    def is_best(self, epoch: int, value: float, tie: float = math.inf) -> bool:
-        """Records an epoch's measure; returns True if it is better than all before."""
-        better = self.would_be_best(value, tie)
-        value *= self._sign
+    def is_best(self, epoch: int, measures: Mapping[str, float]) -> bool:
+        """Records an epoch's measures, of which `metric` is one; returns True if it is better than all before."""
+        value, tie = measures[self.metric] * self._sign, measures.get(self.tie or "", math.inf)
         self._since = 0 if self._improves(value) else self._since + 1
         if self._since == 0:
             self._mark = value
-        if not better:
+        judged = -measures[self.choice] if self.choice is not None and self.choice in measures else value
+        if not self._exceeds(judged, tie):
             return False
-        self._best, self._best_tie, self.best_epoch = value, tie, epoch
+        self._best, self._best_tie, self.best_epoch = judged, tie, epoch
         return True
+
+    def _exceeds(self, value: float, tie: float) -> bool:
+        return value > self._best or (value == self._best and tie < self._best_tie)
 
     def is_over(self, epoch: int) -> bool:
         """True if training ends after this epoch, counted from 0."""
