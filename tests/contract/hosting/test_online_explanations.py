@@ -192,10 +192,16 @@ def test_each_model_of_a_multi_model_container_is_explained(hosting: Hosting) ->
     hosting.endpoint("towns", hosting.variant("only", "towns"), ExplainerConfig=explainer(baseline="0,0,30,0"))
     for name, high in (("three", 3), ("five", 5), ("three", 3)):
         found = ask(hosting, "towns", "1,2,3,4\n0,2,30,4\n", TargetModel=f"{name}.tar.gz")
-        assert found["predictions"]["data"] == f"1.5\n{high - 0.5}\n"
+        assert found["predictions"]["data"] == f"1.5,{high - 0.5}"  # in one line, as on AWS
         first, second = found["explanations"]["kernel_shap"]
         assert values(first) == [2, 0, -high, 0]
         assert values(second) == [0, 0, 0, 0]
+
+
+def test_without_accept_the_models_own_type_counts(hosting: Hosting, trees: str) -> None:
+    answer = hosting.runtime.invoke_endpoint(EndpointName=trees, Body="1,2,3,4\n", ContentType="text/csv")
+    (record,) = json.loads(answer["Body"].read())["explanations"]["kernel_shap"]
+    assert values(record) == [2, 0, 0, 0]
 
 
 def test_the_header_overrides_the_configuration(hosting: Hosting, trees: str) -> None:

@@ -70,11 +70,17 @@ def encode_selected(rows: list[dict[str, Any]], accept: str, batch: bool) -> byt
     return ("\n".join(lines) + ("\n" if batch else "")).encode()
 
 
-def encode(predictions: np.ndarray, accept: str, batch: bool) -> bytes:
-    """Encodes predictions (n,) or (n, k) in an accepted type; batch transform always gets one line per row."""
+def encode(predictions: np.ndarray, accept: str, batch: bool, joined: bool = False) -> bytes:
+    """Encodes predictions (n,) or (n, k) in an accepted type; batch transform always gets one line per row.
+
+    `joined`: all rows of CSV in one line, as AWS's multi-model containers answer. Source: `handler_service.py` of
+    sagemaker-xgboost-container.
+    """
     rows = predictions.tolist()
     if batch:
         return "".join(f"{row}\n" for row in rows).encode()
+    if accept == "text/csv" and joined:
+        return ",".join(map(str, rows)).encode()
     if accept == "text/csv":
         return "".join(",".join(map(str, row if isinstance(row, list) else [row])) + "\n" for row in rows).encode()
     return encode_selected([{"score": row} for row in rows], accept, batch)

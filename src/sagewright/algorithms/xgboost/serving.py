@@ -132,6 +132,7 @@ class BoosterService(Answering):
     def __init__(self, ensemble: Ensemble, environment: Mapping[str, str]) -> None:
         self.ensemble = ensemble
         self.batch = bool(environment.get("SAGEMAKER_BATCH"))
+        self.joined = environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"
         self.default_accept = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
         selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT")
         self.keys = selected.replace(" ", "").lower().split(",") if selected else None
@@ -183,7 +184,7 @@ class BoosterService(Answering):
             )
             return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
         if self.keys is None:
-            return Response(responses.encode(predictions, media, self.batch), media)
+            return Response(responses.encode(predictions, media, self.batch, self.joined), media)
         rows = responses.select(predictions, self.keys, self.ensemble.objective, self.ensemble.num_class)
         return Response(responses.encode_selected(rows, media, self.batch), media)
 

@@ -61,7 +61,7 @@ class ClarifyJob:
             root=root,
             arn=described.get("ProcessingJobArn") or "",
             name=described.get("ProcessingJobName") or "",
-            config=config / "analysis_config.json",
+            config=_config(config),
             data=data,
             output=output,
             output_uri=uri,
@@ -74,6 +74,13 @@ class ClarifyJob:
         path = self.root / "output" / "message"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(message, encoding="utf-8")
+
+
+def _config(folder: Path) -> Path:
+    """Returns analysis_config.json, or the only file of that type under another name, as in AWS's example with boto3."""
+    named = folder / "analysis_config.json"
+    found = [] if named.exists() else [path for path in folder.glob("*.json") if path.is_file()]
+    return found[0] if len(found) == 1 else named
 
 
 def _output(root: Path, described: Mapping[str, Any]) -> tuple[Path, str]:

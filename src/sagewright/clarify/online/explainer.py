@@ -21,7 +21,7 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.online.records import check_media, predicted_records, read_records, selected
 from sagewright.clarify.online.sessions import Ask
 from sagewright.clarify.online.settings import ExplainerSettings
-from sagewright.clarify.prediction.answers import AnswerForm, Answers
+from sagewright.clarify.prediction.answers import AnswerForm, Answers, one_each
 from sagewright.clarify.prediction.requests import RequestForm
 from sagewright.clarify.shap.kernel import KernelExplainer
 from sagewright.clarify.shap.synthetic import Counter
@@ -68,13 +68,17 @@ class OnlineExplainer:
         answer; `enable`: the request's own expression; `model`: the one that answered, of several. Raises CustomerError."""
         self._current.model = model
         self._current.until = time.monotonic() + LIMIT_S
-        content_type, accept = check_media(media[0], "ContentType"), check_media(media[1], "Accept")
+        content_type = check_media(media[0], "ContentType")
+        accept = check_media(media[1] or media[2] or content_type, "Accept")
         document: dict[str, Any] = {
             "version": "1.0",
             "predictions": {"content_type": media[2] or accept, "data": answer.decode(errors="replace")},
         }
         expression = self.settings.enable if enable is None else enable
-        chosen = selected(predicted_records(answer, accept), expression)
+        predicted = predicted_records(answer, accept)
+        if model and len(predicted) == 1:
+            predicted = one_each(predicted, len(read_records(body, content_type, self.settings)))
+        chosen = selected(predicted, expression)
         if self.settings.predictor.label_headers:
             document["label_headers"] = list(self.settings.predictor.label_headers)
         document["explanations"] = {}

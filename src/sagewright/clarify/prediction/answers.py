@@ -48,7 +48,7 @@ class AnswerForm:
     def parse(self, body: bytes, records: int) -> Answers:
         """Returns the answers to `records` records. Raises WrongAnswer."""
         if self.accept == "text/csv":
-            scores, labels = self._csv(body)
+            scores, labels = self._csv(body, records)
         elif self.accept == "application/jsonlines":
             scores, labels = self._lines(body)
         else:
@@ -58,9 +58,9 @@ class AnswerForm:
                 raise WrongAnswer(f"The model answered {len(found)} records to a request of {records}.")
         return Answers(None if scores is None else _matrix(scores), labels)
 
-    def _csv(self, body: bytes) -> tuple[list[Any] | None, list[Any] | None]:
+    def _csv(self, body: bytes, records: int) -> tuple[list[Any] | None, list[Any] | None]:
         text = _text(body).strip("\r\n")
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        rows = one_each([row for row in csv.reader(io.StringIO(text)) if row], records)
         predictor = self._predictor
         if predictor.probability is None and predictor.label is None:
             return rows, None
@@ -114,6 +114,12 @@ def predicted_labels(answers: Answers, label_headers: Sequence[str], threshold: 
     if threshold is None:
         return [float(score) for score in answers.scores[:, 0]]
     return [int(score > threshold) for score in answers.scores[:, 0]]
+
+
+def one_each(rows: list[Any], records: int) -> list[Any]:
+    """Returns a row for each record: multi-model containers of XGBoost answer several records in one line of CSV."""
+    joined = len(rows) == 1 and records > 1 and isinstance(rows[0], list) and len(rows[0]) == records
+    return [[cell] for cell in rows[0]] if joined else rows
 
 
 def _aligned(found: Any, records: int) -> list[Any]:

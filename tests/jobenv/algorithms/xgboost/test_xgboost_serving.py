@@ -210,3 +210,11 @@ def test_requests_that_come_together_are_answered_as_alone(tmp_path: Path, accep
     for some in (requests, requests[:2], requests[:1], requests[6:] * 2, []):
         alone = [model.invoke(each.body, each.content_type, each.accept) for each in some]
         assert model.invoke_all(some) == alone
+
+
+def test_a_multi_model_container_answers_csv_in_one_line(tmp_path: Path) -> None:
+    model = booster("reg:squarederror")
+    expected = ",".join(map(str, model.predict(xgb.DMatrix(ROWS[:3])).tolist()))
+    several = service(tmp_path, model, SAGEMAKER_MULTI_MODEL="true")
+    assert several.invoke(csv(ROWS[:3]), "text/csv", "").body.decode() == expected
+    assert len(json.loads(several.invoke(csv(ROWS[:3]), "text/csv", "application/json").body)["predictions"]) == 3
