@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -80,6 +81,7 @@ def test_more_hosts_than_nodes_share_one(launch: Launch, tmp_path: Path) -> None
     until(lambda: len(agents_of(*handles)) == 4)
 
 
+@pytest.mark.sampled(2, of="ends on Slurm")
 def test_what_a_dead_step_leaves_is_ended(backend: Backend, launch: Launch, tmp_path: Path) -> None:
     (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: agents_of(handle))
@@ -91,6 +93,7 @@ def test_what_a_dead_step_leaves_is_ended(backend: Backend, launch: Launch, tmp_
     backend.kill(handle)
 
 
+@pytest.mark.sampled(2, of="ends on Slurm")
 def test_a_job_that_somebody_cancels_is_seen(
     backend: Backend, launch: Launch, tmp_path: Path, slurm_cluster: SlurmCluster
 ) -> None:
@@ -113,6 +116,7 @@ def test_nodes_with_another_version_and_wrong_options_are_said(
         wrong.launch(gang(tmp_path, "algo-1"))
 
 
+@pytest.mark.sampled(2, of="ends on Slurm")
 def test_what_nobody_asks_for_gives_back_what_it_holds(
     backend: Backend, launch: Launch, tmp_path: Path, slurm_cluster: SlurmCluster
 ) -> None:
@@ -136,8 +140,11 @@ def test_a_lost_node_is_seen_and_named(slurm_server: RunningServer, job_name: st
     assert job["TrainingJobStatus"] == "Failed"
     assert "its node n2 was lost" in job["FailureReason"]
     assert agents_of(*slurm_server.handles()) == []
+    for handle in slurm_server.handles():  # what a machine that was switched off keeps
+        shutil.rmtree(directory_of(handle), ignore_errors=True)
 
 
+@pytest.mark.sampled(2, of="ends on Slurm")
 def test_jobs_go_on_while_the_controller_does_not_answer(
     backend: Backend, slurm_server: RunningServer, job_name: str, slurm_cluster: SlurmCluster, tmp_path: Path
 ) -> None:
