@@ -97,7 +97,9 @@ def job_check(context: Context, kind: Kind, claim: JobClaim, *, spot: bool) -> C
     def check(connection: Connection) -> None:
         usage.exclude(connection, context.account)
         current = _concerning(quotas.limits_in(connection, context.account), family, claim)
-        claims = usage.claims_in(connection, context.account, kind.name, spot=spot)
+        of_owner = all(subject == claim.owner for (subject, _), _ in current)
+        owner = claim.owner if of_owner else None
+        claims = usage.claims_in(connection, context.account, kind.name, spot=spot, owner=owner)
         for (subject, quota), most in current:
             delta = _counted(claim.instances, quota)
             LimitCheck(quota, subject, most, used_of(claims, subject, quota), delta).enforce()

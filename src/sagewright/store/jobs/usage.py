@@ -10,19 +10,19 @@ from sagewright.model.jobs.state_machines import ACTIVE, Status
 from sagewright.model.quotas import OwnQuota
 from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import RETIRED
-from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import hosts, jobs
 from sagewright.store.schema.reservations import reservations
 
 
 @dataclass(frozen=True)
 class InstanceClaim:
-    """The instances of one unfinished job. `owner` and `role`: see store.jobs.jobs.JobClaim."""
+    """The instances of one endpoint, or of the unfinished jobs of an owner and role that claim the same. `id`: the endpoint's;
+    `owner` and `role`: see store.jobs.jobs.JobClaim."""
 
-    job_id: str
     owner: str
     role: str
     instances: dict[str, int]
+    id: str = ""
 
     def belongs_to(self, subject: str) -> bool:
         """True for the empty subject, the owner, and the role."""
@@ -56,13 +56,19 @@ class JobCounts:
 
 
 _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
-_CLAIMS = PreparedStatement(
-    select(jobs.c.id, jobs.c.owner, jobs.c.role, jobs.c.claims).where(
-        jobs.c.kind == bindparam("kind"),
-        or_(*[jobs.c.status == one for one in sorted(ACTIVE)]),
+_SIMILAR = (
+    select(jobs.c.owner, jobs.c.role, jobs.c.claims, func.count())
+    .where(
+        jobs.c.status.in_(sorted(ACTIVE)),
         jobs.c.account == bindparam("account"),
         jobs.c.spot == bindparam("spot"),
     )
+    .group_by(jobs.c.owner, jobs.c.role, jobs.c.claims)
+)
+_ALL_CLAIMS = _SIMILAR.where(jobs.c.kind == bindparam("kind"))
+_CLAIMS_OF_OWNER = _SIMILAR.where(
+    jobs.c.owner == bindparam("owner"),
+    jobs.c.kind.concat("") == bindparam("kind"),  # so that SQLite takes the index of owners
 )
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _QUEUED_ONCE = case((and_(_ACTIVE, reservations.c.cpus > 0), 1), else_=0)
@@ -96,10 +102,16 @@ def exclude(connection: Connection, account: str) -> None:
         connection.execute(_EXCLUDE, {"account": f"quotas/{account}"})
 
 
-def claims_in(connection: Connection, account: str, kind: str, *, spot: bool) -> list[InstanceClaim]:
-    """Returns the claims of unfinished jobs of a kind: spot jobs or the others."""
-    rows = _CLAIMS.all(connection, {"account": account, "kind": kind, "spot": int(spot)})
-    return [InstanceClaim(row[0], row[1], row[2], _read(row[3])) for row in rows]
+def claims_in(
+    connection: Connection, account: str, kind: str, *, spot: bool, owner: str | None = None
+) -> list[InstanceClaim]:
+    """Returns the claims of unfinished jobs of a kind: spot jobs or the others. `owner`: only that one's, which an index finds."""
+    values = {"account": account, "kind": kind, "spot": int(spot)}
+    if owner is None:
+        rows = connection.execute(_ALL_CLAIMS, values)
+    else:
+        rows = connection.execute(_CLAIMS_OF_OWNER, {**values, "owner": owner})
+    return [InstanceClaim(row[0], row[1], _read(row[2], row[3])) for row in rows]
 
 
 def claims_of(store: Database, account: str, kind: str, *, spot: bool) -> list[InstanceClaim]:
@@ -107,9 +119,9 @@ def claims_of(store: Database, account: str, kind: str, *, spot: bool) -> list[I
         return claims_in(connection, account, kind, spot=spot)
 
 
-def _read(claims: str) -> dict[str, int]:
+def _read(claims: str, jobs_alike: int) -> dict[str, int]:
     pairs = (one.partition("=") for one in claims.split(",") if one)
-    return {name: int(count) for name, _, count in pairs}
+    return {name: int(count) * jobs_alike for name, _, count in pairs}
 
 
 def held_in(connection: Connection, account: str, but: str = "") -> list[SharesHeld]:

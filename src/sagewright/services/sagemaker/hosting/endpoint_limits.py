@@ -38,7 +38,7 @@ def endpoint_check(context: Context, name: str) -> Callable[[Connection], None] 
     """Returns the check for a transaction that has written the endpoint of this name; None where no limit concerns endpoints."""
     if not _limited(context):
         return None
-    before = {one.job_id: one for one in endpoint_claims(context.store, context.account)}
+    before = {one.id: one for one in endpoint_claims(context.store, context.account)}
     caller = requester_of(context.principal.arn)
 
     def check(connection: Connection) -> None:
@@ -59,8 +59,8 @@ def _enforce(
     before: dict[str, InstanceClaim],
 ) -> None:
     current = quotas.limits_in(connection, context.account)
-    for claim in (one for one in claims if one.job_id in own):
-        earlier = [before[claim.job_id]] if claim.job_id in before else []
+    for claim in (one for one in claims if one.id in own):
+        earlier = [before[claim.id]] if claim.id in before else []
         instances = [instance_quota(QuotaFamily.ENDPOINT, one) for one in claim.instances]
         for quota in (*instances, instance_quota(QuotaFamily.ENDPOINT), own_quota(OwnQuota.ENDPOINTS)):
             delta = _used([claim], "", quota) - _used(earlier, "", quota)
@@ -100,7 +100,7 @@ def _claim(store: Database, row: Resource, caller: str) -> InstanceClaim:
     found += [one for one in coming if one.id not in {each.id for each in found}]
     role = next((one.role for fleet in found for one in fleet.variants), "")
     owner = requesters.requester(store, row.id) or caller
-    return InstanceClaim(row.id, owner, role.rpartition("/")[2], _instances(found))
+    return InstanceClaim(owner, role.rpartition("/")[2], _instances(found), row.id)
 
 
 def _instances(found: list[Fleet]) -> dict[str, int]:
