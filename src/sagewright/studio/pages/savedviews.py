@@ -56,7 +56,9 @@ def keep(visit: Visit, fields: dict[str, str]) -> Done:
     if dropped:
         return Done(f"Deleted the view {dropped[:MOST_NAME]}", address, _cookie(views))
     if not name or len(name) > MOST_NAME or not name.isprintable():
-        raise ValidationException(f"A view's name must have 1 to {MOST_NAME} printable characters; this one has {len(name)}.")
+        raise ValidationException(
+            f"A view's name must have 1 to {MOST_NAME} printable characters; this one has {len(name)}."
+        )
     views[name] = address
     if len(views) > MOST_VIEWS:
         raise ValidationException(f"At most {MOST_VIEWS} views can be saved; this would be number {len(views)}.")

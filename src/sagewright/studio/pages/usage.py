@@ -7,9 +7,7 @@ from sagewright.studio.operations import Holder
 from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
-START = EmptyState(
-    "Nothing is running or waiting", "sagewright quotas set jobs 2 --user ann   # limits are shown here"
-)
+START = EmptyState("Nothing is running or waiting", "sagewright quotas set jobs 2 --user ann   # limits are shown here")
 UNKNOWN = "unknown"
 """Owner of jobs that an earlier version has created."""
 

@@ -59,9 +59,7 @@ def change_flow(visit: Visit, fields: dict[str, str]) -> Done:
     """Takes a step out, moves it, or takes the last change back."""
     name, step, what = visit.path["name"], fields.get("step", ""), fields.get("what", "")
     if what == "undo":
-        return Done(
-            "Undid the last change" if saved.undo(visit, name) else "!There is nothing to undo", _back(visit)
-        )
+        return Done("Undid the last change" if saved.undo(visit, name) else "!There is nothing to undo", _back(visit))
     if what == "delete-flow":
         saved.delete(visit, name)
         return Done(f"Deleted {name}", PATH)
