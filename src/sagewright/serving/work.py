@@ -125,6 +125,6 @@ def _answer(application: Application, request: Request) -> Response:
 
 
 def failure(message: str, status: int = 500, kind: str = "InternalServerException") -> Response:
-    """Returns an error in the form of AWS's model servers."""
+    """Returns an error in the format of AWS's model servers."""
     text = json.dumps({"code": status, "type": kind, "message": message}, indent=2)
     return Response(text.encode(), "application/json", status)

@@ -154,7 +154,7 @@ class Studio:
                 response = self._plain(f"{error.code}: {error.message}", error.status)
             except Exception:
                 log.exception("Studio could not answer %s", request.url.path)
-                response = self._plain("Studio failed to answer. The server's log says why.", 500)
+                response = self._plain("Studio failed to respond. The server's log says why.", 500)
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
@@ -207,7 +207,7 @@ class Studio:
             if not principal:
                 return self._stranger(request)
             if len(request.url.query) > MOST_QUERY:
-                return self._plain(f"The address has more than {MOST_QUERY} characters after '?'.", 414)
+                return self._plain(f"The URL has more than {MOST_QUERY} characters after '?'.", 414)
             visit = self._visit(request, principal, session)
             try:
                 body, status = await self._pool.run(self._filled, page, kind, visit, session, request)
@@ -329,7 +329,7 @@ class Studio:
         token = request.query_params.get("token", "")
         redeemed = await self._pool.run(self.sessions.redeem, token) if 0 < len(token) < 4096 else None
         if redeemed is None:
-            return self._sign_in_page(request, "This address has been used or has expired.", 403)
+            return self._sign_in_page(request, "This URL has been used or has expired.", 403)
         session, landing = redeemed
         return self._signed_in(request, incoming, session, landing)
 
@@ -342,7 +342,7 @@ class Studio:
     async def _sign_in_by_key(self, request: Request, incoming: Incoming) -> Response:
         origin = request.headers.get("origin")
         if origin is None or origin not in own_origins(request):
-            raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
+            raise AwsError("AccessDenied", "The form does not come from a Studio page.", 403)
         fields = dict(_fields((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), 8))
         address = request.client.host if request.client else ""
         if not self._attempts.begin(address):
@@ -366,7 +366,7 @@ class Studio:
         session, principal = await self._who(request, incoming)
         origin = request.headers.get("origin")
         if not principal or (origin is not None and origin not in own_origins(request)):
-            raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
+            raise AwsError("AccessDenied", "The form does not come from a Studio page.", 403)
         body = await incoming.whole(MOST_FORM, _too_long)
         fields = _fields(body.decode("utf-8", "replace"), 5000, keep_blank=True)
         token = dict(fields).get("token", "")
@@ -391,7 +391,7 @@ class Studio:
             words = submitted.done.replace("{n}", str(count))
         else:
             number, refused = failed
-            words = f"!{refused.code}: {refused.message}" + (f" ({number} of {count} were done)" if count > 1 else "")
+            words = f"!{refused.code}: {refused.message}" + (f" ({number} of {count} succeeded)" if count > 1 else "")
         return _redirected(submitted.back, words)
 
     def _filled_form(self, form: Form) -> Handler:

@@ -167,7 +167,7 @@ def _is_number(text: str) -> bool:
 def parquet(tail: bytes, size: int) -> Preview:
     """Returns the preview of a Parquet file by its footer, `tail` being its last bytes. Source: parquet-format, parquet.thrift."""
     if len(tail) < 12 or tail[-4:] != b"PAR1":
-        return Preview("bytes", "it begins as Parquet and does not end as it")
+        return Preview("bytes", "it begins like a Parquet file but does not end like one")
     length = struct.unpack("<I", tail[-8:-4])[0]
     if length + 8 > len(tail):
         return Preview("parquet", f"Parquet; its footer has {length} bytes, too many to read")

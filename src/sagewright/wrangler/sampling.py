@@ -16,7 +16,7 @@ DEFAULT_ROWS = 50_000
 
 @dataclass(frozen=True)
 class SourceSampling:
-    """`rows`: to take, None where `share` says which part of all; `column`: whose groups keep their shares, "" for none."""
+    """`rows`: how many rows to take, or None where `share` says which part; `column`: the one to stratify by, or ""."""
 
     method: str
     rows: int | None

@@ -92,7 +92,7 @@ class FileSources:
     def _with_origins(
         self, node: Node, frame: pl.LazyFrame, files: list[Path], named: bool, trace: bool
     ) -> pl.LazyFrame:
-        """Replaces the hidden path of the file that was read with the columns that a flow or a search for a row wants."""
+        """Replaces the hidden path of the source file with the columns that a flow or a search for a row needs."""
         if _FILE not in frame.collect_schema():
             return frame
         if not named and not trace:

@@ -204,7 +204,7 @@ def test_a_server_in_the_background(tmp_path: Path) -> None:
     try:
         assert run("status", "--data", str(data)).stdout.startswith((data / "endpoint").read_text().strip())
         again = run("up", "--detach", "--data", str(data), "--port", "0")
-        assert again.returncode == 1 and "A server runs on" in again.stderr
+        assert again.returncode == 1 and "A server already runs on" in again.stderr
     finally:
         ended = run("down", "--data", str(data))
     assert ended.returncode == 0 and "The server has ended." in ended.stdout, ended.stderr

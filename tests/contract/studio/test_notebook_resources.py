@@ -113,7 +113,7 @@ def test_a_life_cycle_script(browser: Any, server: Any, runs: str, kind: str) ->
 @pytest.mark.parametrize(
     ("path", "fields", "words"),
     [
-        ("script", {"name": "x", "runs": "Sometimes", "script": "x"}, "and not at &#39;Sometimes&#39;"),
+        ("script", {"name": "x", "runs": "Sometimes", "script": "x"}, "not at &#39;Sometimes&#39;"),
         ("script", {"name": "-", "runs": "OnStart", "script": "x"}, "Nothing was created"),
         ("script", {"name": "long", "runs": "OnStart", "script": "x" * 20_000}, "Nothing was created"),
         ("image-config", {"name": "x", "app": "Word"}, "it is &#39;Word&#39;"),

@@ -55,7 +55,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/guide?data=table&goal=class": "sagewright examples run tabular_xgboost",
         f"/studio/guide?from=s3://{BUCKET}/train/": "The first column",
         "/studio/guide?from=s3://no-bucket-of-this-name/": "does not exist",
-        "/studio/guide?from=here": "begins with s3://",
+        "/studio/guide?from=here": "must begin with s3://",
         "/studio/trackers": "MLflow servers",
         "/studio/shadow-tests": "Shadow tests",
         "/studio/rules": "Rules",

@@ -37,7 +37,7 @@ def test_views_that_are_refused(browser: Any) -> None:
         "/studio/" + "x" * 1000,
     ):
         refused = save(browser, "x", address)
-        assert refused.status == 400 and "begins with /studio/" in refused.text
+        assert refused.status == 400 and "must begin with /studio/" in refused.text
     assert "1 to 40 printable" in save(browser, "x" * 41).text
     assert "1 to 40 printable" in save(browser, " ").text
     for at in range(20):

@@ -103,7 +103,7 @@ class RowFilter:
                 f"rows of the content type {content_type or '(none)'} cannot be filtered, joined or identified"
             )
         if rows.identified and isinstance(format_, _Csv) and not by_line:
-            raise BadRow("rows of CSV get inference ids with the SplitType Line alone")
+            raise BadRow("rows of CSV get inference ids only with the SplitType Line")
         self._format: _Format = format_ or _Json()
 
     @property

@@ -32,7 +32,7 @@ def start_detached(settings: Settings, arguments: list[str]) -> str:
     """
     endpoint = _endpoint(settings)
     if endpoint:
-        fail(f"A server runs on {settings.data} already: {endpoint}", FAILURE)
+        fail(f"A server already runs on {settings.data}: {endpoint}", FAILURE)
     settings.data.mkdir(parents=True, exist_ok=True)
     path = settings.data / LOG
     if path.exists() and path.stat().st_size > _MOST_LOG:

@@ -40,7 +40,7 @@ log = logging.getLogger("sagewright.front.notebooks")
 
 
 class NotebookApplication:
-    """`refresh`: has the server send its current routes."""
+    """`refresh`: requests the current routes from the server."""
 
     def __init__(
         self,

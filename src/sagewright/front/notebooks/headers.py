@@ -29,11 +29,11 @@ def check_origin(request: HttpRequest) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
     if is_upgrade(request):
         if origin not in own:
-            raise NotebookRefused(403, "WebSockets of pages of another origin are refused.")
+            raise NotebookRefused(403, "WebSockets from pages of another origin are refused.")
     elif request.method not in SAFE and (site not in {"same-origin", "none"} or not (origin is None or origin in own)):
-        raise NotebookRefused(403, f"{request.method} requests of pages of another origin are refused.")
+        raise NotebookRefused(403, f"{request.method} requests from pages of another origin are refused.")
     elif site in {"cross-site", "same-site"} and request.headers.get("sec-fetch-mode") != "navigate":
-        raise NotebookRefused(403, "Requests of pages of another origin are refused.")
+        raise NotebookRefused(403, "Requests from pages of another origin are refused.")
 
 
 def passed(request: HttpRequest) -> dict[str, str]:

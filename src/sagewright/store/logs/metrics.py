@@ -173,7 +173,7 @@ def _leap(text: str, sought: tuple[str, str | None]) -> str | None:
 
 
 def _statements(query: SeriesQuery) -> dict[str, Any]:
-    """Returns the statements that find the first series, the first behind a position, and the first from a position on."""
+    """Returns the statements that find the first series, the first after a position, and the first at or after a position."""
     key = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
     own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}
     named = [metric_data.c[column] == value for column, value in own.items() if value is not None]

@@ -211,7 +211,7 @@ def _disk(machine: MachineLoad) -> list[Todo]:
     if share < FULL:
         return []
     left = wording.size(machine.disk - machine.disk_used)
-    why = f"{left} left for {machine.data}. `sagewright objects gc` frees what no object uses."
+    why = f"{left} left for {machine.data}. `sagewright objects gc` frees space that no object uses."
     return [
         Todo(
             "attn",

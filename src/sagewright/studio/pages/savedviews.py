@@ -50,13 +50,15 @@ def keep(visit: Visit, fields: dict[str, str]) -> Done:
     address, name, dropped = fields.get("address", ""), fields.get("name", "").strip(), fields.get("drop", "")
     if not _is_own(address):
         raise ValidationException(
-            f"The address of a view begins with /studio/ and has at most {MOST_ADDRESS} characters; this one has {len(address)}."
+            f"The URL of a view must begin with /studio/ and have at most {MOST_ADDRESS} characters; this one has {len(address)}."
         )
     views = {one.name: one.address for one in saved(visit) if one.name != dropped}
     if dropped:
         return Done(f"Deleted the view {dropped[:MOST_NAME]}", address, _cookie(views))
     if not name or len(name) > MOST_NAME or not name.isprintable():
-        raise ValidationException(f"A view's name has 1 to {MOST_NAME} printable characters; this one has {len(name)}.")
+        raise ValidationException(
+            f"A view's name must have 1 to {MOST_NAME} printable characters; this one has {len(name)}."
+        )
     views[name] = address
     if len(views) > MOST_VIEWS:
         raise ValidationException(f"At most {MOST_VIEWS} views can be saved; this would be number {len(views)}.")

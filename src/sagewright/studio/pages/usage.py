@@ -7,9 +7,7 @@ from sagewright.studio.operations import Holder
 from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
-START = EmptyState(
-    "Nothing runs, and nothing waits", "sagewright quotas set jobs 2 --user ann   # limits are shown here"
-)
+START = EmptyState("Nothing is running or waiting", "sagewright quotas set jobs 2 --user ann   # limits are shown here")
 UNKNOWN = "unknown"
 """Owner of jobs that an earlier version has created."""
 
@@ -29,7 +27,7 @@ def usage(visit: Visit) -> Listing:
         TableColumn("Jobs", "text"),
         TableColumn("Limits, used of", "text", "", 1),
     )
-    held = f"{machine.cpus_held:g} of {machine.cpus} CPUs and {machine.gpus_held} of {machine.gpus} GPUs are held"
+    held = f"{machine.cpus_held:g} of {machine.cpus} CPUs and {machine.gpus_held} of {machine.gpus} GPUs are in use"
     return Listing(
         "Usage",
         columns,

@@ -48,7 +48,7 @@ class ProviderSignIn:
         secure, address = is_secure(request), request.client.host if request.client else ""
         begun = request.cookies.get(sign_on.SECURE_COOKIE if secure else sign_on.COOKIE, "")
         if not begun:
-            return self.refuse(request, "The sign-in was not begun in this browser. Begin again.", 403)
+            return self.refuse(request, "The sign-in was not started in this browser. Start again.", 403)
         if not self.attempts.begin(address):
             return self.refuse(request, "Too many attempts. Wait a minute.", 429)
         try:

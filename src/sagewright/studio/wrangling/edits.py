@@ -50,7 +50,7 @@ def remove(flow: Flow, node_id: str) -> Flow:
     gone = flow.node(node_id)
     followers = flow.followers(node_id)
     if followers and not gone.inputs:
-        raise FlowError(f"{len(followers)} steps need this source. Take them out first.")
+        raise FlowError(f"{len(followers)} steps need this source. Remove them first.")
     before = gone.inputs[0] if gone.inputs else None
 
     def relinked(one: Node) -> Node:

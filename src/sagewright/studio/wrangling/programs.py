@@ -49,13 +49,13 @@ def programs(flow: Flow, place: ExportPlace) -> tuple[tuple[str, str, str], ...]
         ),
         (
             "Pipeline",
-            "The same as a step of a pipeline, by SDK v2.",
+            "The same as a pipeline step, with SDK v2.",
             "from sagemaker.workflow.pipeline import Pipeline\nfrom sagemaker.workflow.steps import ProcessingStep\n\n"
             f'{processor}step = ProcessingStep(\n    name="Prepare",\n    processor=processor,\n'
             f"{places}    job_arguments={arguments!r},\n)\n"
             f"pipeline = Pipeline(name={place.name!r}, steps=[step])\npipeline.upsert(role_arn={place.role!r})",
         ),
-        ("CLI", "The same from a terminal.", _command(place, outputs[0])),
+        ("CLI", "The same on the command line.", _command(place, outputs[0])),
         (
             "boto3",
             "The request.",

@@ -150,6 +150,6 @@ def _data(request: Request) -> content.Data:
 
 
 def _status_of(error: BaseException) -> int:
-    """Returns the status of an error of the toolkit, or of one of the user's that has a status like AWS's."""
+    """Returns the HTTP status for an error of the toolkit, or for the user's own error if it has a `status_code`."""
     status = error.status if isinstance(error, RequestError) else getattr(error, "status_code", None)
     return status if isinstance(status, int) and 400 <= status < 600 else HTTPStatus.INTERNAL_SERVER_ERROR

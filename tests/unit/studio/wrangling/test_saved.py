@@ -54,5 +54,5 @@ def test_a_change_that_could_not_be_read_again_is_refused(edge: FlowEdge, words:
 
 
 def test_a_flow_without_steps_has_no_picture() -> None:
-    with pytest.raises(ValidationException, match="no step yet"):
+    with pytest.raises(ValidationException, match="no steps yet"):
         flow_chart(visit_of(Flow())[0])

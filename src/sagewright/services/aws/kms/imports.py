@@ -169,7 +169,7 @@ def _unwrapped(context: Context, key: Resource, request: dict[str, Any]) -> byte
     """Raises InvalidImportTokenException, ExpiredImportTokenException, InvalidCiphertextException."""
     found = resources.find(context.store, _place_of(context), request["ImportToken"].hex())
     if found is None or found.parent != key.id:
-        raise AwsError("InvalidImportTokenException", "The import token is not one of this key.")
+        raise AwsError("InvalidImportTokenException", "The import token does not belong to this key.")
     if found.document["ValidToMs"] <= now_ms():
         raise AwsError("ExpiredImportTokenException", "The import token has expired.")
     private = context.store.secrets.open(found.document["Private"], secret_of(found.name))

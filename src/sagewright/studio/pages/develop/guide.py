@@ -30,12 +30,12 @@ def guided(visit: Visit) -> GuideView:
 def _suggested(visit: Visit, source: str) -> GuideSuggestion:
     bucket, _, prefix = source.removeprefix("s3://").partition("/")
     if not source.startswith("s3://") or not bucket:
-        return GuideSuggestion(reason="An address of data begins with s3://BUCKET.")
+        return GuideSuggestion(reason="The URI of the data must begin with s3://BUCKET.")
     try:
         listed = visit.client.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=suggestion.KEYS)
         keys = [one["Key"] for one in listed.get("Contents", []) if one["Size"]]
         if not keys:
-            return GuideSuggestion(reason="There are no objects with contents.")
+            return GuideSuggestion(reason="There are no objects that aren't empty.")
         window = f"bytes=0-{suggestion.READ_BYTES - 1}"
         begun = visit.client.call("s3", "GetObject", Bucket=bucket, Key=keys[0], Range=window)["Body"]
     except AwsError as error:

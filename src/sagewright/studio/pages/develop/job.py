@@ -136,7 +136,7 @@ def _acts(name: str, found: dict[str, Any]) -> tuple[Button, ...]:
         f"Stopping {name}",
         "harm",
         back=f"/studio/jobs/{name}",
-        off="" if running else "The job does not run",
+        off="" if running else "The job isn't running",
     )
     delete = Button(
         "Delete…",

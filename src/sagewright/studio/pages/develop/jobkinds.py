@@ -158,7 +158,7 @@ def view(visit: Visit, kind: JobPageKind) -> JobView:
         f"Stopping {name}",
         "harm",
         back=f"{kind.path}/{name}",
-        off="" if status == "InProgress" else "The job does not run",
+        off="" if status == "InProgress" else "The job isn't running",
     )
     phases = _phases(found, status, begin, end, visit)
     facts = (

@@ -238,7 +238,7 @@ def read(visit: Visit, fields: Mapping[str, str]) -> dict[str, Any]:
     try:
         count, minutes = int(fields.get("count", "1")), float(fields.get("minutes", "60"))
     except ValueError:
-        raise ValidationException("Hosts and minutes are numbers.") from None
+        raise ValidationException("Hosts and minutes must be numbers.") from None
     request: dict[str, Any] = _copied(visit, fields.get("copied", ""))
     specification = request.get("AlgorithmSpecification", {"TrainingInputMode": "File"})
     specification = {

@@ -85,7 +85,7 @@ def space(visit: Visit) -> NotebookDetails:
         if running
         else (
             Button(
-                "Delete…", delete, f"{name} is deleted", "harm", confirm=f"The space {name} and its files are deleted for good.",
+                "Delete…", delete, f"{name} is deleted", "harm", confirm=f"The space {name} and its files are deleted permanently.",
                 back=BACK,
             ),
         ),
@@ -122,7 +122,7 @@ def instance(visit: Visit) -> NotebookDetails:
         if status == "InService"
         else (
             Button(
-                "Delete…", delete, f"{name} is being deleted", "harm", confirm=f"{name} and its files are deleted for good.",
+                "Delete…", delete, f"{name} is being deleted", "harm", confirm=f"{name} and its files are deleted permanently.",
                 off="" if status in {"Stopped", "Failed"} else f"it is {status}", back=BACK,
             ),
         ),

@@ -16,7 +16,7 @@ FORM = NewResourceView(
     (
         NewField("name", "Name"),
         NewField("app", "For", "JupyterLabAppImageConfig", tuple(APPS.items())),
-        NewField("kernel", "Kernel", required=False, hint="Of a kernel: the name of its kernelspec, such as python3."),
+        NewField("kernel", "Kernel", required=False, hint="For a kernel: the name of its kernelspec, such as python3."),
     ),
 )
 
@@ -32,7 +32,7 @@ def create_image_config(visit: Visit, fields: dict[str, str]) -> Done | NewResou
     name, app, kernel = (fields.get(key, "").strip() for key in ("name", "app", "kernel"))
     chosen: dict[str, Any] = {"KernelSpecs": [{"Name": kernel}]} if app == "KernelGatewayImageConfig" else {}
     if app not in APPS:
-        return FORM.given(fields, f"The type of app is one of {', '.join(APPS)}; it is {app[:50]!r}.")
+        return FORM.given(fields, f"The type of app must be one of {', '.join(APPS)}; it is {app[:50]!r}.")
     try:
         visit.client.sagemaker("CreateAppImageConfig", AppImageConfigName=name, **{app: chosen})
     except AwsError as error:

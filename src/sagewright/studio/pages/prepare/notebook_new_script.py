@@ -32,7 +32,7 @@ def create_script(visit: Visit, fields: dict[str, str]) -> Done | NewResourceVie
     """Creates a script of apps or of notebook instances."""
     name, runs = fields.get("name", "").strip(), fields.get("runs", "")
     if runs not in RUNS:
-        return FORM.given(fields, f"A script runs at one of {', '.join(RUNS)}, and not at {runs[:50]!r}.")
+        return FORM.given(fields, f"A script must run at one of {', '.join(RUNS)}, not at {runs[:50]!r}.")
     content = base64.b64encode(fields.get("script", "").replace("\r\n", "\n").encode()).decode()
     kind = "instances" if runs.startswith("On") else "apps"
     given: dict[str, Any] = {"StudioLifecycleConfigContent": content, "StudioLifecycleConfigAppType": runs}

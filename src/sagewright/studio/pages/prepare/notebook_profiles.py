@@ -81,7 +81,7 @@ def user_profile(visit: Visit) -> ResourceView:
         OperationCall("sagemaker", "DeleteUserProfile", names),
         f"{names['UserProfileName']} is deleted",
         "harm",
-        confirm="Its apps and spaces have to be deleted first. Its home is deleted for good.",
+        confirm="Its apps and spaces have to be deleted first. Its home directory is deleted permanently.",
         back=HOME,
     )
     return ResourceView(

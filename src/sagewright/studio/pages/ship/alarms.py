@@ -205,9 +205,7 @@ def _drawn(visit: Visit, one: Mapping[str, Any]) -> Markup:
         Curve(one["MetricName"], xs, [value for _, value in points]),
         Curve("threshold", [xs[0], xs[-1]], [threshold, threshold], "k2 d2"),
     ]
-    return charts.curves(
-        drawn, f"{one['MetricName']} beside the threshold {wording.number(threshold)}", 180, names=True
-    )
+    return charts.curves(drawn, f"{one['MetricName']} and the threshold {wording.number(threshold)}", 180, names=True)
 
 
 def series(

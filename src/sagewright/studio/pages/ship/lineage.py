@@ -113,7 +113,7 @@ def entities(visit: Visit, arn: str) -> list[str]:
         listed, _ = visit.client.attempt("sagemaker", operation, SourceUri=arn, MaxResults=3)
         found += [one[key] for one in listed.get(member, [])]
     if not found:
-        raise ResourceNotFound(f"Lineage knows nothing of {arn} yet.")
+        raise ResourceNotFound(f"Lineage has no data on {arn} yet.")
     return found
 
 

@@ -144,7 +144,7 @@ def _deployed(visit: Visit, name: str, fields: Mapping[str, str]) -> bool:
     stamp = f"{visit.now:%y%m%d-%H%M%S}"
     own = f"{name[:40]}-{stamp}"
     if not fields.get("count", "1").isdecimal():
-        raise ValidationException("Instances is a number.")
+        raise ValidationException("The number of instances must be a number.")
     container: dict[str, Any] = (
         {"ModelPackageName": fields["package"]}
         if fields.get("package")

@@ -96,7 +96,7 @@ def flow_chart(visit: Visit) -> ChartView:
         tuple(str(one) for one in drawn.get("columns") or ()),
         tuple(tuple("" if one is None else str(one) for one in row) for row in (drawn.get("rows") or ())[:MOST_ROWS]),
         fault_of(answer),
-        "" if columns is not None else "The session starts. The picture follows.",
+        "" if columns is not None else "The session is starting. The chart appears when it is ready.",
         _pictures(answer.get("pictures") or {}),
         _live(declared, drawn.get("spec")),
     )
@@ -108,7 +108,7 @@ def _step(flow: Flow, kept: Node | None, asked: str) -> Node:
     wanted = kept.inputs[0].node_id if kept and kept.inputs else asked
     steps = [one for one in flow.ordered() if one.type in TABLES]
     if not steps:
-        raise ValidationException("The flow has no step yet.")
+        raise ValidationException("The flow has no steps yet.")
     return next((one for one in steps if one.node_id == wanted), steps[-1])
 
 

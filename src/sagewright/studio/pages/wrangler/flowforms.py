@@ -59,20 +59,18 @@ def change_flow(visit: Visit, fields: dict[str, str]) -> Done:
     """Takes a step out, moves it, or takes the last change back."""
     name, step, what = visit.path["name"], fields.get("step", ""), fields.get("what", "")
     if what == "undo":
-        return Done(
-            "Took the last change back" if saved.undo(visit, name) else "!There is nothing to take back", _back(visit)
-        )
+        return Done("Undid the last change" if saved.undo(visit, name) else "!There is nothing to undo", _back(visit))
     if what == "delete-flow":
         saved.delete(visit, name)
         return Done(f"Deleted {name}", PATH)
     if what == "remove":
         node = saved.load(visit, name).flow.node(step) if step else None
         saved.change(visit, name, fields.get("tag", ""), lambda flow: edits.remove(flow, step))
-        return Done("Took the step out", _back(visit, node.inputs[0].node_id if node and node.inputs else ""))
+        return Done("Removed the step", _back(visit, node.inputs[0].node_id if node and node.inputs else ""))
     if what in ("earlier", "later"):
         saved.change(visit, name, fields.get("tag", ""), lambda flow: edits.moved(flow, step, what == "earlier"))
         return Done("Moved the step", _back(visit, step))
-    raise ValidationException(f"There is no change {what!r} of a flow.")
+    raise ValidationException(f"Flows have no change {what!r}.")
 
 
 @form("/wrangler/{name}/source")

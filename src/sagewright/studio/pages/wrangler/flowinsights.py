@@ -141,7 +141,7 @@ def _step(flow: Flow, asked: str) -> Node:
     """Returns the step in the URL, or the last one. Raises ValidationException for a flow without steps."""
     steps = [one for one in flow.ordered() if one.type in TABLES]
     if not steps:
-        raise ValidationException("The flow has no step yet.")
+        raise ValidationException("The flow has no steps yet.")
     return next((one for one in steps if one.node_id == asked), steps[-1])
 
 
@@ -220,7 +220,7 @@ def _roc(points: list[tuple[float, float]]) -> Markup:
         Curve("chance", [0.0, 1.0], [0.0, 1.0], "k7 d3"),
         Curve("quick model", [x for x, _ in points], [y for _, y in points], "k1"),
     ]
-    return charts.curves(drawn, "ROC of the quick model: alarms that are right over alarms that are false", axis="zero")
+    return charts.curves(drawn, "ROC of the quick model: true positive rate over false positive rate", axis="zero")
 
 
 @form("/wrangler/{name}/fix")
