@@ -23,7 +23,10 @@ class Part:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        shape, kind = self.values.shape, self.values.dtype  # zeros_like would touch the memory of rows that nobody steps
+        shape, kind = (
+            self.values.shape,
+            self.values.dtype,
+        )  # zeros_like would touch the memory of rows that nobody steps
         self.mean, self.square = np.zeros(shape, kind), np.zeros(shape, kind)
 
     def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
