@@ -23,7 +23,11 @@ class Part:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        self.mean, self.square = np.zeros_like(self.values), np.zeros_like(self.values)
+        shape, kind = (
+            self.values.shape,
+            self.values.dtype,
+        )  # zeros_like would touch the memory of rows that nobody steps
+        self.mean, self.square = np.zeros(shape, kind), np.zeros(shape, kind)
 
     def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
         """Moves distinct rows by their gradient; `count` is the number of steps, including this one. Uses machine code if an

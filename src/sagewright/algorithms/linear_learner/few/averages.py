@@ -18,6 +18,8 @@ adds; and its standard deviation.
 """
 NO_SHARE = 12.0
 """A model's share is nothing where its logarithm is this much less than another's."""
+STEPS = 20
+"""Shares of the deviation from a constant that are compared: 0, 1 / STEPS, ..., 1."""
 LEAST = -1e30
 """The logarithm of the likelihood of a loss that is not a number."""
 
@@ -41,3 +43,17 @@ def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int) -> np.ndarr
     found = likelihoods - np.square(decades / SPREAD) / 2
     found = np.exp(np.maximum(found - found.max(), -700))
     return np.asarray(found / found.sum())
+
+
+def kept(nothing: np.ndarray, scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """Returns the share of an average classifier's deviation from a constant that is kept, from labels (n,) of rows left out with
+    these `weights`, and from their scores (n,) by a constant and by the average: the middle between all of it and the share that is
+    expected if all shares were equally likely before.
+
+    Weak penalties of separable rows have large weights, so a small share of them makes an average too sure of itself.
+    """
+    shares = np.linspace(0, 1, STEPS + 1)
+    mixed = nothing[:, None] + (scores - nothing)[:, None] * shares
+    likelihoods = -WEAKENED * (weights @ (np.logaddexp(0, mixed) - y[:, None] * mixed))
+    likely = np.exp(likelihoods - likelihoods.max())
+    return (1 + float(likely @ shares / likely.sum())) / 2

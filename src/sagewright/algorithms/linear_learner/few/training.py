@@ -236,9 +236,14 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
     if data.scaler.scale.max() > ALIKE * np.median(data.scaler.scale):
         likelihoods[len(families[0].solutions) :] -= UNLIKELY
     share = averages.shares(likelihoods, penalties, columns)
-    nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, bool(run.values["use_bias"]))
+    use_bias = bool(run.values["use_bias"])
+    nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
     least = float(_mean(nothing[:, None], rows.y, rows.weights, squared)[0])
-    ratio = baseline.ratio(float(_mean((left_out @ share)[:, None], rows.y, rows.weights, squared)[0]), least)
+    scores, kept = left_out @ share, 1.0
+    if not squared:
+        kept = averages.kept(nothing, scores, rows.y, rows.weights * rows.out)
+        scores = nothing + kept * (scores - nothing)
+    ratio = baseline.ratio(float(_mean(scores[:, None], rows.y, rows.weights, squared)[0]), least)
     wd = float(np.exp(share @ np.log(penalties)))
     logging.info("Averaged %d models, by their losses at rows left out: penalties %.3g on average.", len(models), wd)
     features, bias = np.zeros(columns), 0.0
@@ -247,6 +252,8 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
     ):
         more, level = family.weights(own)
         features, bias = features + more, bias + level
+    level = paths.constant(rows.weights, rows.y, squared) * use_bias
+    features, bias = kept * features, level + kept * (bias - level)
     return Advice(Weights(features.astype(np.float32)[:, None], np.array([bias], np.float32)), wd, ratio)
 
 

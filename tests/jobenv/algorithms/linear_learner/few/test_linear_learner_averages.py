@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.jobenv.algorithms.linear_learner.test_linear_learner_rare import fit
 
+from sagewright.algorithms.linear_learner.few import averages
+
 Rows = tuple[np.ndarray, np.ndarray]
 
 
@@ -141,3 +143,27 @@ def test_a_slight_l1_leaves_the_penalty_to_the_rows(rows: int) -> None:
         errors = [np.mean((each.raw(x[rows:])[:, 0] - y[rows:]) ** 2) for each in (slight, none)]
         ratios.append(errors[0] / errors[1])
     assert np.exp(np.log(ratios).mean()) < (1.2 if rows > 10 else 1.6)
+
+
+@pytest.mark.parametrize(("rows", "least", "most"), [(8, 0.6, 0.85), (2000, 0.98, 1.0)])
+def test_few_rows_leave_part_of_a_models_deviation(rows: int, least: float, most: float) -> None:
+    """The model is right in nine of ten rows, and as sure as that: few rows left out can't tell."""
+    y = np.ones(rows)
+    scores = np.where(np.arange(rows) % 10 == 0, -2.2, 2.2)
+    assert least < averages.kept(np.zeros(rows), scores, y, np.ones(rows)) < most
+
+
+def test_a_model_that_is_sure_and_wrong_keeps_half() -> None:
+    assert averages.kept(np.zeros(40), np.full(40, -8.0), np.ones(40), np.ones(40)) == pytest.approx(0.5, abs=0.02)
+
+
+def test_eight_separable_rows_do_not_make_it_sure() -> None:
+    """Labels that have nothing to do with the features: it may not be sure of them."""
+    ratios = []
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        x, y = random.normal(size=(2008, 4)).astype(np.float32), (random.random(2008) < 0.5).astype(np.float32)
+        y[:2] = 0, 1
+        raw = fit(x[:8], y[:8]).raw(x[8:])[:, 0].astype(np.float64)
+        ratios.append(log_loss(y[8:], 1 / (1 + np.exp(-raw))) / log_loss(y[8:], np.full(2000, y[:8].mean())))
+    assert np.mean(ratios) < 1.22  # 1.26 if all of the deviation is kept
