@@ -8,13 +8,14 @@ repository/
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 FORMAT = 1
 MARK = "sagewright-backups.json"
@@ -54,15 +55,25 @@ class BackupRepository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._lock: IO[str] | None = None
 
     def prepare(self) -> None:
-        """Makes the folder, or checks that it is one of backups. Raises BackupFailed, OSError."""
+        """Makes the folder, or checks that it is one of backups, and removes what was not finished. As long as this object lives,
+        no other one can prepare the folder. Raises BackupFailed, OSError.
+        """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.root / MARK).exists():
             if any(self.root.iterdir()):
                 raise BackupFailed(f"{self.root} contains other files: name a new folder for backups.")
             (self.root / MARK).write_text(json.dumps({"format": FORMAT}) + "\n")
         self.check()
+        self._lock = (self.root / MARK).open()
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupFailed(
+                f"Another backup into {self.root} is in progress: try again once it has ended."
+            ) from None
         for left in self._backups.glob(f"*{UNFINISHED}"):
             shutil.rmtree(left)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sagewright.backups.repository import BackupManifest, BackupRepository
+import pytest
+
+from sagewright.backups.repository import BackupFailed, BackupManifest, BackupRepository
 
 
 def test_backups_of_one_second_are_both_kept_in_order(tmp_path: Path) -> None:
@@ -19,3 +21,16 @@ def test_backups_of_one_second_are_both_kept_in_order(tmp_path: Path) -> None:
     later = repository.finish(repository.begin(now.replace(second=8)), manifest)
     assert repository.names()[-1] == later
     assert repository.chosen("2026-11-30T06:25:07Z") == made[-1]
+
+
+def test_a_second_backup_leaves_the_unfinished_one_of_the_first(tmp_path: Path) -> None:
+    first, now = BackupRepository(tmp_path / "all"), datetime(2026, 11, 30, 6, 25, 7, tzinfo=UTC)
+    first.prepare()
+    begun = first.begin(now)
+    second = BackupRepository(tmp_path / "all")
+    with pytest.raises(BackupFailed, match="Another backup into .*/all is in progress"):
+        second.prepare()
+    assert begun.is_dir()
+    del first
+    second.prepare()
+    assert not begun.exists()
