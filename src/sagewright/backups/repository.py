@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 FORMAT = 1
 MARK = "sagewright-backups.json"
@@ -55,7 +57,6 @@ class BackupRepository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._lock: IO[str] | None = None
 
     def prepare(self) -> None:
         """Makes the folder, or checks that it is one of backups, and removes what was not finished. As long as this object lives,
@@ -67,9 +68,10 @@ class BackupRepository:
                 raise BackupFailed(f"{self.root} contains other files: name a new folder for backups.")
             (self.root / MARK).write_text(json.dumps({"format": FORMAT}) + "\n")
         self.check()
-        self._lock = (self.root / MARK).open()
+        lock = os.open(self.root / MARK, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, lock)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BackupFailed(
                 f"Another backup into {self.root} is in progress: try again once it has ended."

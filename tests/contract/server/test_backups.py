@@ -135,7 +135,7 @@ def test_what_can_not_be_restored_says_why(own_server: RunningServer, tmp_path_f
     s3.create_bucket(Bucket="backups")
     s3.put_object(Bucket="backups", Key="k", Body=os.urandom(LARGE))
     folder = place / "all"
-    assert "holds no backups" in run("restore", str(folder), data=place / "x", status=1)
+    assert "contains no backups" in run("restore", str(folder), data=place / "x", status=1)
     run("backup", str(folder), data=own_server.data)
     assert "is not empty" in run("restore", str(folder), data=own_server.data, status=1)
     assert "no time" in run("restore", str(folder), "--at", "yesterday", data=place / "x", status=1)

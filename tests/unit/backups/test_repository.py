@@ -28,7 +28,7 @@ def test_a_second_backup_leaves_the_unfinished_one_of_the_first(tmp_path: Path) 
     first.prepare()
     begun = first.begin(now)
     second = BackupRepository(tmp_path / "all")
-    with pytest.raises(BackupFailed, match="Another backup into .*/all is in progress"):
+    with pytest.raises(BackupFailed, match=r"Another backup into .*/all is in progress"):
         second.prepare()
     assert begun.is_dir()
     del first
