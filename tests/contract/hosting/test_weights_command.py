@@ -100,7 +100,7 @@ def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_
 
 def test_what_are_no_weights_is_refused(server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "weights.pkl").write_bytes(b"")
-    for name, said in (("weights.pkl", "is not a file of weights"), ("missing.pth", "There is no file")):
+    for name, said in (("weights.pkl", "is not a weights file"), ("missing.pth", "There is no file")):
         refused = weights(server, "add", str(tmp_path / name))
         assert refused.returncode == 2
         assert said in " ".join((refused.stdout + refused.stderr).split())
