@@ -17,7 +17,7 @@ TESTS = ("tests",)
 PAGES = ("README.md", "AGENTS.md", "DESIGN.md", "docs", "changelog.d")
 GENERATED = {"conformance.md", "s3-conformance.md"}
 """Pages whose rows are names of tests."""
-BEGINNINGS = re.compile(r"(What|Of)\b")
+BEGINNINGS = re.compile(r"(What|Of|Tells (?:whether|an?|by))\b")
 PHRASES = re.compile(
     r"\b("
     r"(is|are|was|were|be|been) told(?! apart| from)|tells? of|whoever|who asks?|for who\b|"

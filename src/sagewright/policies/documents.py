@@ -89,7 +89,7 @@ class AccessStatement:
         return pattern == "*" or patterns.arn_matches(pattern, resource)
 
     def names(self, caller: tuple[str, ...]) -> bool:
-        """Tells whether the statement is about the caller; one of an identity's own policies always is."""
+        """Returns True if the statement is about the caller; one in an identity's own policy always is."""
         return self.principals is None or self.principals.include(caller) != self.not_principals
 
     def holds(self, values: Values) -> bool:

@@ -87,7 +87,8 @@ def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
 
 
 def trusts(request: AccessRequest, trust: AccessPolicy) -> bool:
-    """Tells whether a role's trust policy lets the caller assume it: itself, its account or the service that it is."""
+    """Returns True if a role's trust policy lets the caller assume it, by naming the caller, its account, or the service that
+    calls."""
     missing: dict[str, None] = {}
     if _matching(request, (trust,), missing, allows=False):
         return False
@@ -95,7 +96,7 @@ def trusts(request: AccessRequest, trust: AccessPolicy) -> bool:
 
 
 def may_assume(request: AccessRequest, trust: AccessPolicy, own: Policies) -> bool:
-    """Tells whether the caller may assume a role: the trust policy has to allow it, and the caller's own policies too, unless the
+    """Returns True if the caller may assume a role: the trust policy has to allow it, and the caller's own policies too, unless the
     trust policy names the caller. `request.resource`: the role's ARN."""
     return trusts(request, trust) and decide(request, replace(own, resource=(trust,))).allows
 
@@ -122,14 +123,14 @@ def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, No
 
 
 def _names_identity(one: AccessStatement, caller: tuple[str, ...]) -> bool:
-    """Tells a statement that names the caller or everyone from one that names only its account."""
+    """Returns True for a statement that names the caller or everyone, False for one that names only the caller's account."""
     return one.names(
         caller[:1] + tuple(name for name in caller[1:] if not (name.isdecimal() or name.endswith(":root")))
     )
 
 
 def _names_directly(one: AccessStatement, caller: Sequence[str]) -> bool:
-    """Tells a statement that names the caller's own ARN from one for its account, or for everyone."""
+    """Returns True for a statement that names the caller's own ARN, False for one that names its account or everyone."""
     if one.principals is None or one.not_principals:
         return False
     return any(name in caller for names in one.principals.by_kind.values() for name in names)

@@ -57,7 +57,7 @@ def split(to: Applications) -> Any:
 
 
 def is_for_health(scope: Any) -> bool:
-    """Tells a probe from a request for a bucket of that name, which is signed or has a query."""
+    """Returns True for a probe, False for a request to a bucket of that name, which is signed or has a query."""
     return (
         scope["path"] == HEALTH
         and scope["method"] in ("GET", "HEAD")

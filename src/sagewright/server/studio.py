@@ -55,7 +55,8 @@ _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
 
 
 def is_for_studio(scope: Any) -> bool:
-    """Tells a browser's request from one for a bucket named `studio`: those are signed, or of a method that no page has."""
+    """Returns True for a browser's request, False for one to a bucket named `studio`: those are signed, or have a method that
+    no page has."""
     path = scope["path"]
     if path == "/":
         return _is_page_of_a_browser(scope)

@@ -198,7 +198,8 @@ class Studio:
     # Pages
 
     def _page(self, page: Page, form: str) -> Handler:
-        """Returns the handler of a page or a twin; pages whose path ends with a free one have theirs at `?format=`."""
+        """Returns the handler of a page, or of its JSON or CSV twin. If the page's path ends with a `:path` parameter, its
+        twins are at `?format=`."""
 
         async def show(request: Request, incoming: Incoming) -> Response:
             asked = request.query_params.get("format", "") if ":path}" in page.path else ""

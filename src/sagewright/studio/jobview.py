@@ -268,7 +268,7 @@ def _events(visit: Visit, stream: dict[str, str], most: int) -> dict[str, Any]:
 
 
 def look_of(message: str) -> str:
-    """Tells a line's level by its words: error, warn or ""."""
+    """Returns a line's level, judged by its words: error, warn or ""."""
     head = message[:400]
     if "Traceback (most recent" in head or "ERROR" in head or "Error:" in head or "Exception:" in head:
         return "error"

@@ -45,7 +45,7 @@ BARS = {"ok": "b-ok", "run": "b-run", "fail": "b-fail"}
 
 
 def falls(metric: str) -> bool:
-    """Tells by a metric's name that lower values are better."""
+    """Returns True if a metric's name suggests that lower values are better."""
     lower = metric.lower()
     return any(word in lower for word in FALLING)
 

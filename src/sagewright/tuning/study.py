@@ -17,7 +17,7 @@ class TrialState(StrEnum):
     STOPPED = "Stopped"
     """Ended early, or paused: the result so far counts."""
     FAILED = "Failed"
-    """It has no objective."""
+    """Ended without a value of the objective."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _ENTRIES = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute", 
 """Names of a map's entries."""
 _ITEMS = {"MessageSystemAttributeList": "MessageSystemAttributeName", "StringList": "StringListValue",
           "BinaryList": "BinaryListValue"}  # fmt: skip
-"""Names of a list's items, where they are not the list's name without its ending."""
+"""Names of a list's items, where they differ from the list's name in the singular."""
 
 
 def address(operation: OperationModel, path: str, parameters: dict[str, Any]) -> None:

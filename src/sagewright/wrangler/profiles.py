@@ -114,7 +114,7 @@ def _plain_number(value: Any) -> float | None:
 
 
 def histogram(values: pl.Series, bins: int = BINS) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Returns the edges and counts of a histogram of the finite values; of few whole numbers, a bin each."""
+    """Returns the edges and counts of a histogram of the finite values. A few distinct whole numbers have a bin each."""
     numbers = values.drop_nulls().cast(pl.Float64).to_numpy()
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):

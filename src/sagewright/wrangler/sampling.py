@@ -1,4 +1,4 @@
-"""How the rows of a source are sampled: the first ones, or drawn, as the source's output says."""
+"""Sampling of a source's rows: the first ones, or random ones, as the source's output says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SourceSampling:
     column: str
 
     def size(self, total: int) -> int:
-        """Returns the rows to take from this number."""
+        """Returns how many of `total` rows to take."""
         wanted = DEFAULT_ROWS if self.rows is None else self.rows
         return min(total, wanted if self.share is None else round(total * self.share))
 
@@ -36,7 +36,7 @@ class SourceSampling:
 
 
 def sampling_of(node: Node) -> SourceSampling:
-    """Returns the sampling of a source; a value that is none counts as absent."""
+    """Returns the sampling of a source; an invalid value counts as absent."""
     found = node.outputs[0].get("sampling") if node.outputs else None
     given: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     method = str(given.get("sampling_method") or FIRST)[:100]

@@ -76,7 +76,7 @@ def test_a_notebook_goes_on_while_its_server_is_killed(studio: Studio, space: st
 
 
 def _knows(studio: Studio, space: str, kernel: str) -> bool:
-    """Tells whether the program still knows a kernel; one that is just being killed is asked again."""
+    """Returns True if the program still knows a kernel; one that is just being killed is asked again."""
     try:
         return kernel in str(answering(studio, space).json("GET", "/api/kernels"))
     except (OSError, HTTPException):

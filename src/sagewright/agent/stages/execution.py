@@ -77,7 +77,8 @@ class Execution:
         return type(failure)(f"{failure}. Its last line: {line}") if line else failure
 
     def _run_processes(self, launcher: Launcher, prepared: PreparedHost, book: LogBook) -> Exit:
-        """Runs the job's process; again on another environment if it requests one; a serving process until it is asked to end."""
+        """Runs the job's process, and restarts it in another environment if it requests one. A serving process runs until it is
+        asked to end."""
         control, layers, environment = self._context.control, prepared.made.layers, prepared.environment
         restarts = Restarts(control, self._context.reporter.log)
         while True:

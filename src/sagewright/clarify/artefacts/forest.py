@@ -40,7 +40,7 @@ class Forest:
 
     @classmethod
     def join(cls, trees: list[dict[str, Any]], outputs: list[int], weights: list[float]) -> Forest:
-        """Joins trees in XGBoost's JSON format. Raises ValueError for categorical splits and for trees that are none."""
+        """Joins trees in XGBoost's JSON format. Raises ValueError for categorical splits and malformed trees."""
         parts: dict[str, list[Any]] = {
             name: [] for name in ("left", "right", "feature", "at", "missing", "value", "output")
         }

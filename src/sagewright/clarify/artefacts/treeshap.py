@@ -73,7 +73,8 @@ def mask_type(bits: int) -> type[np.signedinteger[Any]]:
 
 @dataclass(frozen=True)
 class _Others:
-    """One different baseline mask of each of some leaves: `leaves` (positions), `masks`, and `counts` of rows that have it."""
+    """A distinct baseline mask for each of several leaves: `leaves` (positions), `masks`, and `counts` of the rows with that
+    mask."""
 
     leaves: Integers
     masks: Integers

@@ -204,7 +204,8 @@ def _ranks(column: pd.Series) -> Array:
 def dependence(
     values: Sequence[Any], predictions: Sequence[tuple[str, Sequence[float]]], shares: Sequence[float], *, numeric: bool
 ) -> Spec:
-    """Mean predictions over a feature's values, one line or row of points a label, above the share of rows with each value."""
+    """Mean predictions over a feature's values, a line or a row of points for each label; below it, the share of rows with each
+    value."""
     labels = [label for label, _ in predictions]
     rows = [
         {"x": value if numeric else str(value), "v": mean, "g": label}

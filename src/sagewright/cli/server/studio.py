@@ -63,5 +63,5 @@ def open_url(url: str, show: bool) -> None:
 
 
 def has_screen() -> bool:
-    """Tells whether a browser can open a window: without one, `webbrowser` would start a text browser in this terminal."""
+    """Returns True if a browser can open a window: without one, `webbrowser` would start a text browser in this terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

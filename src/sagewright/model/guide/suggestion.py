@@ -105,7 +105,7 @@ def _records(begun: bytes) -> GuideSuggestion:
 
 
 def _has_keys(begun: bytes) -> bool:
-    """Whether the first tensor of a record.proto has keys (field 2) after its values (field 1)."""
+    """Returns True if the first tensor of a record.proto has keys (field 2) after its values (field 1)."""
     at = begun.find(b"values") + len(b"values")
     for _tag_of in ("value", "tensor"):  # both are of a message: a byte, and a length
         _length, at = _varint(begun, at + 1)
@@ -217,7 +217,7 @@ def _label(column: list[str], names: list[str], size: str) -> GuideSuggestion:
 
 
 def _few(column: list[str]) -> bool:
-    """Whether it has a few values, often: classes."""
+    """Returns True for a column of classes: whole numbers or words, of which a few occur often."""
     values = set(column)
     whole = all(not _is_number(value) or float(value).is_integer() for value in values)
     return whole and 1 < len(values) <= min(LABELS, len(column) / 3)

@@ -90,6 +90,6 @@ class OidcProvider:
 
 
 def _is_safe(url: str) -> bool:
-    """Tells an HTTPS URL, or one on this machine."""
+    """Returns True for an HTTPS URL, or one on this machine."""
     split = urlsplit(url)
     return split.scheme == "https" or (split.scheme == "http" and is_loopback(split.hostname or ""))

@@ -1,4 +1,4 @@
-"""Who uses how much of which quota, and who holds what of the machine."""
+"""Use of quotas and of the machine, by user."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.properties import index_grams, index_paths, index_queue, index_subjects
 
 FEW = 1000
-"""Jobs up to which the index leads to them. A part that more names have is soon found along any order."""
+"""Maximum number of matching jobs that the index is used for. A part of more names is found sooner by walking along the order."""
 MOST_GRAMS = 8
 _G, _S = index_grams.c, index_subjects.c
 _PATH = PreparedStatement(

@@ -157,8 +157,8 @@ def is_end(entity: str, *, forward: bool) -> Condition:
 
 
 def end_has_type(kind: str, names: Sequence[str], *, forward: bool) -> Condition:
-    """Matches associations whose destination (if `forward`, otherwise source) has a type in `names`, or the kind `kind`, the
-    beginning of an ARN; "" for no kind."""
+    """Matches associations whose destination (if `forward`, otherwise source) has a type in `names`, or an ARN that begins with
+    `kind` (unless "")."""
     types, arn = (_OWN.destination_type, _OWN.destination_arn) if forward else (_OWN.source_type, _OWN.source_arn)
     named = types.in_(names)
     return or_(named, arn.startswith(kind, autoescape=True)) if kind else named

@@ -32,7 +32,7 @@ index_paths = Table(
     Column("id", Serial, primary_key=True, autoincrement=True),
     Column("scope", String, nullable=False),
     Column("path", Bytewise, nullable=False),
-    Column("nature", String),  # time: its values are times; name: it is the subject's name
+    Column("nature", String),  # "time" if the values are times, "name" if they are the subjects' names
     UniqueConstraint("scope", "path"),
 )
 

@@ -15,7 +15,7 @@ from sagewright.studio.visit import Visit, page
 
 @dataclass(frozen=True)
 class SolutionLink:
-    """Something of a solution that is here: its status, "" where it has none, and its page."""
+    """A resource that the solution has created: its status ("" for a kind without one), and the address of its page."""
 
     label: str
     address: str

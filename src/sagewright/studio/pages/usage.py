@@ -1,4 +1,4 @@
-"""Usage: who holds what of the machine, what waits, and how much of the limits is used."""
+"""Usage: the machine's use by user, waiting jobs, and the used part of each limit."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType
 
 _FOLLOWS = (NodeType.TRANSFORM, NodeType.DESTINATION, NodeType.DATASET)
-"""Nodes that come after a step put before them; a picture stays with the step that it shows."""
+"""Nodes that are moved after a new step. A chart stays with the step that it shows."""
 
 
 def insert(flow: Flow, node: Node) -> Flow:

@@ -65,7 +65,8 @@ def seasonal_decomposition(frame: pl.DataFrame, values: dict[str, Any]) -> Drawn
 
 
 def anomaly_detection(frame: pl.DataFrame, values: dict[str, Any]) -> DrawnChart:
-    """Marks values far from the median around them, in deviations of those around: one large value does not hide another."""
+    """Marks values that are far from the rolling median, in median absolute deviations: so one large value does not hide
+    another."""
     series, window = _series(frame, values), values["window"]
     if len(series) < 3:
         raise ValueError(f"The series has {len(series)} rows with a value; three are needed.")

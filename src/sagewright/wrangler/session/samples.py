@@ -170,7 +170,7 @@ def _is_part(one: S3Object, firsts: bool) -> bool:
 
 
 def _belongs(one: S3Object, prefix: str, nested: bool) -> bool:
-    """Tells an object of a source from a neighbour whose key merely begins alike, and from folders' marks."""
+    """Returns True for an object of a source, False for a folder's mark or another object whose key only begins alike."""
     rest = one.key[len(prefix) :]
     if one.key.endswith("/") or one.size == 0 or one.key.rpartition("/")[2].startswith(("_", ".")):
         return False

@@ -61,7 +61,7 @@ def read_results(visit: Visit, folder: S3Folder) -> ClarifyAnalysis | None:
 
 
 def read_config(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the job's configuration, {} if it can't be read; without members of another type than Clarify takes."""
+    """Returns the job's configuration, {} if it can't be read. Leaves out members whose type Clarify does not accept."""
     text = _object(visit, *_input(job, "analysis_config"), MOST_ANALYSIS)
     try:
         found = json.loads(text) if text else {}

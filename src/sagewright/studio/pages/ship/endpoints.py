@@ -160,7 +160,7 @@ class EndpointView:
 
 @page("/endpoints/{name}", "endpoint.html", "endpoints", ("endpoint", "serving", "inference-component"))
 def endpoint(visit: Visit) -> EndpointView:
-    """Whether it answers, how fast, and which variant answers how much."""
+    """An endpoint: its status, its errors and latency, and the share of the requests that each variant answers."""
     name = visit.path["name"]
     found = visit.client.sagemaker("DescribeEndpoint", EndpointName=name)
     config = visit.client.sagemaker("DescribeEndpointConfig", EndpointConfigName=found["EndpointConfigName"])

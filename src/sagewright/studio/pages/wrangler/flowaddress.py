@@ -55,7 +55,7 @@ class FlowAddress:
         return FlowEdge("df", step.node_id, self.port)
 
     def link(self, **given: str | None) -> str:
-        """Returns a URL of the flow's page with the step and how columns are shown kept."""
+        """Returns a URL of the flow's page that keeps the current step and the view of its columns."""
         kept: dict[str, str | None] = {name: self.asked[name] for name in ("columns", "output") if name in self.asked}
         step: dict[str, str | None] = {"step": self.current.node_id} if self.current else {}
         every: dict[str, str | None] = {**step, **kept, **given}

@@ -73,7 +73,7 @@ def new_flow(visit: Visit) -> NewFlowView:
 
 @form("/wrangler/new", "newflow.html", "wrangler")
 def create_flow(visit: Visit, fields: dict[str, str]) -> Done | NewFlowView:
-    """Saves a flow with a source and its types, or a copy of one in S3."""
+    """Saves a new flow: one with a source and its columns' types, or a copy of a flow in S3."""
     name = fields.get("name", "").strip()
     given = NewFlowView(
         name,

@@ -36,7 +36,7 @@ def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str
 
 
 def _checksum(version: Version) -> dict[str, Any]:
-    """Returns the checksum; only here is a composite one without the number of parts."""
+    """Returns the checksum. In this response alone, a composite checksum lacks the number of parts."""
     described = shapes.checksum_members(version.checksums)
     return {name: value.partition("-")[0] for name, value in described.items()}
 
