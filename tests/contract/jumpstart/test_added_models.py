@@ -148,7 +148,7 @@ def test_models_that_are_not_here_are_added_and_answer(server: RunningServer, ch
         assert endpoint.ask(["who sat", context], "application/list-text")["answer"] in context
         with pytest.raises(ClientError, match="a list of a question and its context"):
             endpoint.ask(["who sat"], "application/list-text")
-    assert "are deleted" in models(server, "remove", QUESTIONS).stdout
+    assert "Deleted the weights of" in models(server, "remove", QUESTIONS).stdout
     with pytest.raises(ClientError, match="is not on this machine"), Deployed(server, QUESTIONS):
         pass
 
@@ -257,7 +257,7 @@ def test_what_is_refused(server: RunningServer, checkpoints: Path, tmp_path: Pat
         "the folder contains someone/else"
         in models(server, "add", QUESTIONS, str(tmp_path / "models--someone--else")).stderr
     )
-    assert "needs nothing" in models(server, "add", "sagewright-tc-minilm-l6").stdout
+    assert "needs no weights from you" in models(server, "add", "sagewright-tc-minilm-l6").stdout
     with pytest.raises(ClientError, match="No script here fine-tunes"):
         server.boto("sagemaker").create_training_job(
             TrainingJobName="none",

@@ -99,7 +99,7 @@ def test_a_thief_of_the_store_gets_no_secret_and_a_rotation_stops_nothing(runnin
     running.end()
     said = run("up", "--port", "0", data=running.data, status=1)
     assert "sealed with the master key" in said
-    assert f"the file {running.data / 'master.key'} holds" in said
+    assert f"the file {running.data / 'master.key'} contains" in said
     (running.data / "master.key").unlink()
     said = run("up", "--port", "0", data=running.data, status=1)
     assert "SAGEWRIGHT_MASTER_KEY_FILE" in said
