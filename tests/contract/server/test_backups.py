@@ -138,7 +138,7 @@ def test_what_can_not_be_restored_says_why(own_server: RunningServer, tmp_path_f
     assert "contains no backups" in run("restore", str(folder), data=place / "x", status=1)
     run("backup", str(folder), data=own_server.data)
     assert "is not empty" in run("restore", str(folder), data=own_server.data, status=1)
-    assert "no time" in run("restore", str(folder), "--at", "yesterday", data=place / "x", status=1)
+    assert "is not an ISO 8601 time" in run("restore", str(folder), "--at", "yesterday", data=place / "x", status=1)
     assert "has no backup of 2020" in run("restore", str(folder), "--at", "2020-01-01", data=place / "x", status=1)
     (blob,) = [one for one in (folder / "blobs").glob("*/*") if one.is_file()]
     blob.write_bytes(blob.read_bytes()[:-1])
