@@ -427,6 +427,7 @@ def lake(team: Team) -> None:
     s3.put_object(Bucket="lake", Key="closed", Body=b"1")
 
 
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("name", CASES)
 def test_a_published_policy(team: Team, lake: None, name: str) -> None:
     statements, allowed, refused = CASES[name]

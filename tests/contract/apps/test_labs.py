@@ -84,6 +84,7 @@ def lab(studio: Studio, arn: str) -> Lab:
     return studio.lab("lab")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kernel", "sdk"), [("python3", "3"), ("sdk-v2", "2")])
 def test_a_kernel_of_each_sdk_knows_its_role(studio: Studio, arn: str, lab: Lab, kernel: str, sdk: str) -> None:
     printed = lab.run(WHO, kernel)

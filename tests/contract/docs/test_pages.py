@@ -51,12 +51,13 @@ def run(name: str, content: str, place: Path, running: Any) -> None:
         clean(running)
 
 
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("name", sorted(set(PAGES) - set(DEAR)))
 def test_a_page_does_what_it_says(name: str, docs_server: Any, tmp_path: Path) -> None:
     run(name, PAGES[name].read_text(), tmp_path, docs_server)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", sorted(DEAR))
 def test_a_page_that_costs_more_does_what_it_says(name: str, docs_server: Any, tmp_path: Path) -> None:
     run(name, PAGES[name].read_text(), tmp_path, docs_server)

@@ -43,7 +43,7 @@ def check(done: ExampleRun) -> None:
     assert "/studio/" in done.verdict.link
 
 
-@pytest.mark.sampled(5, of="cheap examples of the exam")
+@pytest.mark.sampled(3, of="cheap examples of the exam")
 @some(cheap=True)
 def test_a_cheap_example_ends_with_its_result(server: RunningServer, tmp_path: Path, example: Example) -> None:
     check(run_here(server, example, tmp_path))

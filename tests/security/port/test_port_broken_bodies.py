@@ -208,6 +208,7 @@ def _silent(made: socket.socket) -> None:
 BREAKS = {"closed": _closed, "reset": _reset, "half closed": _half_closed, "silent": _silent}
 
 
+@pytest.mark.sampled(15)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_breaks_off_is_not_kept(siege: Siege, way: str, size: int) -> None:
