@@ -155,7 +155,7 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on clusters of two nodes, of Ray and of Slurm
-	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,,ray)
+	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,-n 2 --dist loadfile,ray)
 
 dist: setup ## The sdist and the wheel, installed and tried on each Python here by pip, uv and pipx; ALL=1 for each by each
 	$(BIN)/python tools/release --page $(if $(ALL),--all)
