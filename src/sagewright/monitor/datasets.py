@@ -147,14 +147,23 @@ def _json_rows(path: Path, *, by_line: bool) -> Iterator[Row]:
         for line in lines(path):
             yield dict(flat(line.record))
         return
+    document = json_document(path)
+    for one in document if isinstance(document, list) else [document]:
+        yield dict(flat(one))
+
+
+def json_document(path: Path) -> Any:
+    """The value in a file that is one JSON text.
+
+    Raises:
+        MonitorError: more than ``MAX_JSON_BYTES``, or not JSON.
+    """
     if path.stat().st_size > MAX_JSON_BYTES:
         raise MonitorError(f"{path.name} has more than {MAX_JSON_BYTES >> 20} MiB: give JSON in lines.")
     try:
-        document = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         raise MonitorError(f"{path.name} is not valid JSON.") from None
-    for one in document if isinstance(document, list) else [document]:
-        yield dict(flat(one))
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sagewright.captured.parts import TRANSFORMED
 from sagewright.monitor.captured import CapturedLine, lines
-from sagewright.monitor.datasets import MAX_JSON_BYTES, DatasetFormat
+from sagewright.monitor.datasets import DatasetFormat, json_document
 from sagewright.monitor.errors import MonitorError
 
 ID, TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
@@ -66,12 +66,7 @@ def _json_rows(path: Path, *, by_line: bool) -> Iterator[CapturedLine]:
 
 
 def _document(path: Path) -> CapturedLine:
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise MonitorError(f"{path.name} has more than {MAX_JSON_BYTES >> 20} MiB: give JSON in lines.")
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise MonitorError(f"{path.name} is not valid JSON.") from None
+    document = json_document(path)
     if not isinstance(document, dict):
         raise MonitorError(f"{path.name} is not a JSON object.")
     return CapturedLine(path.name, document)
