@@ -53,20 +53,26 @@ class Tracked(ResourceType):
         status: str = "",
         also: Callable[[Connection], None] | None = None,
     ) -> dict[str, Any]:
-        """Raises `taken`."""
-        assert also is None
-        return self.create_below(context, request, None, status)
+        """Raises `taken`, and what `also` raises, which runs in the same transaction."""
+        return self.create_below(context, request, None, status, also)
 
     def create_below(
-        self, context: Context, request: dict[str, Any], parent: Resource | None, status: str = ""
+        self,
+        context: Context,
+        request: dict[str, Any],
+        parent: Resource | None,
+        status: str = "",
+        also: Callable[[Connection], None] | None = None,
     ) -> dict[str, Any]:
-        """`parent`: the resource that it belongs to; raises ResourceNotFound if that is deleted meanwhile. Raises `taken`."""
+        """`parent`: the resource that it belongs to; raises ResourceNotFound if that is deleted meanwhile. Else as `create`."""
         name = request[self._name_member]
         try:
             with context.store.write() as connection:
                 if parent is not None and resources.locked_in(connection, parent.id) is None:
                     raise self.missing(self.arn(context, parent.name))
                 self.create_in(context, connection, request, parent.id if parent else "", status)
+                if also is not None:
+                    also(connection)
         except IntegrityError:
             if resources.find(context.store, self._scope(context), name.lower()) is None:
                 raise
