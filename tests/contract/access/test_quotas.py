@@ -304,10 +304,9 @@ def test_a_larger_quota_is_requested_and_decided(team: Team, limits: Limits) -> 
     quotas = ann.boto("service-quotas")
     limits.set(TRAINING, 1)
     wanted = {"ServiceCode": "sagemaker", "QuotaCode": "L-611FA074", "DesiredValue": 3.0}
-    assert (
-        refusal(quotas.request_service_quota_increase, **wanted | {"DesiredValue": 1.0})[0]
-        == "IllegalArgumentException"
-    )
+    for value in (1.0, float("nan")):
+        code, _ = refusal(quotas.request_service_quota_increase, **wanted | {"DesiredValue": value})
+        assert code in {"IllegalArgumentException", "SerializationException"}
     asked = quotas.request_service_quota_increase(**wanted)["RequestedQuota"]
     assert (asked["Status"], asked["Requester"], asked["DesiredValue"]) == ("PENDING", ann.arn, 3)
     assert refusal(quotas.request_service_quota_increase, **wanted)[0] == "ResourceAlreadyExistsException"
