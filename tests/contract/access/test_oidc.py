@@ -176,7 +176,7 @@ def test_tokens_that_the_provider_has_not_signed(team: Team, provider: SmallProv
 def test_an_answer_belongs_to_its_browser_and_counts_once(team: Team) -> None:
     one, other = Browser(team.server.endpoint), Browser(team.server.endpoint)
     path = begun(one)
-    assert "was not begun in this browser" in other.get(path).text
+    assert "was not started in this browser" in other.get(path).text
     begun(other)
     assert "belongs to another sign-in" in other.get(path).text
     assert other.get(PAGE).status == 401
@@ -185,7 +185,7 @@ def test_an_answer_belongs_to_its_browser_and_counts_once(team: Team) -> None:
     one.cookies = cookies
     assert one.get(path).status == 403  # the code is spent
     one.cookies["sagewright-sign-on"] = cookies["sagewright-sign-on"][:-8] + "AAAAAAA="
-    assert "was not begun in this browser" in one.get(path).text
+    assert "was not started in this browser" in one.get(path).text
 
 
 def test_answers_without_a_code_or_of_another_provider(team: Team) -> None:

@@ -72,7 +72,7 @@ class OidcSignOn:
         """Returns the user and its ARN."""
         kept = self._opened(begun)
         if not hmac.compare_digest(kept["state"].encode(), answer.get("state", "").encode()):
-            raise SignOnRefused("The answer belongs to another sign-in. Begin again.")
+            raise SignOnRefused("The answer belongs to another sign-in. Start again.")
         if "error" in answer:
             raise SignOnRefused(f"The provider refused: {answer['error'][:100]}.")
         if not 0 < len(answer.get("code", "")) <= MOST_CODE:
@@ -90,9 +90,9 @@ class OidcSignOn:
         try:
             kept: dict[str, Any] = json.loads(self._platform.store.secrets.open(begun, _SEALED))
         except MasterKeyFault:
-            raise SignOnRefused("The sign-in was not begun in this browser, or too long ago. Begin again.") from None
+            raise SignOnRefused("The sign-in was not started in this browser, or too long ago. Start again.") from None
         if kept["until_s"] < time.time():
-            raise SignOnRefused("The sign-in took too long. Begin again.")
+            raise SignOnRefused("The sign-in took too long. Start again.")
         return kept
 
     def _arn_of(self, user: str) -> str:
