@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import socket
 import subprocess
@@ -50,12 +51,16 @@ class Cell:
         self._memory: JobMemory | None = JobMemory(make_file())
         self._started: Started | None = None
         self._entered = False
+        self._inside: list[int] = []
+        """Descriptors of its processes, each of them readable once the process has ended."""
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
                 self._start(theirs)
             self._await_ready()
-            self._processes = [os.getpid(), *descendants(os.getpid())]
+            inside = descendants(os.getpid())
+            self._processes = [os.getpid(), *inside]
+            self._inside += [os.pidfd_open(pid) for pid in inside]
         except BaseException:
             self.close()
             raise
@@ -97,8 +102,8 @@ class Cell:
             raise CellFailed(f"the toolkit does not wait in its sandbox: {said.decode(errors='replace')}")
 
     def is_whole(self) -> bool:
-        """True if a process waits in it. A killed one is detected by its end of the socket, before its sandbox has ended."""
-        if self._entered or self._started is None or self._started.process.poll() is not None:
+        """Returns True if all its processes live and one of them waits. A killed one is detected before its sandbox has ended."""
+        if self._entered or self._started is None or _ended(self._inside):
             return False
         try:
             return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
@@ -152,6 +157,7 @@ class Cell:
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.setblocking(False)
         self._entered = True
+        self._forget_processes()
         return replace(self._started, refusals=self._socket)
 
     def close(self) -> None:
@@ -159,6 +165,7 @@ class Cell:
         if self._entered:
             return
         self._socket.close()
+        self._forget_processes()
         if self._started is not None:
             self._end(self._started)
             self._started = None
@@ -169,6 +176,10 @@ class Cell:
         if self._memory is not None:
             self._memory.close()
             self._memory = None
+
+    def _forget_processes(self) -> None:
+        while self._inside:
+            os.close(self._inside.pop())
 
     def abandon(self) -> None:
         """Closes the cell and removes the directory that it was made in."""
@@ -183,6 +194,14 @@ class Cell:
             started.process.stdout.close()
         if started.status_fd >= 0:
             os.close(started.status_fd)
+
+
+def _ended(processes: list[int]) -> bool:
+    """Returns True if one of the processes with these descriptors has ended."""
+    poll = select.poll()
+    for descriptor in processes:
+        poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _told_ahead(ahead: Ahead) -> dict[str, str]:
