@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import ROLE
+from sqlalchemy import func, select
+from tests.conftest import ROLE, STORE
 from tests.functions import Functions
 from tests.pipelines import Pipelines, step
+
+from sagewright.store.database import Database
+from sagewright.store.schema.rules import deliveries
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -49,6 +53,19 @@ def kill_and_start(running: RunningServer) -> None:
     running.start()
 
 
+def until_noted(running: RunningServer) -> None:
+    """Waits until each delivery is known to have been made: a message may come before its sender has noted that it was sent."""
+    store, until = Database(f"sqlite:///{running.data / STORE}"), time.monotonic() + 60
+    counted = select(func.count()).select_from(deliveries)
+    while True:
+        with store.read() as connection:
+            if not connection.execute(counted).scalar():
+                break
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    store.close()
+
+
 def test_a_function_of_a_pipeline_is_called_once(running: RunningServer) -> None:
     made = Functions(running).create("slow", SOURCE)
     outputs = [{"OutputName": "word", "OutputType": "String"}]
@@ -82,10 +99,10 @@ def test_a_time_that_comes_while_no_server_runs_is_made_up_for_once(running: Run
     running.start()
     kill_and_start(running)
     again, found = running.boto("sqs"), list[str]()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not found and time.monotonic() < until:
         found = [one["Body"] for one in again.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", [])]
     assert found == ["now"]
-    time.sleep(1)  # a message may come before its sender has noted that it was sent
+    until_noted(running)
     kill_and_start(running)
     assert "Messages" not in running.boto("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=2)

@@ -103,6 +103,9 @@ def test_an_image_s_kernel_must_be_one_of_ours(studio: Studio) -> None:
     code, message = refused(client.create_app, **studio.named(space))
     assert (code, "me/mine:1" in message, "'Mine'" in message) == ("ValidationException", True, True)
     client.delete_space(DomainId=studio.domain, SpaceName=space)
+    client.delete_app_image_config(AppImageConfigName=own)
+    client.delete_image_version(ImageName=own, Version=1)
+    client.delete_image(ImageName=own)
 
 
 def test_app_image_configs(studio: Studio) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from tests.contract.studio.chromium import violations
 HOME = "/studio/notebooks"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SCRIPT = "#!/bin/bash\r\necho '<b>ready</b>'\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(server_with: Callable[..., Any]) -> Any:
+    """A server whose lists begin empty, whatever ran before."""
+    return server_with()
 
 
 def twin(browser: Any, path: str) -> Any:

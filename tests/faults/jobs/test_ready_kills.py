@@ -92,7 +92,7 @@ def test_one_that_is_killed_is_not_used(ready: RunningServer, which: str) -> Non
     processes, directories = there(ready)
     (agent,) = spares(ready)
     inside = agent.children(recursive=True)
-    killed = {"agent": agent, "init": inside[0], "toolkit": inside[-2], "twin": inside[-1]}[which.split()[0]]
+    killed = {"agent": agent, "init": inside[0], "toolkit": inside[-2], "twin": inside[-1]}[which.split(maxsplit=1)[0]]
     if "unnoticed" in which:
         for init in inside[:2]:
             init.suspend()
