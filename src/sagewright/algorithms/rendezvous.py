@@ -22,7 +22,7 @@ RETRY_S = 0.1
 GREETING_S = 2.0
 LINE_BYTES = 1 << 20
 BYTES_A_SECOND = 10 << 20
-"""The least speed of a host that sends a message."""
+"""The lowest speed of a host that sends a message."""
 
 
 class Limits(NamedTuple):

@@ -1,7 +1,7 @@
 """A trained BlazingText model, or a stock fastText model, and its responses.
 
-A classifier returns the k likeliest labels of each text. A model of vectors returns the vectors of words: zeros for unknown words,
-unless the model has subwords. Responses have the request's format.
+A classifier returns the k most likely labels of each text. A model of vectors returns the vectors of words: zeros for unknown
+words, unless the model has subwords. Responses have the request's format.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Classifier:
         self._likelihood = outputs.likelihood(model.arguments.loss, weights, model.labels.counts)
 
     def answer(self, texts: Sequence[str], most: Sequence[int]) -> list[dict[str, Any]]:
-        """The likeliest labels of each text, the likeliest first; `most` is their number for each text."""
+        """The most likely labels of each text, the most likely first; `most` is their number for each text."""
         rows = [self._rows.of_text(text) for text in texts]
         vectors = np.zeros((len(texts), self._inputs.shape[1]), np.float32)
         for number, own in enumerate(rows):

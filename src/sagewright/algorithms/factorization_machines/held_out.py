@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty.hosts import Group
 JUDGED = 8
 """Number of last sweeps of the burn-in whose mean prediction is evaluated."""
 LEAST_HELD = 50
-"""Held-out rows at least, or a third of all."""
+"""Minimum number of held-out rows, or a third of all if that is fewer."""
 LEFT = 4
 """Sweeps of the burn-in that remain for the chain of all rows."""
 

@@ -1,5 +1,5 @@
-"""One training, or two: if the first does no better than naming the commonest class, a second one has a lower learning rate. Where
-images are few, a linear model of their pixels is mixed in.
+"""One training, or two: if the first does no better than naming the most common class, a second one has a lower learning rate.
+Where images are few, a linear model of their pixels is mixed in.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Trained:
 
 
 def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) -> Trained:
-    """Trains, compares with the commonest class, and reports `train:baseline_ratio`."""
+    """Trains, compares with the most common class, and reports `train:baseline_ratio`."""
     module, again = begun
     found = _trained(own, module, parts, own.values["learning_rate"], first=True)
     nothing = constant_accuracy(own, *parts)
@@ -65,7 +65,7 @@ def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) 
 
 
 def constant_accuracy(own: Run, train: Images, validation: Images) -> float:
-    """The accuracy in validation of the training images' commonest class; for several labels, of each label's commoner value."""
+    """The accuracy in validation of the training images' most common class; for several labels, of each label's commoner value."""
     labels, truth = train.labels, validation.labels
     if labels.ndim == 1:
         counts = np.array(own.together.total(np.bincount(labels, minlength=own.values["num_classes"]).tolist()))

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 SIDE = 32
-"""Larger images are averaged to sides of so many pixels."""
+"""Larger images are downsampled to sides of this many pixels."""
 TINY = 1e-12
 
 

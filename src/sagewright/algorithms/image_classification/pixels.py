@@ -1,7 +1,7 @@
-"""A linear model of an image's pixels beside the network: what one would try first on few images in which things have their place.
+"""A linear model of an image's pixels beside the network: the obvious choice for few images whose objects have fixed places.
 
-Both are mixed by their likelihoods in validation, so a network that knows more keeps nearly all of the share. The penalty of the
-linear model is that with the least loss there.
+Both are mixed by their likelihoods in validation, so a network that knows more keeps nearly all of the share. The linear model's
+penalty is the one with the lowest loss there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PASSES, ENOUGH = 60, 1e-6
 STEPS = 20
 """Shares that are compared: 0, 1 / STEPS, ..., 1."""
 LEAST = 0.02
-"""The least share of a linear model that is stored."""
+"""The smallest share of a linear model that is stored."""
 
 
 def beside(own: Run, trainer: ImageTrainer, epoch: int) -> tuple[Mixture, float] | None:
@@ -64,7 +64,7 @@ def _flat(own: Run, pixels: Pixels, images: Images) -> torch.Tensor:
 
 
 def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Fits the layer to `known` rows and labels, with the penalty under which the loss of the `asked` ones is least."""
+    """Fits the layer to `known` rows and labels, with the penalty under which the loss of the `asked` ones is lowest."""
     rows, labels = (each.cpu().numpy() for each in known)
     middle, spread = rows.mean(axis=0), rows.var(axis=0)
     scale = 1 / np.sqrt(spread + spread.mean() + TINY)
@@ -84,7 +84,7 @@ def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple
 
 
 def _descend(begun: np.ndarray, rows: np.ndarray, wanted: np.ndarray, penalty: float) -> np.ndarray:
-    """The flat weights and biases with the least penalised mean loss of rows (n, d) whose labels are `wanted` (n, classes)."""
+    """The flat weights and biases with the lowest penalised mean loss of rows (n, d) whose labels are `wanted` (n, classes)."""
     from scipy.optimize import minimize
 
     classes = wanted.shape[1]

@@ -25,7 +25,7 @@ from sagewright.algorithms.image_classification.scores import Scores
 RAREST = 100.0
 """Maximum weight of a class: the factor by which an image of a rare class can count more than one without it."""
 SETTLED = 512
-"""Training images, at most, that normalisation statistics are computed from after each epoch."""
+"""Maximum number of training images from which normalisation statistics are computed after each epoch."""
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -132,7 +132,7 @@ class ImageTrainer:
             ) from error
 
     def _settle(self) -> None:
-        """Computes the normalisation statistics of the weights that are measured, which are those of no single step."""
+        """Computes the normalisation statistics of the measured weights, which no single step produced."""
         random = np.random.default_rng([self.own.seed, 3])
         rows = random.permutation(len(self.train))[:SETTLED]
         rows = np.resize(rows, max(2, len(rows)))
@@ -143,7 +143,7 @@ class ImageTrainer:
         self.course.together.mean(list(self.state.result.buffers()))
 
     def _batches(self, count: int) -> list[np.ndarray]:
-        """Even parts of so many images, each of about as many as fit in the memory that training uses, and of two at least."""
+        """Splits the images into even parts of at least two, each about as large as the memory of training allows."""
         least = max(2, self._batch, 64 * 32 * 32 // (self.train.form.shape[1] * self.train.form.shape[2]))
         return np.array_split(np.arange(count), max(1, count // least))
 

@@ -21,14 +21,14 @@ PROBES = 8
 """Lists that an IVF index searches for each row."""
 CODE_BITS = 8
 COPIES = 3
-"""Copies of the rows, at most, held while Faiss sorts them into lists."""
+"""Maximum number of copies of the rows held while Faiss sorts them into lists."""
 FEW = 1 << 13
 """Points up to which Faiss is faster, a copy of them being small; twice as many for WIDE columns."""
 ROWS = 1 << 14
 _COUNT = 8
 """Offset of the number of points in a flat index's file: after the name and the width, four bytes each."""
 BATCH = 20
-"""Rows from which on matrix products search a flat index faster."""
+"""Minimum number of rows for which matrix products search a flat index faster."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def fit(run: Session, rows: Rows) -> Neighbours | None:
 
 
 def _check_against_constant(run: Session, model: Neighbours, points: np.ndarray) -> None:
-    """Compares, on some rows, the prediction from their neighbours without themselves with the constant mean or commonest label."""
+    """Compares, on some rows, the prediction from their neighbours without themselves with the mean or most common label."""
     count = min(CHECKED_ROWS, len(points) // baseline.HELD, int(CHECKED_NUMBERS // max(points.size, 1)))
     if count < 1 or len(points) <= model.k:
         return

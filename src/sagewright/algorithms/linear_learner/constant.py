@@ -14,7 +14,7 @@ STEEPEST = 30.0
 
 
 def score(loss: Loss, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Returns the one score, (C,) float32, with the least weighted loss on labels (n,); a regressor's labels are normalised."""
+    """Returns the one score, (C,) float32, with the lowest weighted loss on labels (n,); a regressor's labels are normalised."""
     if loss.name == "squared_loss":
         return np.array([np.average(labels, weights=weights)], np.float32)
     if loss.classes > 1:

@@ -28,7 +28,7 @@ CHANCE, FEWEST = 80, 8
 
 
 FEWEST_STEPS = 100
-"""Mini-batches per epoch, at least."""
+"""Minimum number of mini-batches per epoch."""
 
 
 @dataclass

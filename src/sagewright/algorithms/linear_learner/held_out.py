@@ -24,7 +24,7 @@ from sagewright.algorithms.linear_learner.mix import Mix
 Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
 """Solves for the models of a mix on the rows of the data; the number is that of all hosts' rows."""
 FEWEST = 10
-"""Rows from which on some are held out."""
+"""Minimum number of rows for some to be held out."""
 TINY, TINY_PARTS = 200, 10
 SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
 """Up to these numbers of rows each row is held out once, in tenths or fifths. Of more rows, a tenth is held out to choose by, a
@@ -52,7 +52,7 @@ class Verdict:
     """Ascending numbers of the models that were tried on all rows; the others have an infinite loss. None if all were."""
 
     def best(self, sure: float) -> int:
-        """Returns the number of the model with the least loss; the first, unless another is better by at least `sure` standard
+        """Returns the number of the model with the lowest loss; the first, unless another is better by at least `sure` standard
         errors.
         """
         number = int(self.losses.argmin())

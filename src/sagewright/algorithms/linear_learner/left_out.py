@@ -34,9 +34,7 @@ class Curved:
 
 @dataclass(frozen=True)
 class Left:
-    """Rows to leave out, as a batch, and the `shares` of the rows of each class that they are; (1, 1) where they are drawn
-    evenly.
-    """
+    """Rows to leave out, as a batch, and the `shares` of each class's rows that they are; (1, 1) where they are drawn evenly."""
 
     batch: Batch
     shares: tuple[float, float]

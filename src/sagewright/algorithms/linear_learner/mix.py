@@ -18,7 +18,7 @@ MOST_DECORRELATED = 1024
 PRIOR = -1.0
 """Stands for one over the number of rows: a normal prior of variance 1 on the weights of scaled features."""
 PENALTIES = ((0.0, 0.0), (0.0, PRIOR), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1e-4, 1e-3))
-"""(l1, wd), the likeliest first."""
+"""(l1, wd), the most likely first."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _few_rows(rows: Rows, mix: Mix, bias_decay: float) -> tuple[Weights, np.ndar
 
 
 def _thinned(products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: float, at: np.ndarray) -> np.ndarray:
-    """Returns the weights with the least squared loss and an l1, starting from those without."""
+    """Returns the weights with the lowest squared loss and an l1, starting from those without."""
     found = _by_signs(products, right, penalty, l1, at)
     if found is not None:
         return found

@@ -96,6 +96,6 @@ FASTER = 3.0
 
 
 def rates(optimizer: str, steps: int) -> tuple[float, ...]:
-    """Returns learning rates worth trying for this number of steps, the likeliest first."""
+    """Returns learning rates worth trying for this number of steps, the most likely first."""
     known = RATES.get(optimizer, ADAM_RATES)
     return tuple(FASTER * rate for rate in known) if steps < FEW_STEPS else known

@@ -15,11 +15,11 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
 MOST_WEIGHTS = 1 << 22
-"""Weights of one model, at most: more would need too much memory for L-BFGS's steps. An l1 doubles the weights."""
+"""Maximum number of weights of one model: more would need too much memory for L-BFGS's steps. An l1 doubles the weights."""
 ENOUGH_STEPS = 1000
-"""Mini-batches from which on stochastic gradients, where a setting asks for them, come near enough to the optimum."""
+"""Minimum number of mini-batches for stochastic gradients, where a setting asks for them, to come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
-"""Penalties that are tried, in decades from that of a unit normal prior, the likeliest first."""
+"""Penalties that are tried, in decades from that of a unit normal prior, the most likely first."""
 HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.0
 """Penalties that are tried where held-out rows choose; the weaker ones from MANY rows per feature on. With fewer, a model of
 some of the rows may do well without a penalty while that of all rows does badly.
@@ -31,7 +31,7 @@ NOTHING_BUT_BIAS = 5
 FEW = 20
 """Rows per feature below which the penalty decides whether a model is any good."""
 ENOUGH = 1000
-"""Rows per feature from which on a penalty gains nothing: a model without one loses half the ratio of features to rows."""
+"""Rows per feature above which a penalty gains nothing: a model without one loses half the ratio of features to rows."""
 
 
 def solves(run: Session, rows: Source, loss: Loss) -> bool:

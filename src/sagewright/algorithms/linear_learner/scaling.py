@@ -21,7 +21,7 @@ from sagewright.algorithms.formats.table import Sparse, Table
 Matrix = Any
 """(n, d) float32: an array, or scipy's csr_matrix."""
 Spread = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""For each column the mean, the deviation, and the share of rows that don't have its commonest value."""
+"""For each column the mean, the deviation, and the share of rows that don't have its most common value."""
 TINY = 1e-12
 
 
@@ -115,8 +115,8 @@ def _columns(features: np.ndarray | Sparse, chosen: np.ndarray) -> np.ndarray | 
 
 
 def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the number of rows, the sums and the sums of squares of each column, and in how many rows it has its commonest value:
-    0 in sparse rows; in dense ones 0, the first host's least or its largest.
+    """Returns the number of rows, the sums and the sums of squares of each column, and in how many rows it has its most common
+    value: 0 in sparse rows; in dense ones 0, the first host's least or its largest.
     """
     if isinstance(features, Sparse):
         total = np.bincount(features.indices, features.values, features.columns)

@@ -36,7 +36,7 @@ def best_binary(judged: Judged, values: Mapping[str, Any]) -> int:
     """Returns the number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
 
     Models within one standard error of the best are indistinguishable from it. Of those, the ones whose loss is within one standard
-    error of the least remain; of these the ones with the largest penalty; and of these the one with the least loss wins.
+    error of the lowest remain; of these the ones with the largest penalty; and of these the one with the lowest loss wins.
     """
     if values["binary_classifier_model_selection_criteria"] in BY_LOSS:
         return int(judged.criterion.argmin())

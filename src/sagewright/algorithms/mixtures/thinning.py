@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 LONGEST = 10_000
-"""Words of a document, at most."""
+"""Maximum number of words of a document."""
 
 
 def thinned(counts: Any, random: np.random.Generator, longest: int = LONGEST) -> Any:

@@ -14,7 +14,7 @@ TOP = 10
 
 
 def top_words(weight: np.ndarray, count: int = TOP) -> np.ndarray:
-    """Returns (K, count): each topic's words by the weights (V, K), the likeliest first."""
+    """Returns (K, count): each topic's words by the weights (V, K), the most likely first."""
     return np.argsort(-weight, axis=0, kind="stable")[:count].T
 
 

@@ -22,7 +22,7 @@ from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 MOST, OF_EACH = 10_000, 20
-"""Documents that are clustered, at most: in total, or per topic if that is more."""
+"""Maximum number of documents that are clustered: in total, or per topic if that is more."""
 STARTS, ROUNDS = 3, 20
 SMOOTHING = 0.05
 """Weight of the whole corpus's words in each topic, as a share of a cluster's."""

@@ -38,7 +38,7 @@ COPIES = 24
 HELD = "held-out loss"
 """The measure by which the epoch is chosen where there is no validation channel."""
 ENOUGH_HELD = 50
-"""Held-out pairs from which on their loss chooses; the loss of fewer is largely chance."""
+"""Minimum number of held-out pairs for their loss to choose; the loss of fewer is largely chance."""
 JUDGED = 512
 """Pairs that are evaluated at once."""
 UNIT_RATE = 1.0

@@ -40,8 +40,8 @@ def decode(offsets: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
 
 
 def suppressed(boxes: torch.Tensor, scores: torch.Tensor, classes: torch.Tensor, threshold: float) -> torch.Tensor:
-    """Returns the numbers of the boxes that remain, the likeliest first: none overlaps a likelier one of its class by more than the
-    threshold.
+    """Returns the numbers of the boxes that remain, the most likely first: none overlaps a likelier one of its class by more than
+    the threshold.
     """
     order = scores.argsort(descending=True, stable=True)
     found = boxes[order]

@@ -14,7 +14,7 @@ import numpy as np
 from sagewright.algorithms.deep.images.decoding import BadImage
 
 OUTSIDE = 1e-3
-"""Share of a side by which rounding can bring a box outside its image."""
+"""Share of a side by which rounding can push a box outside its image."""
 LEAST_HEADER, LEAST_OBJECT, MOST_OBJECT = 2, 5, 100
 
 

@@ -18,7 +18,7 @@ CANDIDATES, MOST = 1000, 200
 
 def detect(module: Detector, device: Device, pictures: np.ndarray, threshold: float) -> list[np.ndarray]:
     """Returns, for each of the (n, side, side, 3) uint8 images, an array (found, 6) of class, score, xmin, ymin, xmax, ymax,
-    likeliest first.
+    most likely first.
 
     The module is in evaluation mode; `threshold` is the overlap of two boxes of a class above which one of them is suppressed.
     """

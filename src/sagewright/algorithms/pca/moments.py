@@ -15,7 +15,7 @@ from sagewright.algorithms.firstparty import threads
 
 BLOCK_BYTES, MOST_BYTES = 1 << 20, 1 << 25
 ROWS_A_COLUMN = 4
-"""Rows per column in a block, at least: with fewer, adding up the products takes longer than computing them."""
+"""Minimum number of rows per column in a block: with fewer, adding up the products takes longer than computing them."""
 AT_ONCE = 8
 """Blocks whose products wait to be summed."""
 NEAR = 4.0

@@ -18,7 +18,7 @@ LEAF = -1
 NAMES = ("roots", "left", "right", "dimension", "cut", "mass", "low", "high")
 """The arrays of a model's file."""
 COMPILED = 1 << 25
-"""Size of the samples, in numbers, from which on compiling pays: it takes two or three seconds."""
+"""Minimum size of the samples, in numbers, for which compiling pays: it takes two or three seconds."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from sagewright.algorithms.randomcutforest import kernel
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 
 COMPILED = 1 << 23
-"""Rows times trees times columns from which on compiling pays: it takes two or three seconds."""
+"""Minimum of rows times trees times columns for which compiling pays: it takes two or three seconds."""
 CELLS = 1 << 20
 """Pairs of a row and a tree, times columns, that array operations process at once."""
 ROWS = 1 << 15

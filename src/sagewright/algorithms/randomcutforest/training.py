@@ -24,11 +24,11 @@ from sagewright.algorithms.randomcutforest.scoring import Scoring
 
 DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
 COPIES = 8
-"""Copies of the sample, at most: the rows, those of the trees and in their order, and both ends of the boxes of twice as many
-nodes.
+"""Maximum number of copies of the sample: the rows, those of the trees and in their order, and both ends of the boxes of twice as
+many nodes.
 """
 SIGMAS = 3.0
-"""Standard deviations above the mean score from which on a test row counts as an anomaly."""
+"""A test row counts as an anomaly if it is this many standard deviations above the mean score."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:

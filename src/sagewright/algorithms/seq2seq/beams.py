@@ -1,4 +1,4 @@
-"""Beam search: finds the likeliest sentences, with several hypotheses of several sentences at once.
+"""Beam search: finds the most likely sentences, with several hypotheses of several sentences at once.
 
 A hypothesis's score is the mean log likelihood of its words, including the end mark. The encoder's vectors and the keys of
 attention are computed once for each sentence, and its hypotheses read them as steps of one query. A sentence leaves the batch when

@@ -63,7 +63,8 @@ def _measured(plan: Plan, booster: Any, train: Table, validation: Table | None, 
 
 
 def _extrapolated(found: float, of_half: float, times: float) -> float:
-    """The ratio for so many `times` the rows, if it falls with the root of their number, half as fast as from half of them."""
+    """Extrapolates the ratio to `times` as many rows: it falls with the root of their number, half as fast as measured from half of
+    them."""
     falls = max(0.0, of_half - found) / (2**0.5 - 1) / 2
     return float(found - falls * (1 - times**-0.5))
 

@@ -86,7 +86,7 @@ def _mean_line(rounds: int, results: list[Mapping[str, Mapping[str, list[float]]
 
 
 def _write(job: Job, labels: np.ndarray, predictions: list[np.ndarray], classes: measures.Classes | None) -> None:
-    """Writes predictions.csv: true label, then the mean prediction; for classes the mean probability, then the commonest class."""
+    """Writes predictions.csv: true label, then mean prediction; for classes the mean probability, then the most common class."""
     columns = [labels]
     if classes is None:
         columns.append(np.mean(predictions, axis=0))

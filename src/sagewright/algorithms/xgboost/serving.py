@@ -31,7 +31,7 @@ VOTED = ("multi:softmax", "binary:hinge")
 
 
 class Ensemble:
-    """One or more boosters that predict together: the mean of their predictions, or the commonest class."""
+    """One or more boosters that predict together: the mean of their predictions, or the most common class."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.boosters = [models.load(path) for path in paths]

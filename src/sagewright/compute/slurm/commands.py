@@ -14,7 +14,7 @@ from sagewright.model.aws.instance_types import Resources
 
 ANSWER_S = 30.0
 MOST_SAID = 300
-"""Characters of a host's reason in a job's comment."""
+"""Maximum length of a host's reason in a job's comment, in characters."""
 WAITING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 RUNNING = frozenset({"RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"})
 _USABLE = frozenset({"idle", "mixed", "allocated", "completing", "planned", "reserved"})

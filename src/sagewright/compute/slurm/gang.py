@@ -23,7 +23,7 @@ ANSWERS_S, AWAY_S = 20.0, 3600.0
 
 
 class GangStates:
-    """The states of a gang's hosts, as the job's comment has them."""
+    """The states of a gang's hosts, as recorded in the job's comment."""
 
     def __init__(self, job: str) -> None:
         self._job, self._lock = job, threading.Lock()

@@ -113,7 +113,7 @@ class JobQueue:
         return asking in placed
 
     def place_at_once(self, job: Job) -> bool:
-        """True if a job that need not wait for the others has its share here now."""
+        """True if a job that bypasses the queue has its share here now."""
         if kind_of(job).together:
             return self.place_jobs(job.id, job.kind)
         placed: set[str] = set()
@@ -178,7 +178,7 @@ class JobQueue:
                 return first_blocked < 0
 
     def _line(self, spot_jobs: bool) -> QueueLine:
-        """Returns the jobs that wait, in order. One owner without priorities and limits costs no more than a look into an index."""
+        """Returns the jobs that wait, in order. One owner without priorities and limits costs one index lookup."""
         store, owners = self._dependencies.store, queue.owners(self._dependencies.store)
         if len(owners) > 1 or self._allowances.exist() or any(queue.has_ranks(store, one) for one in owners):
             limits = self._allowances.limits()

@@ -36,7 +36,7 @@ class ShareAdmission(Protocol):
         ...
 
     def note(self, connection: Connection) -> None:
-        """Is called when the job has its share."""
+        """Called once the job has its share."""
         ...
 
 

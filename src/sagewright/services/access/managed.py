@@ -31,7 +31,7 @@ TRUST_POLICY = json.dumps(
         ],
     }
 )
-"""Whom that role trusts."""
+"""That role's trust policy."""
 _NO_POWER_USER = ["iam:*", "organizations:*", "account:*"]
 _SERVICES = {
     "AmazonSageMaker": ("sagemaker",),

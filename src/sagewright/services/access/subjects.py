@@ -31,7 +31,7 @@ _ACTIONS = {
     ("sagemaker", "ListModelPackageVersions"): "ListModelPackages",
     ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): "InvokeEndpoint",
 }
-"""Actions that have another name than their operation. Source: the service authorization reference."""
+"""Actions whose name differs from their operation's. Source: the service authorization reference."""
 _ARNS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource")
 """Members that name the resource of an operation on tags."""
 _SEVERAL = {
@@ -80,12 +80,12 @@ _MEMBERS = {
     "PolicyNameWithPath": ("PolicyArn", "PolicyName"),
     "UserName": ("UserName",),
 }
-"""Members that fill a variable of an ARN, where they have another name."""
+"""Members that fill a variable of an ARN under another name."""
 _MEMBERS_OF_KIND = {("schedule", "GroupName"): ("GroupName",), ("group", "GroupName"): ("Group", "GroupName", "Name")}
 """Members that fill a variable of one type alone, in the order in which its operations read them."""
 _DEFAULTS = {"GroupName": "default", "Version": "*"}
 _SUFFIXES = {"log-group": ":log-stream:"}
-"""Ends of ARNs as messages and policies of the service have them, beyond the reference."""
+"""ARN suffixes that the service's messages and policies use and the reference lacks."""
 _BUSES = {"rule-on-default-event-bus": True, "rule-on-custom-event-bus": False}
 """Types of rules, by whether they belong to the default bus."""
 _ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/.+")

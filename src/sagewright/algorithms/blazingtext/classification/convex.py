@@ -2,10 +2,10 @@
 model.
 
 In fastText a text's vector is the mean of its rows' vectors. If these hold a number for each label, and the output matrix is a
-multiple of the identity, the likeliest label is the one with the largest sum of weights: a linear classifier on counts. Its weights
-are those of one-against-the-rest support vector machines with squared hinge loss, on counts times powers of their inverse document
-frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on a held-out
-tenth, as is the multiple, which calibrates the probabilities.
+multiple of the identity, the most likely label is the one with the largest sum of weights: a linear classifier on counts. Its
+weights are those of one-against-the-rest support vector machines with squared hinge loss, on counts times powers of their inverse
+document frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on a
+held-out tenth, as is the multiple, which calibrates the probabilities.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def fit(examples: Examples, words: int, random: np.random.Generator) -> Fit:
 
 
 def _best(known: Examples, others: Examples, words: int, random: np.random.Generator) -> tuple[Settings, float, float]:
-    """The settings under which `others` are likeliest, chosen one after another, with their temperature and cross-entropy."""
+    """The settings under which `others` are most likely, chosen one after another, with their temperature and cross-entropy."""
     problem, tried = Problem(known, words), {}
 
     def loss(settings: Settings) -> tuple[float, float]:
@@ -107,7 +107,7 @@ def _changes(name: str, values: tuple[float, ...]) -> Iterator[dict[str, float]]
 
 
 def temperature(scores: np.ndarray, belongs: np.ndarray) -> tuple[float, float]:
-    """The factor of the scores (n, labels) under which the labels are likeliest, and the cross-entropy with it. The cross-entropy
+    """The factor of the scores (n, labels) under which the labels are most likely, and the cross-entropy with it. The cross-entropy
     is convex in the factor, so the minimum is found by ternary search.
     """
     share = (belongs / belongs.sum(axis=1, keepdims=True)).astype(np.float32)

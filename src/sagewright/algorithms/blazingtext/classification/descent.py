@@ -32,7 +32,7 @@ class Fit:
 
 
 class Patience:
-    """Decides when to stop: after `patience` epochs without a better accuracy, but not before the least number of epochs."""
+    """Decides when to stop: after `patience` epochs without a better accuracy, but not before the minimum number of epochs."""
 
     def __init__(self, least: int, patience: int) -> None:
         self._least, self._patience = least, patience

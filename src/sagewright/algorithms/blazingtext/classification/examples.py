@@ -40,7 +40,7 @@ class Examples:
         return Examples(self.counts[rows], self.belongs[rows])
 
     def accuracy(self, scores: np.ndarray) -> float:
-        """The share of texts whose likeliest label is one of theirs; `scores` (n, labels)."""
+        """The share of texts whose most likely label is one of theirs; `scores` (n, labels)."""
         return float(self.belongs[np.arange(len(self)), scores.argmax(axis=1)].mean())
 
 

@@ -34,8 +34,8 @@ class Stopping:
 
 class Patience:
     """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch. Of epochs
-    with the same measure, the one with the least `tie`, another measure's name, is the best; without it, the first one. With
-    `choice`, the name of a loss, the epoch in which that is least is the best instead, and `metric` only says when to stop.
+    with the same measure, the one with the lowest `tie`, another measure's name, is the best; without it, the first one. With
+    `choice`, the name of a loss, the epoch in which that is lowest is the best instead, and `metric` only says when to stop.
     """
 
     def __init__(

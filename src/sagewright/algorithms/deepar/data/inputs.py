@@ -86,7 +86,7 @@ def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> 
 
 
 def ends(windows: Windows, scaling: Scaling, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the largest scaled value (n,) that precede each forecast; 0 if there is none."""
+    """The smallest and the largest scaled value (n,) that precede each forecast; 0 if there is none."""
     before = scaling.relative(windows.history, levels)
     observed = ~np.isnan(before)
     any_seen = observed.any(axis=1)

@@ -1,6 +1,6 @@
 """Linear models of few rows: all penalties at once, each judged at every row by a model that has not learnt from it, and their
 average.
 
-Modules: `copies`, `rotation`, `squared`, `logistic`, `averages` are numerics that know nothing of jobs; `training` joins them. They
-import the modules of linear learner above them, and each other downwards in this list's order reversed.
+The numerics know nothing of jobs: `copies` finds repeated rows, `rotation` the coordinates, `paths` solves for all penalties,
+`averages` combines the models. `training` joins them; it may import linear learner's other modules.
 """

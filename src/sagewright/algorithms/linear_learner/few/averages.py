@@ -1,4 +1,4 @@
-"""Averages models by their losses at rows that they have not learnt from, instead of choosing one: with few rows the least loss of
+"""Averages models by their losses at rows that they have not learnt from, instead of choosing one: with few rows the lowest loss of
 several is largely chance.
 
 The shares are those of a posterior: a prior on the logarithm of the penalty, times the likelihood of the rows left out, weakened
@@ -17,7 +17,7 @@ BELOW, SPREAD = 0.5, 1.2
 adds; and its standard deviation.
 """
 NO_SHARE = 12.0
-"""A model's share is nothing where its logarithm is this much less than another's."""
+"""Models whose log share is this much below the largest one get a share of 0."""
 STEPS = 20
 """Shares of the deviation from a constant that are compared: 0, 1 / STEPS, ..., 1."""
 LEAST = -1e30
@@ -31,7 +31,8 @@ def penalties(columns: int, step: float) -> np.ndarray:
 
 
 def log_likelihood(losses: np.ndarray | float, rows: float, squared: bool) -> np.ndarray:
-    """Returns that of mean losses at rows left out, up to a constant: of normal errors of unknown variance, or of classes."""
+    """Returns the log likelihood of mean losses at rows left out, up to a constant: of normal errors of unknown variance, or of
+    classes."""
     each = np.asarray(losses, np.float64)
     found = -rows / 2 * np.log(np.maximum(each, 1e-30)) if squared else -rows * each
     return np.nan_to_num(WEAKENED * found, nan=LEAST, posinf=LEAST, neginf=LEAST)
@@ -46,9 +47,9 @@ def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int) -> np.ndarr
 
 
 def kept(nothing: np.ndarray, scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
-    """Returns the share of an average classifier's deviation from a constant that is kept, from labels (n,) of rows left out with
-    these `weights`, and from their scores (n,) by a constant and by the average: the middle between all of it and the share that is
-    expected if all shares were equally likely before.
+    """Returns the share of an average classifier's deviation from a constant to keep, given the labels (n,) of rows left out with
+    these `weights`, and their scores (n,) by a constant and by the average: the midpoint between 1 and the posterior mean under a
+    uniform prior.
 
     Weak penalties of separable rows have large weights, so a small share of them makes an average too sure of itself.
     """

@@ -14,15 +14,15 @@ from scipy.sparse import csr_matrix
 from sagewright.algorithms.formats.table import Sparse
 
 FEWEST = 10
-"""Different rows from which on copies are told from categories."""
+"""Minimum number of distinct rows for telling copies from categories."""
 MOST = 0.9
-"""Share of rows that are different from which on there are no copies to speak of."""
+"""If at least this share of the rows is distinct, copies are ignored."""
 IDENTIFIED = 0.5
 """Values of a column that identifies rows, as a share of the different rows."""
 IMPURE = 0.1
-"""Share of rows, at most, whose label is not that of most copies of the row."""
+"""Maximum share of rows whose label differs from that of most copies of the row."""
 SAMPLE = 2000
-"""Rows among which equal ones are looked for first."""
+"""Number of rows that are searched for equal ones first."""
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from sagewright.algorithms.linear_learner.few.rotation import Rotated
 
 LEAST_LEFT = 1e-9
-"""The least share by which a row's own label does not decide its score; less is rounding."""
+"""The smallest share by which a row's own label does not decide its score; less is rounding."""
 MOST_STEPS, MOST_HALVINGS = 40, 12
 NEAR = 1e-6
 """Newton's method ends where a step promises less than this of a row's loss."""
 TINY = 1e-12
 STEEPEST = 30.0
 Hopeless = Callable[[float], bool]
-"""True of a mean loss of rows left out after which weaker penalties need not be tried."""
+"""Returns True for a mean loss of rows left out after which weaker penalties need not be tried."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Solution:
 
 
 def squared(rotated: Rotated, y: np.ndarray, penalties: np.ndarray, use_bias: bool) -> list[Solution]:
-    """Returns the models with the least half squares for labels (n,); a row is left out with all its weight."""
+    """Returns the models with the smallest half squares for labels (n,); a row is left out with all its weight."""
     weights, total = rotated.weights, rotated.total
     level = float(weights @ y) / total if use_bias else 0.0
     shrunk = 1 / (rotated.squares[:, None] + penalties)
@@ -54,7 +54,7 @@ def squared(rotated: Rotated, y: np.ndarray, penalties: np.ndarray, use_bias: bo
 def logistic(
     rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
 ) -> Iterator[Solution]:
-    """Yields the models with the least logistic loss for labels (n,) between 0 and 1, in descending order of penalty. Of a row's
+    """Yields the models with the lowest logistic loss for labels (n,) between 0 and 1, in descending order of penalty. Of a row's
     weight, the share `out` (n,) is left out.
     """
     rows = np.column_stack([rotated.rows, np.full(len(y), float(use_bias))])
@@ -73,7 +73,7 @@ def cross_entropy(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def constant(weights: np.ndarray, y: np.ndarray, squared: bool = False) -> float:
-    """Returns the score with the least loss, the same for all rows."""
+    """Returns the score with the lowest loss, the same for all rows."""
     share = float(np.average(y, weights=weights))
     return share if squared else float(_logit(np.array(share)))
 

@@ -23,26 +23,26 @@ from sagewright.algorithms.linear_learner.mix import Mix
 
 FEWEST = 4
 MOST_NUMBERS = 1 << 23
-"""Numbers of the rows, which are copied as float64."""
+"""Limit on the numbers in the rows, which are copied as float64."""
 MOST_SQUARED, MOST_SPARSE, MOST_WORK = 1024, 256, 200_000_000
-"""Limits on the lesser of rows and features, whose cube is what the squared loss costs; of sparse rows, which others solve for
-faster; and, for the logistic loss, on its square times the rows.
+"""Limits on the smaller of the numbers of rows and features, whose cube is the cost of the squared loss; of sparse rows, which
+others solve for faster; and, for the logistic loss, on its square times the rows.
 """
 MOST_COLUMNS, THINNED = 64, 2000
-"""Features up to which a rare class is looked at, and rows of either class that are."""
+"""Maximum number of features for which rare classes are examined, and of rows of each class that are used."""
 SLIGHT = 0.02
-"""An l1 is slight that is less than this share of the one under which no feature is used."""
+"""An l1 below this share of the smallest one that uses no feature counts as slight."""
 MOST_CHECKED = 20_000
-"""Rows up to which copies are looked for where rows are not few."""
+"""Maximum number of rows among which copies are sought if rows are not few."""
 COARSE = 4_000_000
-"""Such work from which on penalties are whole decades apart instead of halves."""
+"""Amount of work above which penalties are whole decades apart instead of half."""
 ALIKE = 10.0
 """Features are tried unscaled, too. Where a deviation is more than ALIKE times the median, they hardly have one unit."""
 UNLIKELY = 1.0
-"""How much less such models have in the logarithm of their shares."""
+"""Deduction from the log share of such models."""
 SAME, NEARLY_SAME, CHEAP = 1.01, 1.5, 10_000_000
-"""Deviations that differ by less than these factors are one: the larger factor holds where a rotation takes more products than are
-CHEAP.
+"""Deviations within these factors of each other count as equal; the larger factor applies if a rotation takes more than CHEAP
+products.
 """
 
 
@@ -128,7 +128,7 @@ def _is_rare(data: Data) -> bool:
 
 
 def _steepest(rows: Rows, loss: Loss) -> float:
-    """Returns the least l1 under which no feature is used."""
+    """Returns the smallest l1 under which no feature is used."""
     apart = rows.weights * (rows.y - float(np.average(rows.y, weights=rows.weights)))
     return float(np.abs(rows.x.T @ apart).max()) * (2 if loss.regresses else 1) / float(rows.weights.sum())
 

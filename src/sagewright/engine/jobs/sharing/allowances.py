@@ -1,6 +1,6 @@
 """The limits that hold a job in the queue: of what the account, its owner or its role may use of the machines at once.
 
-They hold a job instead of refusing it, since what they limit becomes free by itself when other jobs end.
+They hold a job instead of refusing it, since what they limit is released when other jobs end.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _OF = {OwnQuota.MEMORY: " of memory", OwnQuota.DISK: " of disk"}
 
 
 def _needed(job: Job, share: JobShare) -> dict[OwnQuota, float]:
-    """Returns what a job would use; one that does not queue, such as an endpoint's, uses only GPUs of what limits count."""
+    """Returns what a job would use; one that does not queue, such as an endpoint's, uses, of the limited resources, only GPUs."""
     total, queues = share.total, share.total.cpus > 0
     return {
         OwnQuota.JOBS: int(queues),

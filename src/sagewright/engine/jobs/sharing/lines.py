@@ -21,7 +21,7 @@ from sagewright.store.quotas import Limits
 
 PIECE = 8
 MOST_HELD = 16
-"""How many jobs of one owner a pass looks at that a limit holds: the rest of its line waits too."""
+"""Maximum number of an owner's jobs held by a limit that one pass examines: the rest of its line waits too."""
 
 
 class QueueLine(Protocol):
