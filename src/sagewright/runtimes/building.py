@@ -1,7 +1,8 @@
 """`python -m sagewright.runtimes.building DIRECTORY POLICY IMAGE`: builds the environment of an image, and ends with its parent.
 
 It ends, with everything it has started, when its standard input does. On its standard output it writes its progress every two
-seconds, in lines that begin with PROGRESS, and at the end the reason of a failure.
+seconds, in lines that begin with PROGRESS, and at the end the reason of a failure. The last such line says that jobs can start;
+bytecode is then made with a low priority.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ from sagewright.runtimes.progress import InstallProgress
 
 PROGRESS = "\x1e"
 EVERY_S = 2.0
+COMPILING = 10
+"""Niceness that is added to the process before it makes bytecode."""
 
 
 def main(directory: str, policy: str, uri: str) -> int:
     threading.Thread(target=_end_with_starter, daemon=True).start()
     progress, over = InstallProgress(), threading.Event()
     threading.Thread(target=_report, args=(progress, over), daemon=True).start()
+    environments = Environments(Path(directory), policy, follow=progress.take, compiles=False)
     try:
-        Environments(Path(directory), policy, follow=progress.take).ensure(resolve_image(uri))
+        made = environments.ensure(resolve_image(uri))
+        _say(progress)
+        over.set()
+        os.nice(COMPILING)
+        environments.compile(made)
     except (EnvironmentFailed, OSError) as error:
         over.set()
         sys.stdout.write(str(error))
@@ -35,8 +43,12 @@ def main(directory: str, policy: str, uri: str) -> int:
 
 def _report(progress: InstallProgress, over: threading.Event) -> None:
     while not over.wait(EVERY_S):
-        sys.stdout.write(f"{PROGRESS}{progress.text()}\n")
-        sys.stdout.flush()
+        _say(progress)
+
+
+def _say(progress: InstallProgress) -> None:
+    sys.stdout.write(f"{PROGRESS}{progress.text()}\n")
+    sys.stdout.flush()
 
 
 def _end_with_starter() -> None:

@@ -1,7 +1,8 @@
 """Virtual environments for jobs: made by uv once for each (framework, version, Python, requirements), then shared.
 
-An environment is complete when its manifest exists, which is written last; an interrupted build leaves none and is repeated.
-Builders of one environment, in any process, take turns. A complete one is used without any network access.
+An environment is complete when its manifest exists, which is written once everything is installed; an interrupted build leaves none
+and is repeated. Builders of one environment, in any process, take turns. A complete one is used without any network access.
+Bytecode comes last: without it modules are compiled on each import, so jobs can start before it is there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from sagewright.runtimes.bytecode import compile_packages
+from sagewright.runtimes.bytecode import KEPT, compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.index_faults import index_fault
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
@@ -36,6 +37,9 @@ from sagewright.runtimes.uv import cache_variables
 MANIFEST = "sagewright-environment.json"
 LAYERS = "layers"
 """Directory, in that of the environments, of packages that are shown over those of an environment."""
+_COMPILED = "lib/sagewright-compiled"
+"""File of an environment whose packages have their bytecode. Not in its top directory, whose time says whether the environment has
+changed."""
 _TURN_S = 0.05
 _MOST_LINES = 1000
 """Maximum number of the installer's last lines in an error."""
@@ -76,7 +80,8 @@ class _Spec:
 
 class Environments:
     """The cache in `directory`. `policy` is the setting framework_versions: nearest or exact. `follow` gets each line of the
-    installer's output."""
+    installer's output. `compiles`: False if the caller calls `compile` for what `ensure` has built.
+    """
 
     def __init__(
         self,
@@ -84,11 +89,13 @@ class Environments:
         policy: str = "nearest",
         sources: PipSources | None = None,
         follow: Callable[[str], None] = lambda _line: None,
+        *,
+        compiles: bool = True,
     ) -> None:
         self.directory = directory.absolute()
         self.policy = policy
         self.sources = pip_sources() if sources is None else sources
-        self._follow = follow
+        self._follow, self._compiles = follow, compiles
 
     def ensure(self, image: Image, say: Callable[[str], None] = lambda _line: None) -> Environment:
         """Returns the environment for `image`, building it if needed (`say` gets a line for the job's log).
@@ -104,6 +111,18 @@ class Environments:
     def ready(self, image: Image) -> Environment | None:
         """Returns the result of `ensure` for `image` if nothing needs to be built for it. Raises NoRecipe."""
         return next(filter(None, (self._complete(spec) for spec in self._specs(image))), None)
+
+    def is_compiled(self, environment: Environment) -> bool:
+        """Returns True if the packages have their bytecode."""
+        return (environment.path / _COMPILED).exists()
+
+    def compile(self, environment: Environment) -> None:
+        """Makes the bytecode of the packages, unless it is there. Jobs may be running in the environment."""
+        if self.is_compiled(environment):
+            return
+        with self.locked(environment.path.name):
+            if not self.is_compiled(environment):
+                self._compile(environment.path)
 
     def key_of(self, image: Image) -> str:
         """Returns the name of the environment that `ensure` builds for `image`. Raises NoRecipe."""
@@ -127,6 +146,7 @@ class Environments:
         spec = _Spec(f"{base.path.name}-r{digest}", _python_of(base.path), pins, overridden=True)
 
         def install(place: Path) -> None:
+            self.compile(base)  # which is then linked
             self._install(place, pins, exact=True)
             file = place / "requirements.txt"
             file.write_text(requirements)
@@ -170,12 +190,14 @@ class Environments:
                 say(f"Preparing the environment {spec.key}; it is kept for later jobs.")
                 standing = self._standing(spec.key)
                 made = self._build(spec, install) if standing is None else self._extend(spec, standing)
+                if self._compiles:
+                    self._compile(made.path)
         return made
 
     def _extend(self, spec: _Spec, standing: Environment) -> Environment:
         """Installs missing packages; jobs may be running in the environment."""
+        (standing.path / _COMPILED).unlink(missing_ok=True)
         self._install(standing.path, _lacking(spec, standing))
-        self._compile(standing.path)
         return self._noted(spec.key, standing.path, _packages(standing.path))
 
     def _build(self, spec: _Spec, install: Callable[[Path], None]) -> Environment:
@@ -184,10 +206,10 @@ class Environments:
         self._uv("venv", "--seed", "--no-project", "--python", spec.python, *self._index(), str(place))
         try:
             install(place)
-            self._compile(place)
             packages = _packages(place)
             if "pyspark" in packages:
                 _finish_spark(place)
+            (_site_packages(place) / KEPT).mkdir(exist_ok=True)  # later it would change the time of its directory
             return self._noted(spec.key, place, packages)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
@@ -199,9 +221,10 @@ class Environments:
         compile_packages(
             _site_packages(place), [_site_packages(each) for each in others if _version_of(each) == version]
         )
+        (place / _COMPILED).touch()
 
     def _noted(self, key: str, place: Path, packages: dict[str, str]) -> Environment:
-        """Returns the environment after writing its manifest, the last step."""
+        """Returns the environment after writing its manifest, which makes it complete."""
         python = _version_of(place)
         partial = place / (MANIFEST + ".part")
         partial.write_text(json.dumps({"key": key, "python": python, "packages": packages}))

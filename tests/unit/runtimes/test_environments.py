@@ -81,6 +81,31 @@ def test_a_build_that_was_cut_off_is_made_again(cache: Environments) -> None:
     assert not (place / "half").exists()
 
 
+def test_jobs_can_use_one_before_its_bytecode_is_made(
+    tmp_path: Path, sources: PipSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "python", Recipe("python", "", ("sagewright_tiny",), ()))
+    environments = Environments(tmp_path / "later", sources=sources, compiles=False)
+    made = environments.ensure(PYTHON)
+    (packages,) = made.path.glob("lib/python3*/site-packages")
+
+    def identity() -> tuple[int, int]:
+        """Returns the times that sandboxes which are kept ready compare."""
+        return made.path.stat().st_mtime_ns, packages.stat().st_mtime_ns
+
+    before = identity()
+    assert environments.ready(PYTHON) == made
+    assert (
+        run(made, "import sys; sys.dont_write_bytecode = True; import sagewright_tiny as t; print(t.version)") == "2.0"
+    )
+    assert not environments.is_compiled(made)
+    assert not list(packages.glob("__pycache__/sagewright_tiny.*.pyc"))
+    environments.compile(made)
+    assert environments.is_compiled(made)
+    assert list(packages.glob("__pycache__/sagewright_tiny.*.pyc"))
+    assert identity() == before
+
+
 def test_one_that_an_older_release_made_gets_what_its_recipe_has_now(
     cache: Environments, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,8 @@ class EnvironmentBuilds:
     during one.
 
     Builds are idempotent: builders of the same environment take turns, in any process, and a complete one is not built again.
-    Agents build an environment that has vanished since.
+    Jobs start when everything is installed, and the builder goes on to make bytecode. Agents build an environment that has
+    vanished since.
     """
 
     def __init__(self, directory: Path, policy: str, done: Callable[[], None]) -> None:
@@ -68,11 +69,7 @@ class EnvironmentBuilds:
             failure = self._failures.get(key)
             if failure is not None and since_ms <= failure.at_ms:
                 raise BuildFailed(failure.reason)
-            if key not in self._running and len(self._running) < MOST_BUILDS:
-                try:
-                    self._start(key, image)
-                except OSError as error:  # no process can be started now
-                    log.warning("the builder of the environment %s can't be started: %s", key, error)
+            self._try_to_start(key, image)
             return key
 
     def progress(self, key: str) -> str:
@@ -81,17 +78,30 @@ class EnvironmentBuilds:
             return self._progress.get(key, "")
 
     def _stands(self, image: Image) -> bool:
-        """True if the environment exists. An unreadable one counts as existing: the job's agent reports it."""
+        """True if the environment exists. An unreadable one counts as existing: the job's agent reports it. One without bytecode,
+        whose builder was killed, gets it in the background."""
         try:
-            stands = self._environments.ready(image) is not None
+            found = self._environments.ready(image)
         except (OSError, ValueError, LookupError) as error:
             log.warning("the environment of %s can't be read: %s", image.uri, error)
             return True
-        if stands:
-            if len(self._ready) >= MOST_KNOWN:
-                self._ready.clear()
-            self._ready.add(image.uri)
-        return stands
+        if found is None:
+            return False
+        if len(self._ready) >= MOST_KNOWN:
+            self._ready.clear()
+        self._ready.add(image.uri)
+        if not self._environments.is_compiled(found):
+            self._try_to_start(found.path.name, image)
+        return True
+
+    def _try_to_start(self, key: str, image: Image) -> None:
+        """Starts a builder, unless one runs for this environment or too many run; called under the lock."""
+        if key in self._running or len(self._running) >= MOST_BUILDS:
+            return
+        try:
+            self._start(key, image)
+        except OSError as error:  # no process can be started now
+            log.warning("the builder of the environment %s can't be started: %s", key, error)
 
     def _start(self, key: str, image: Image) -> None:
         program = [sys.executable, "-m", "sagewright.runtimes.building"]

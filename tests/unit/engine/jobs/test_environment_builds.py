@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from sagewright.runtimes.images import resolve_image
 
 REAL = subprocess.Popen
 IMAGE = resolve_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+PLAIN = resolve_image("python:3.11")
 
 
 def test_an_image_of_its_own_needs_none(tmp_path: Path) -> None:
@@ -26,8 +30,39 @@ def test_an_image_of_its_own_needs_none(tmp_path: Path) -> None:
 
 
 def test_one_that_is_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_command: Any, **_options: Any) -> None:
+        raise AssertionError("a builder was started")
+
     monkeypatch.setattr(Environments, "ready", lambda *_: Environment(tmp_path, "3.11", {}))
+    monkeypatch.setattr(Environments, "is_compiled", lambda *_: True)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0) == ""
+
+
+def test_one_whose_builder_was_killed_gets_its_bytecode_while_jobs_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = Environments(tmp_path, compiles=False)
+    made = environments.ensure(PLAIN)
+    started: list[Any] = []
+
+    def start(*command: Any, **options: Any) -> Any:
+        started.append(REAL(*command, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    over = threading.Event()
+    builds = EnvironmentBuilds(tmp_path, "nearest", over.set)
+    assert builds.missing(PLAIN, now_ms()) == ""
+    (builder,) = started
+    os.killpg(builder.pid, signal.SIGKILL)
+    assert over.wait(60)
+    assert not environments.is_compiled(made)
+    assert EnvironmentBuilds(tmp_path, "nearest", over.set).missing(PLAIN, now_ms()) == ""
+    end = time.monotonic() + 60
+    while not environments.is_compiled(made):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_one_that_cannot_be_read_is_left_to_the_agent(tmp_path: Path) -> None:
