@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from sagewright.cli.solutions.templates import SolutionFiles
@@ -24,21 +24,27 @@ def run_solution(
 ) -> bool:
     """Runs a solution's program to its end, and returns whether it ended well.
 
-    After `timeout_s`, and when the caller is interrupted or `say` fails, the program stops its execution and ends.
+    After `timeout_s`, and when the caller is interrupted or `say` fails, the program stops its execution and ends, or
+    is killed after GRACE_S.
     """
-    process = subprocess.Popen(
-        [str(python), "-W", "ignore", str(solution.program)],
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with _interruptible():
+        process = subprocess.Popen(
+            [str(python), "-W", "ignore", str(solution.program)],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     late = threading.Event()
 
     def stop_late() -> None:
         late.set()
         _signal(process, signal.SIGINT)
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            _signal(process, signal.SIGKILL)
 
     timer = threading.Timer(timeout_s, stop_late)
     timer.start()
@@ -57,6 +63,19 @@ def run_solution(
     if late.is_set():
         say(f"It did not end within {timeout_s:g} s; its execution is stopped.")
     return status == 0 and not late.is_set()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets a program that is started now receive Ctrl-C: shells start background commands with it ignored, which is inherited."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _show(process: subprocess.Popen[bytes], say: Callable[[str], None]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sagewright.cli.solutions import running
 from sagewright.cli.solutions.running import run_solution
 from sagewright.cli.solutions.templates import find_solution
 
@@ -39,6 +41,24 @@ def test_what_takes_too_long_may_stop_its_execution_first(tmp_path: Path) -> Non
     done, lines = ran(tmp_path, text, timeout_s=8)
     assert not done
     assert lines == ["begun", "stopped the execution", "It did not end within 8 s; its execution is stopped."]
+
+
+def test_a_run_in_the_background_of_a_shell_can_be_stopped(tmp_path: Path) -> None:
+    """There Ctrl-C is ignored, which programs inherit."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        test_what_takes_too_long_may_stop_its_execution_first(tmp_path)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_program_that_does_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "GRACE_S", 1)
+    text = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('begun')\ntime.sleep(300)"
+    done, lines = ran(tmp_path, text, timeout_s=8)
+    assert not done
+    assert lines == ["begun", "It did not end within 8 s; its execution is stopped."]
 
 
 def test_an_execution_is_stopped_when_nobody_reads_its_lines(tmp_path: Path) -> None:
