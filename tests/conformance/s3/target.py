@@ -172,11 +172,13 @@ class Target:
         host, _, port = self.address.partition(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
-            first = connection.recv(4096)
-            if not first.startswith(b"HTTP/1.1 100"):
+            read = connection.recv(4096)
+            if not read.startswith(b"HTTP/1.1 100"):
                 return False
             connection.sendall(body)
-            return b"HTTP/1.1 200" in first + connection.recv(4096)
+            while read.count(b"HTTP/1.1 ") < 2 and (more := connection.recv(4096)):  # both may have come at once
+                read += more
+            return b"HTTP/1.1 200" in read
 
 
 class OverHeaders(S3SigV4Auth):
