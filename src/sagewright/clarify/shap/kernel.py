@@ -89,7 +89,8 @@ class KernelExplainer:
         counter.calls += len(baseline)
         self.expected = self._units(scores.mean(axis=0))
 
-    def explain(self, rows: pd.DataFrame) -> Attributions:
+    def explain(self, rows: pd.DataFrame, scores: Array | None = None) -> Attributions:
+        """`scores`: the model's scores (rows, outputs) of the rows, if they are known."""
         count, outputs = len(rows.columns), len(self.expected)
         size = max(1, batch_rows(count) // (len(self.baseline) * (self.most + 2)))
         values = np.zeros((len(rows), count, outputs))
@@ -102,7 +103,8 @@ class KernelExplainer:
             synthesizer = Synthesizer(self.model, rows.iloc[part], self.baseline, self.counter)
             everyone = np.arange(synthesizer.rows)
             everything = np.ones((1, count), dtype=bool)
-            predictions[part] = self._units(synthesizer.scores(everything, everyone)[:, 0])
+            whole = synthesizer.scores(everything, everyone)[:, 0] if scores is None else scores[part]
+            predictions[part] = self._units(whole)
             for group in _groups(synthesizer):
                 gains = predictions[part][group.rows] - self.expected
                 at = (start + group.rows[:, None], group.places)

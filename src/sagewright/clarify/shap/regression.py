@@ -64,19 +64,23 @@ def symmetric(between: Array, values: Array) -> Array:
 class PairRegression:
     """The regression of one set of pairs, solved for any number of games.
 
-    `operator` (players, pairs) turns differences into values; `leverages` (pairs,); `scale` (pairs,): the factor of each pair's
-    share in the variance.
+    `operator` (players, pairs) turns differences into values; `signs` (pairs, players); `balance` (pairs,): their means;
+    `leverages` (pairs,); `scale` (pairs,): the factor of each pair's share in the variance.
     """
 
     pairs: Pairs
     operator: Array
+    signs: Array
+    balance: Array
     leverages: Array
     scale: Array
 
     @classmethod
     def prepare(cls, pairs: Pairs) -> PairRegression:
         players = pairs.masks.shape[1]
-        signs = _centred(pairs.masks)
+        plain = _signs(pairs.masks)
+        balance = plain.mean(axis=1)
+        signs = plain - balance[:, None]
         weighted = signs * pairs.weights[:, None]
         gram = signs.T @ weighted
         size = float(np.trace(gram)) / players
@@ -90,12 +94,12 @@ class PairRegression:
         _, strata, counts = np.unique(pairs.strata, return_inverse=True, return_counts=True)
         drawn = counts[strata]
         scale = (1 - pairs.fractions) * drawn / np.maximum(drawn - 1, 1)
-        return cls(pairs, operator, leverages, scale)
+        return cls(pairs, operator, plain, balance, leverages, scale)
 
     def values(self, differences: Array, totals: Array) -> Array:
         """Returns (players, games). `differences` (pairs, games): v(S) - v(not S); `totals` (games,): v(all) - v(none)."""
         players = self.pairs.masks.shape[1]
-        return totals / players + self.operator @ (differences - self._expected(totals))
+        return totals / players + self.operator @ (differences - self.balance[:, None] * totals)
 
     def errors(self, differences: Array, values: Array) -> Array:
         """Returns standard errors (players, games): those of a mean in strata, of the regression's residuals.
@@ -105,23 +109,13 @@ class PairRegression:
         players = self.pairs.masks.shape[1]
         if len(self.pairs.masks) <= players:
             return np.full_like(values, np.nan)
-        residuals = differences - _signs(self.pairs.masks) @ values
+        residuals = differences - self.signs @ values
         # A pair with much leverage pulls the fit towards itself.
         residuals /= np.maximum(1 - self.leverages, 0.05)[:, None]
         variance = (self.operator**2) @ (residuals**2 * self.scale[:, None])
         result: Array = np.sqrt(variance)
         return result
 
-    def _expected(self, totals: Array) -> Array:
-        balance = _signs(self.pairs.masks).sum(axis=1) / self.pairs.masks.shape[1]
-        return balance[:, None] * totals
-
 
 def _signs(masks: Masks) -> Array:
     return np.where(masks, 1.0, -1.0)
-
-
-def _centred(masks: Masks) -> Array:
-    signs = _signs(masks)
-    signs -= signs.mean(axis=1, keepdims=True)
-    return signs
