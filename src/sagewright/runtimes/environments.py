@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -32,7 +31,7 @@ from sagewright.runtimes.index_faults import index_fault
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 from sagewright.runtimes.spark import SparkFailed, finish_spark
-from sagewright.runtimes.uv import cache_variables
+from sagewright.runtimes.uv import cache_variables, uv_program
 
 MANIFEST = "sagewright-environment.json"
 LAYERS = "layers"
@@ -308,7 +307,7 @@ class Environments:
             environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
         said: deque[str] = deque(maxlen=_MOST_LINES)
         with subprocess.Popen(
-            [sys.executable, "-m", "uv", *arguments],
+            [str(uv_program()), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
@@ -413,8 +412,9 @@ def _site_packages(place: Path) -> Path:
 
 
 def _packages(place: Path) -> dict[str, str]:
-    found = metadata.distributions(path=[str(_site_packages(place))])
-    return {_normal(distribution.metadata["Name"]): distribution.version for distribution in found}
+    """Returns the versions of the distributions, from the names of their directories. Source: PyPA, "Installed projects"."""
+    found = (directory.name.removesuffix(".dist-info") for directory in _site_packages(place).glob("*.dist-info"))
+    return {_normal(name): version for name, _, version in (one.partition("-") for one in found)}
 
 
 def _normal(name: str) -> str:
