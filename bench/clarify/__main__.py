@@ -38,10 +38,10 @@ Explain = Callable[[np.ndarray], np.ndarray]
 HEAD = """\
 # SHAP values beside other explainers
 
-`make bench-clarify` measures on one thread and writes this page. The tables are scikit-learn's, and planted ones. Three constants
-of the Gaussian process that samples values were chosen while its author looked at these black boxes, so their numbers are a little
-too good. The baseline has 12 rows, for log-odds one. `bench/clarify` has the models: boosters have 100 trees, of depth 6 unless the
-name says otherwise. [How values are computed](../explanation/clarify.md) explains the ways.
+`make bench-clarify` measures with one thread and writes this page. The tables are scikit-learn's, and made ones whose values are
+known ("planted"). Three constants of the Gaussian process behind sampled values were chosen while looking at these black boxes, so
+their figures are slightly optimistic. The baseline has 12 rows; for log-odds, one. `bench/clarify` has the models: boosters have
+100 trees, of depth 6 unless the name says otherwise. [How values are computed](../explanation/clarify.md) explains the ways.
 """
 
 
@@ -135,8 +135,8 @@ def _peer(case: Case) -> Explain | None:
 def calls() -> Iterator[str]:
     yield "## Coalitions a row for an error of 3 %"
     yield ""
-    yield "KernelExplainer keeps ten features by default (`l1_reg`), which more coalitions don't mend; the first two columns have"
-    yield "the error with its default number of coalitions, and Sagewright's number for that error."
+    yield "By default KernelExplainer keeps ten features (`l1_reg`), an error that more coalitions don't reduce. The first two columns show"
+    yield "its error with the default number of coalitions, and the number that Sagewright needs for that error."
     yield ""
     yield (
         "| black box | KernelExplainer, default | Sagewright, for that | KernelExplainer, l1_reg=0 | PermutationExplainer | "
