@@ -135,8 +135,8 @@ def _peer(case: Case) -> Explain | None:
 def calls() -> Iterator[str]:
     yield "## Coalitions a row for an error of 3 %"
     yield ""
-    yield "By default KernelExplainer keeps ten features (`l1_reg`), an error that more coalitions don't reduce. The first two columns show"
-    yield "its error with the default number of coalitions, and the number that Sagewright needs for that error."
+    yield "By default KernelExplainer keeps ten features (`l1_reg`), an error that more coalitions don't reduce. The first two"
+    yield "columns show its error with the default number of coalitions, and the number that Sagewright needs for that error."
     yield ""
     yield (
         "| black box | KernelExplainer, default | Sagewright, for that | KernelExplainer, l1_reg=0 | PermutationExplainer | "
