@@ -165,19 +165,8 @@ class InvocationApplication:
         answer = served.answer
         capture = fleet.capture
         if capture is not None and self._capturing.sample(capture):
-            self._capturing.keep(
-                capture,
-                self._dispatch.where(name).endpoint,
-                variant.name,
-                Exchanged(
-                    ask.headers.get("Content-Type", ""),
-                    answer.headers.get("content-type", ""),
-                    body,
-                    answer.body,
-                    ask.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
-                    ask.headers.get("X-Amzn-SageMaker-Inference-Id", ""),
-                ),
-            )
+            place = self._dispatch.where(name).endpoint
+            self._capturing.keep(capture, place, variant.name, Exchanged.of(ask, answer))
         headers = [("x-amzn-RequestId", request_id), (INVOKED_VARIANT, variant.name)]
         headers += [(one, answer.headers[one]) for one in ("content-type", *RETURNED) if one in answer.headers]
         shown = answer.body

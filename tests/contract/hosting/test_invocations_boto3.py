@@ -118,7 +118,9 @@ def test_captured_data_and_a_shadow_that_is_slow(hosting: Hosting) -> None:
     assert line["captureData"]["endpointOutput"]["data"] == "prod x"
     assert line["eventMetadata"]["inferenceId"] == "abc"
     assert line["eventVersion"] == "0"
-    assert len(captured(hosting, "captured/shadowed/twin/", 5)) == 5, "half of the requests were copied"
+    copies = captured(hosting, "captured/shadowed/twin/", 5)
+    assert len(copies) == 5, "half of the requests were copied"
+    assert {line["eventMetadata"]["inferenceId"] for _key, line in copies} == {"abc"}, "by which both can be compared"
 
 
 def test_metrics_by_variant(hosting: Hosting) -> None:

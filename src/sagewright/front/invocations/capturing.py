@@ -12,12 +12,13 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from sagewright.front.invocations.routes import Capture
 from sagewright.front.invocations.spool import CaptureSpool, CaptureTarget
+from sagewright.upstream.messages import Answer, UpstreamRequest
 
 WARN_S = 60.0
 log = logging.getLogger("sagewright.front.invocations.capturing")
@@ -33,6 +34,18 @@ class Exchanged:
     answer: bytes
     attributes: str = ""
     inference_id: str = ""
+
+    @classmethod
+    def of(cls, ask: UpstreamRequest, answer: Answer) -> Self:
+        """Returns the invocation of a container, of a production variant or of its shadow."""
+        return cls(
+            ask.headers.get("Content-Type", ""),
+            answer.headers.get("content-type", ""),
+            ask.body,
+            answer.body,
+            ask.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
+            ask.headers.get("X-Amzn-SageMaker-Inference-Id", ""),
+        )
 
 
 class Capturing:

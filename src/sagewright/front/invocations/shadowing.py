@@ -48,9 +48,7 @@ class Shadowing:
             self._dispatch.tally(endpoint.name, shadow).timed("ModelLatency", (time.monotonic() - begin) * 1e6)
             capture = fleet.capture
             if capture is not None and self._capturing.sample(capture):
-                kind = ask.headers.get("Content-Type", "")
-                given = served.answer.headers.get("content-type", "")
-                exchanged = Exchanged(kind, given, ask.body, served.answer.body)
+                exchanged = Exchanged.of(ask, served.answer)
                 self._capturing.keep(capture, self._dispatch.where(endpoint.name).endpoint, shadow.name, exchanged)
         except AwsError as error:
             tally = self._dispatch.tally(endpoint.name, shadow)
