@@ -35,12 +35,14 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class Policies:
-    """`boundary` and `session` are None where there is none, which limits nothing; an empty one allows nothing."""
+    """`boundary` and `session` are None where there is none, which limits nothing; an empty one allows nothing. `governed`: True if
+    the identity's policies count only where the resource's policy allows the action to the caller or its account."""
 
     identity: tuple[AccessPolicy, ...] = ()
     boundary: tuple[AccessPolicy, ...] | None = None
     session: tuple[AccessPolicy, ...] | None = None
     resource: tuple[AccessPolicy, ...] = ()
+    governed: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
     direct = tuple(one for one in by_resource if _names_directly(one.statement, request.caller[:1]))
     if direct:
         return AccessDecision(Effect.ALLOWED, direct)
-    by_identity = _matching(request, policies.identity, missing, allows=True)
+    counts = bool(named) or not policies.governed
+    by_identity = _matching(request, policies.identity, missing, allows=True) if counts else ()
     granted = by_resource or by_identity
     if not granted:
         return AccessDecision(Effect.IMPLICIT_DENY, (), tuple(missing))

@@ -67,6 +67,36 @@ def needed_rights(context: Context, service: str, name: str, request: Mapping[st
     return None if found is None else found(context, name, request)
 
 
+@dataclass(frozen=True)
+class AttachedPolicy:
+    """The policy of a resource, as JSON. `governs`: True if policies of identities count only where it names the caller or its
+    account, as a KMS key's does."""
+
+    text: str
+    governs: bool = False
+
+
+PolicyOf = Callable[["Context", str], AttachedPolicy | None]
+_policies: dict[str, PolicyOf] = {}
+
+
+def policy_of(service: str) -> Callable[[PolicyOf], PolicyOf]:
+    """Registers a function that returns the policy of a service's resource with the given ARN, None for one that has none."""
+
+    def register(function: PolicyOf) -> PolicyOf:
+        _policies[service] = function
+        return function
+
+    return register
+
+
+def attached_policy(context: Context, arn: str) -> AttachedPolicy | None:
+    """Returns the policy that a resource itself has. Buckets are not asked for: S3 decides with its own policies."""
+    parts = arn.split(":", 5)
+    found = _policies.get(parts[2]) if len(parts) == 6 and parts[0] == "arn" else None
+    return None if found is None else found(context, arn)
+
+
 _absent: dict[tuple[str, str], ServedOperation] = {}
 
 

@@ -27,7 +27,7 @@ from sagewright.services.access.rights import Rights, read_attached, rights_of
 from sagewright.services.access.subjects import Asked, Scope, read_request, roles_in
 from sagewright.services.access.targets import targets_of
 from sagewright.services.context import Context
-from sagewright.services.registry import needed_rights
+from sagewright.services.registry import AttachedPolicy, attached_policy, needed_rights
 from sagewright.store import identity
 from sagewright.store.resources import tags
 
@@ -138,11 +138,26 @@ def _is_owner(context: Context) -> bool:
 def decision(
     context: Context, action: str, resource: str, values: Values, by_resource: Sequence[AccessPolicy] = ()
 ) -> AccessDecision:
-    """Returns the decision by the caller's own policies, and those of the resource."""
+    """Returns the decision by the caller's own policies, and those of the resource: `by_resource`, or the policy that it has."""
     own = rights(context)
     names = calling(context, own).names
     policies = replace(own.policies, resource=tuple(by_resource)) if by_resource else own.policies
+    attached = None if by_resource else attached_policy(context, resource)
+    if attached is not None:
+        policies = replace(policies, resource=(_read_attached(attached, resource),), governed=attached.governs)
     return decide(AccessRequest(names, action, resource, values), policies)
+
+
+def _read_attached(attached: AttachedPolicy, resource: str) -> AccessPolicy:
+    """Returns a resource's policy without statements that name nobody. One that an earlier version stored malformed allows
+    nothing."""
+    try:
+        found = read(attached.text, resource)
+    except MalformedPolicy as error:
+        log.warning("the policy of %s can't be read: %s", resource, error)
+        return AccessPolicy(resource)
+    denials, grants = ([one for one in some if one.principals is not None] for some in (found.denials, found.grants))
+    return AccessPolicy(resource, tuple(denials), tuple(grants))
 
 
 def calling(context: Context, own: Rights | None = None) -> Calling:

@@ -1,6 +1,6 @@
-"""The policy of a key: stored and returned.
+"""The policy of a key. It governs the key: policies of identities count where it allows the action to their account.
 
-Source: "Default key policy" (AWS KMS developer guide).
+Source: "Default key policy" and "Key policies in AWS KMS" (AWS KMS developer guide).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from sagewright.model.errors import AwsError
-from sagewright.services.aws.kms_keys import absent, not_found, require_key, require_own
+from sagewright.services.aws.kms_keys import KIND, absent, not_found, require_key, require_own
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 NAME = "default"
@@ -41,6 +42,15 @@ def put_key_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def list_key_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_key(context, request["KeyId"])
     return {"PolicyNames": [NAME], "Truncated": False}
+
+
+@policy_of("kms")
+def policy(context: Context, arn: str) -> AttachedPolicy | None:
+    """A key that has AWS's default policy leaves everything to policies of identities."""
+    *_, region, account, name = arn.split(":")
+    key = resources.find(context.store, ResourceScope(KIND, account, region), name.removeprefix("key/"))
+    text = key.document.get("Policy") if key else None
+    return AttachedPolicy(text, governs=True) if text else None
 
 
 def check(policy: str) -> None:

@@ -1,4 +1,4 @@
-"""Policies of queues: stored and returned, but not enforced."""
+"""Policies of queues."""
 
 from __future__ import annotations
 

@@ -1,0 +1,114 @@
+"""Policies of queues, topics and keys decide beside those of users, by boto3."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.teams import ACCOUNT, Team, allow, deny, document, is_denied
+
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+
+
+@pytest.fixture
+def queue(team: Team) -> tuple[str, str]:
+    """Its URL and ARN."""
+    sqs = team.server.boto("sqs")
+    url = sqs.create_queue(QueueName=f"q{len(sqs.list_queues().get('QueueUrls', []))}")["QueueUrl"]
+    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def test_a_queue_allows_whom_its_policy_names(team: Team, queue: tuple[str, str]) -> None:
+    url, arn = queue
+    person, other = team.person(), team.person()
+    send: Any = person.boto("sqs").send_message
+    assert is_denied(send, QueueUrl=url, MessageBody="x")
+    policy = document(allow("SQS:SendMessage", arn, Principal={"AWS": person.arn}))
+    team.server.boto("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    assert send(QueueUrl=url, MessageBody="x")["MessageId"]
+    assert person.boto("sqs").send_message_batch(QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "b"}])["Successful"]
+    assert is_denied(person.boto("sqs").receive_message, QueueUrl=url)
+    assert is_denied(other.boto("sqs").send_message, QueueUrl=url, MessageBody="x")
+
+
+def test_a_queue_denies_what_a_user_s_policy_allows(team: Team, queue: tuple[str, str]) -> None:
+    url, arn = queue
+    sqs = team.server.boto("sqs")
+    own: Any = team.person(allow("sqs:*")).boto("sqs")
+    secure = deny(
+        "sqs:ReceiveMessage", arn, Principal="*", Condition={"StringNotEquals": {"aws:PrincipalAccount": "1"}}
+    )
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(secure)})
+    assert own.send_message(QueueUrl=url, MessageBody="x")["MessageId"]
+    assert is_denied(own.receive_message, QueueUrl=url)
+    assert sqs.receive_message(QueueUrl=url)["Messages"], "the owner"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    assert not is_denied(own.receive_message, QueueUrl=url)
+
+
+def test_a_statement_for_the_account_leaves_it_to_policies_of_users(team: Team, queue: tuple[str, str]) -> None:
+    url, arn = queue
+    policy = document(allow("sqs:*", arn, Principal=ROOT))
+    team.server.boto("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    assert is_denied(team.person().boto("sqs").send_message, QueueUrl=url, MessageBody="x")
+    assert team.person(allow("sqs:SendMessage", arn)).boto("sqs").send_message(QueueUrl=url, MessageBody="x")
+
+
+def test_a_statement_for_everybody_does_not_lift_a_boundary(team: Team, queue: tuple[str, str]) -> None:
+    url, arn = queue
+    sqs = team.server.boto("sqs")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(allow("sqs:*", arn, Principal="*"))})
+    assert team.person().boto("sqs").send_message(QueueUrl=url, MessageBody="x")
+    limited = team.person(allow("sqs:*"))
+    team.iam.put_user_permissions_boundary(
+        UserName=limited.name, PermissionsBoundary="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    )
+    assert is_denied(limited.boto("sqs").send_message, QueueUrl=url, MessageBody="x")
+
+
+def test_topics(team: Team) -> None:
+    sns = team.server.boto("sns")
+    arn = sns.create_topic(Name="told")["TopicArn"]
+    person, other = team.person(), team.person(allow("sns:*"))
+    assert is_denied(person.boto("sns").publish, TopicArn=arn, Message="x"), "the default policy allows nobody else"
+    statements = [
+        allow("SNS:Publish", arn, Principal={"AWS": person.arn}),
+        deny("SNS:Publish", arn, Principal={"AWS": other.arn}),
+    ]
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=document(*statements))
+    assert person.boto("sns").publish(TopicArn=arn, Message="x")["MessageId"]
+    assert is_denied(other.boto("sns").publish, TopicArn=arn, Message="x")
+    assert not is_denied(other.boto("sns").get_topic_attributes, TopicArn=arn)
+
+
+def test_a_key_s_policy_governs_it(team: Team) -> None:
+    """Without the account in it, policies of users don't count; with AWS's default policy they alone do."""
+    kms = team.server.boto("kms")
+    person, other = team.person(allow("kms:*")), team.person(allow("kms:*"))
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    assert other.boto("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    named = [allow("kms:*", Principal={"AWS": "arn:aws:iam::000000000000:user/nobody"}),
+             allow(["kms:Encrypt", "kms:DescribeKey"], Principal={"AWS": person.arn})]  # fmt: skip
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(*named))
+    blob = person.boto("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert is_denied(person.boto("kms").decrypt, CiphertextBlob=blob)
+    for call in (other.boto("kms").encrypt, other.boto("kms").generate_data_key):
+        more = {"Plaintext": b"x"} if call.__name__ == "encrypt" else {"KeySpec": "AES_256"}
+        assert is_denied(call, KeyId=key, **more)
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x", "the owner"
+    governed = document(allow("kms:*", Principal=ROOT), deny("kms:Decrypt", Principal={"AWS": person.arn}))
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=governed)
+    assert other.boto("kms").decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    assert is_denied(person.boto("kms").decrypt, CiphertextBlob=blob)
+
+
+def test_a_statement_without_a_principal_allows_nobody(team: Team) -> None:
+    sns = team.server.boto("sns")
+    arn = sns.create_topic(Name="nobody")["TopicArn"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow("SNS:Publish", arn)]})
+    try:
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+    except sns.exceptions.InvalidParameterException:
+        return
+    assert is_denied(team.person().boto("sns").publish, TopicArn=arn, Message="x")
