@@ -1,12 +1,14 @@
-"""Policies of queues, topics and keys decide beside those of users, by boto3."""
+"""Policies of queues, topics, keys and other resources decide beside those of users, by boto3."""
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
-from tests.teams import ACCOUNT, Team, allow, deny, document, is_denied
+from tests.teams import ACCOUNT, DEFAULT_ROLE, Team, allow, deny, document, is_denied
 
 ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 
@@ -112,3 +114,73 @@ def test_a_statement_without_a_principal_allows_nobody(team: Team) -> None:
     except sns.exceptions.InvalidParameterException:
         return
     assert is_denied(team.person().boto("sns").publish, TopicArn=arn, Message="x")
+
+
+def test_a_repository_of_images(team: Team) -> None:
+    """Its policy has no resource: it is about the repository that it belongs to."""
+    ecr = team.server.boto("ecr")
+    ecr.create_repository(repositoryName="shared")
+    ecr.create_repository(repositoryName="other")
+    person, kept = team.person(), team.person(allow("ecr:*"))
+    statements = [
+        {"Effect": "Allow", "Principal": {"AWS": person.arn}, "Action": ["ecr:ListImages", "ecr:DescribeImages"]},
+        {"Effect": "Deny", "Principal": {"AWS": kept.arn}, "Action": "ecr:ListImages"},
+    ]
+    ecr.set_repository_policy(repositoryName="shared", policyText=document(*statements))
+    assert person.boto("ecr").list_images(repositoryName="shared")["imageIds"] == []
+    assert is_denied(person.boto("ecr").list_images, repositoryName="other")
+    assert is_denied(person.boto("ecr").delete_repository, repositoryName="shared")
+    assert is_denied(kept.boto("ecr").list_images, repositoryName="shared")
+    assert kept.boto("ecr").list_images(repositoryName="other")["imageIds"] == []
+
+
+def test_a_group_of_models_and_its_packages(team: Team) -> None:
+    sagemaker = team.server.boto("sagemaker")
+    arn = sagemaker.create_model_package_group(ModelPackageGroupName="shared")["ModelPackageGroupArn"]
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName="shared", ModelApprovalStatus="Approved", SourceUri="s3://b/k"
+    )
+    person = team.person()
+    described: Any = person.boto("sagemaker").describe_model_package
+    assert is_denied(described, ModelPackageName=package["ModelPackageArn"])
+    packages = f"{arn.replace('model-package-group/', 'model-package/')}/*"
+    policy = document(
+        allow(["sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup"], [arn, packages],
+              Principal={"AWS": person.arn})
+    )  # fmt: skip
+    sagemaker.put_model_package_group_policy(ModelPackageGroupName="shared", ResourcePolicy=policy)
+    assert described(ModelPackageName=package["ModelPackageArn"])["ModelApprovalStatus"] == "Approved"
+    assert is_denied(person.boto("sagemaker").delete_model_package, ModelPackageName=package["ModelPackageArn"])
+
+
+def test_functions_and_buses(team: Team) -> None:
+    person = team.person()
+    functions: Any = person.boto("lambda")
+    code = {"ZipFile": zipped("def handler(event, context):\n    return 7\n")}
+    team.server.boto("lambda").create_function(
+        FunctionName="shared", Runtime="python3.11", Role=DEFAULT_ROLE, Handler="index.handler", Code=code
+    )
+    assert is_denied(functions.invoke, FunctionName="shared")
+    team.server.boto("lambda").add_permission(
+        FunctionName="shared", StatementId="a", Action="lambda:InvokeFunction", Principal=person.arn
+    )
+    assert functions.invoke(FunctionName="shared")["Payload"].read() == b"7"
+    assert is_denied(functions.delete_function, FunctionName="shared")
+    events = team.server.boto("events")
+    bus = events.create_event_bus(Name="shared")["EventBusArn"]
+    entry = {"Source": "a", "DetailType": "b", "Detail": "{}", "EventBusName": "shared"}
+    assert is_denied(person.boto("events").put_events, Entries=[entry])
+    policy = document(allow("events:PutEvents", bus, Principal={"AWS": person.arn}))
+    events.put_permission(EventBusName="shared", Policy=policy)
+    assert person.boto("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    assert is_denied(person.boto("events").put_events, Entries=[entry, {**entry, "EventBusName": "default"}])
+    own: Any = team.person(allow("events:PutEvents"), deny("events:PutEvents", bus)).boto("events")
+    assert own.put_events(Entries=[{**entry, "EventBusName": "default"}])["FailedEntryCount"] == 0
+    assert is_denied(own.put_events, Entries=[{**entry, "EventBusName": bus}])
+
+
+def zipped(source: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", source)
+    return content.getvalue()

@@ -1,4 +1,4 @@
-"""Policies of a repository, stored and returned only: access is not checked, and images do not expire."""
+"""Policies of a repository: of its access, and of the life of its images, which is stored only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.ecr.repositories import names, require_repository
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import AttachedPolicy, operation, policy_of
 from sagewright.store.objects import ecr
 from sagewright.store.objects.ecr import Repository
+
+
+@policy_of("ecr")
+def policy(context: Context, arn: str) -> AttachedPolicy | None:
+    found = ecr.find(context.store, arn.partition(":repository/")[2])
+    return AttachedPolicy(found.policy) if found and found.policy else None
 
 
 @operation("ecr", "SetRepositoryPolicy")

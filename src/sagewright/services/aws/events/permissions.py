@@ -10,14 +10,36 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.engine.events.rules import bus_arn
+from sagewright.engine.events.rules import BUS, bus_arn
 from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.services.aws.events.buses import POLICY, bus_of, change
+from sagewright.services.aws.events.buses import BUSES, POLICY, bus_of, change
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import AttachedPolicy, Rights, operation, policy_of, rights_of
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.resources import resources
 
 MOST_BYTES = 10_240
+
+
+@policy_of("events")
+def policy(context: Context, arn: str) -> AttachedPolicy | None:
+    _, _, _, region, account, resource = arn.split(":", 5)
+    kind, _, name = resource.partition("/")
+    found = resources.find(context.store, ResourceScope(BUSES, account, region), name) if kind == "event-bus" else None
+    text = found.document.get(POLICY) if found else None
+    return AttachedPolicy(text) if text else None
+
+
+@rights_of("events")
+def rights(context: Context, name: str, request: Mapping[str, Any]) -> Rights | None:
+    """Returns the right to put events on each bus that entries name."""
+    entries = request.get("Entries")
+    if name != "PutEvents" or not isinstance(entries, list):
+        return None
+    buses = [str(one.get("EventBusName") or BUS) for one in entries if isinstance(one, dict)]
+    arns = [one if one.startswith("arn:") else bus_arn(context.region, context.account, one) for one in buses]
+    return [("events:PutEvents", arn) for arn in dict.fromkeys(arns)]
 
 
 @operation("events", "PutPermission")

@@ -1,4 +1,4 @@
-"""Permissions to invoke a function: AddPermission, GetPolicy, RemovePermission. Policies are stored but not enforced."""
+"""Permissions to invoke a function: AddPermission, GetPolicy, RemovePermission."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.services.aws.functions.names import arn_of, missing, require
+from sagewright.services.aws.functions.names import KIND, arn_of, missing, require
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 POLICY = "Policy"
 MOST_POLICY = 20_480
+
+
+@policy_of("lambda")
+def policy(context: Context, arn: str) -> AttachedPolicy | None:
+    _, _, _, region, account, kind, name, *_version = arn.split(":")
+    if kind != "function":
+        return None
+    found = resources.find(context.store, ResourceScope(KIND, account, region), name)
+    statements = (found.document.get(POLICY) if found else None) or {}
+    return AttachedPolicy(_text(statements)) if statements else None
 
 
 @operation("lambda", "AddPermission")
@@ -44,8 +55,7 @@ def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     statements = found.document.get(POLICY) or {}
     if not statements:
         raise _none()
-    policy = {"Version": "2012-10-17", "Id": "default", "Statement": list(statements.values())}
-    return {"Policy": json.dumps(policy), "RevisionId": found.document["RevisionId"]}
+    return {"Policy": _text(statements), "RevisionId": found.document["RevisionId"]}
 
 
 @operation("lambda", "RemovePermission")
@@ -59,6 +69,10 @@ def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, An
 
     _change(context, request, remove)
     return {}
+
+
+def _text(statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": list(statements.values())})
 
 
 def _none() -> AwsError:
