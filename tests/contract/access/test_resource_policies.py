@@ -179,6 +179,33 @@ def test_functions_and_buses(team: Team) -> None:
     assert is_denied(own.put_events, Entries=[{**entry, "EventBusName": bus}])
 
 
+def test_names_of_buses_and_handles_of_tasks_are_those_of_the_resources(team: Team, queue: tuple[str, str]) -> None:
+    events, sqs = team.server.boto("events"), team.server.boto("sqs")
+    bus = events.create_event_bus(Name="mine")["EventBusArn"]
+    own: Any = team.person(allow("events:*"), deny(["events:DeleteEventBus", "events:DescribeEventBus"], bus)).boto(
+        "events"
+    )
+    assert is_denied(own.describe_event_bus, Name="mine")
+    assert is_denied(own.delete_event_bus, Name="mine")
+    assert own.describe_event_bus(Name="default")["Name"] == "default"
+    _url, arn = queue
+    sqs.create_queue(
+        QueueName="source", Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})}
+    )
+    handle = sqs.start_message_move_task(SourceArn=arn)["TaskHandle"]
+    moving: Any = team.person(allow("sqs:*"), deny("sqs:CancelMessageMoveTask", arn)).boto("sqs")
+    assert is_denied(moving.cancel_message_move_task, TaskHandle=handle)
+
+
+def test_metrics_are_those_of_their_component(team: Team) -> None:
+    sagemaker = team.server.boto("sagemaker")
+    arns = [sagemaker.create_trial_component(TrialComponentName=name)["TrialComponentArn"] for name in ("seen", "kept")]
+    own: Any = team.person(allow("sagemaker:BatchGetMetrics"), deny("sagemaker:*", arns[1])).boto("sagemaker-metrics")
+    query = {"MetricName": "m", "MetricStat": "Avg", "Period": "IterationNumber", "XAxisType": "IterationNumber"}
+    assert own.batch_get_metrics(MetricQueries=[query | {"ResourceArn": arns[0]}])["MetricQueryResults"]
+    assert is_denied(own.batch_get_metrics, MetricQueries=[query | {"ResourceArn": arn} for arn in arns])
+
+
 def zipped(source: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

@@ -20,6 +20,8 @@ from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 MOST_BYTES = 10_240
+BY_NAME = frozenset({"CreateEventBus", "DescribeEventBus", "UpdateEventBus", "DeleteEventBus"})
+"""Operations whose `Name` is a bus's name or ARN."""
 
 
 @policy_of("events")
@@ -33,13 +35,16 @@ def policy(context: Context, arn: str) -> AttachedPolicy | None:
 
 @rights_of("events")
 def rights(context: Context, name: str, request: Mapping[str, Any]) -> Rights | None:
-    """Returns the right to put events on each bus that entries name."""
+    """Returns the rights on buses of requests that name them by `Name`, or in the entries of PutEvents."""
     entries = request.get("Entries")
-    if name != "PutEvents" or not isinstance(entries, list):
+    if name == "PutEvents" and isinstance(entries, list):
+        buses = [str(one.get("EventBusName") or BUS) for one in entries if isinstance(one, dict)]
+    elif name in BY_NAME:
+        buses = [str(request.get("Name") or BUS)]
+    else:
         return None
-    buses = [str(one.get("EventBusName") or BUS) for one in entries if isinstance(one, dict)]
     arns = [one if one.startswith("arn:") else bus_arn(context.region, context.account, one) for one in buses]
-    return [("events:PutEvents", arn) for arn in dict.fromkeys(arns)]
+    return [(f"events:{name}", arn) for arn in dict.fromkeys(arns)]
 
 
 @operation("events", "PutPermission")

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import Queue, find, sources_of
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import Rights, operation, rights_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import messages
 from sagewright.store.resources import resources
@@ -69,6 +70,17 @@ def list_message_move_tasks(context: Context, request: dict[str, Any]) -> dict[s
         )
     found = [one for one in resources.children(context.store, source.id) if one.kind == KIND]
     return {"Results": [_described(one) for one in found[::-1][:most]]}
+
+
+@rights_of("sqs")
+def rights(_context: Context, name: str, request: Mapping[str, Any]) -> Rights | None:
+    """Returns the right on the queue whose messages a task moves; None for a handle that the operation refuses."""
+    if name != "CancelMessageMoveTask":
+        return None
+    try:
+        return [("sqs:CancelMessageMoveTask", _read_handle(str(request.get("TaskHandle")))[1])]
+    except AwsError:
+        return None
 
 
 @operation("sqs", "CancelMessageMoveTask")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import ResourceNotFound
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
+from sagewright.services.registry import Rights, operation, rights_of
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.job_components import COMPONENTS
 from sagewright.store.resources import component_metrics, resources
@@ -34,6 +34,16 @@ STATISTICS: dict[str, Callable[[Summary], float]] = {
     "StdDev": lambda one: one.deviation,
     "Last": lambda one: one.last,
 }
+
+
+@rights_of("sagemaker-metrics")
+def rights(_context: Context, name: str, request: Mapping[str, Any]) -> Rights | None:
+    """Returns the right to read the metrics of each resource that a query names."""
+    queries = request.get("MetricQueries")
+    if name != "BatchGetMetrics" or not isinstance(queries, list):
+        return None
+    arns = [str(one.get("ResourceArn")) for one in queries if isinstance(one, dict)]
+    return [("sagemaker:BatchGetMetrics", arn) for arn in dict.fromkeys(arns)]
 
 
 @operation("sagemaker-metrics", "BatchPutMetrics")
