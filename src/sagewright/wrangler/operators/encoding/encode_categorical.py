@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import polars as pl
 
+from sagewright.wrangler.operators.partitions import by_frequency, counted, first_parts
 from sagewright.wrangler.operators.step import Check, OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import STRING, as_type, present
 
@@ -53,18 +54,15 @@ def _labels(step: OperatorStep, name: str) -> list[str]:
     """Returns the categories, the most frequent first, as Spark's StringIndexer orders them."""
     text = _text(step, name)
     most = MOST_ORDINAL if step.title == "Ordinal encode" else MOST_ONE_HOT
-    counted = step.fit(
-        step.frame.select(text.alias("value")).drop_nulls().group_by("value").agg(pl.len().alias("count"))
-    )
-    if len(counted) > most:
-        raise step.fault(f"The column has {len(counted):,} categories, more than {most:,}.", name)
+    found, total = first_parts((part.drop_nulls("value") for part in counted(step, text)), most)
+    if total > most:
+        raise step.fault(f"The column has {total:,} categories, more than {most:,}.", name)
     if step.values.get("input_already_ordinal_encoded"):
-        highest = max((int(one) for one in counted["value"]), default=-1)
+        highest = max((int(one) for part in found for one in part["value"]), default=-1)
         if highest >= most:
             raise step.fault(f"The column contains the number {highest:,}, more than {most:,} categories.", name)
         return [str(number) for number in range(highest + 1)]
-    listed = counted.sort(["count", "value"], descending=[True, False])["value"].to_list()
-    return [str(one) for one in listed]
+    return [str(one) for one in by_frequency(found)]
 
 
 def _ordinal(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, labels: list[str]) -> pl.LazyFrame:
