@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,8 @@ PART = "__sagewright_part"
 MOST_PARTS = 256
 EXPANSION = 3
 """Memory of an operator on rows, as a multiple of the rows' size: hash tables, and the rows that it returns."""
+_OPEN_ROWS, _FEWEST_ROWS = 400_000, 2_000
+"""Rows that all files together gather before they write them, and the fewest of a file."""
 _SEED = 21
 _numbers = itertools.count()
 
@@ -46,7 +48,12 @@ def partitioned(step: OperatorStep, frame: pl.LazyFrame, keys: Sequence[str], co
         return
     folder = step.scratch / f"parts-{next(_numbers)}"
     numbered = frame.with_columns((pl.struct(hashed).hash(_SEED) % count).alias(PART))
-    numbered.sink_parquet(pl.PartitionBy(folder, key=PART, include_key=False), compression="lz4", mkdir=True)
+    numbered.sink_parquet(
+        pl.PartitionBy(folder, key=PART, include_key=False),
+        compression="lz4",
+        row_group_size=max(_OPEN_ROWS // count, _FEWEST_ROWS),
+        mkdir=True,
+    )
     empty = frame.head(0).collect().lazy()
     for number in range(count):
         files = sorted((folder / f"{PART}={number}").glob("*.parquet"))
@@ -60,50 +67,26 @@ def _hashable(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.col(name).cast(pl.String) if isinstance(dtype, (pl.Categorical, pl.Enum)) else pl.col(name)
 
 
-def chosen(
-    step: OperatorStep, frame: pl.LazyFrame, keys: Sequence[str], choose: Callable[[pl.LazyFrame], pl.LazyFrame]
-) -> pl.LazyFrame:
-    """Returns the rows that `choose` keeps of the rows with equal keys, in their order. `choose` maps rows of the keys and ORDER to
-    those to keep. Of a table that does not fit in memory, only one bit a row is held."""
+def first_rows(step: OperatorStep, frame: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+    """Returns the first of the rows whose `keys` are equal, in their order. Of a table that does not fit in memory, only one bit a
+    row is held: grouping uses the disk, `unique` does not."""
     if is_bounded(step):
         frame = step.keep(frame)
+    if part_count(step, frame.select(keys)) == 1:
+        return frame.unique(keys, keep="first", maintain_order=True)
     numbered = frame.with_row_index(ORDER)
-    count = part_count(step, frame.select(keys))
-    if count == 1:
-        return choose(numbered).drop(ORDER)
     bits = np.zeros(int(step.fit(frame.select(pl.len())).item()) // 8 + 1, dtype=np.uint8)
-    for part in partitioned(step, numbered.select(ORDER, *keys), keys, count):
-        rows = choose(part).select(ORDER).collect(engine="streaming")[ORDER].to_numpy()
+
+    def mark(batch: pl.DataFrame) -> None:
+        rows = batch[ORDER].to_numpy()
         np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
 
-    def kept(batch: pl.Series) -> pl.Series:
+    firsts = numbered.select(ORDER, *keys).group_by(keys).agg(pl.col(ORDER).min()).select(ORDER)
+    firsts.sink_batches(mark, engine="streaming")
+
+    def marked(batch: pl.Series) -> pl.Series:
         rows = batch.to_numpy()
         return pl.Series(batch.name, (bits[rows >> 3] >> (rows & 7).astype(np.uint8)) & 1 == 1)
 
-    found = pl.col(ORDER).map_batches(kept, return_dtype=pl.Boolean, is_elementwise=True)
+    found = pl.col(ORDER).map_batches(marked, return_dtype=pl.Boolean, is_elementwise=True)
     return numbered.filter(found).drop(ORDER)
-
-
-def counted(step: OperatorStep, value: pl.Expr) -> Iterator[pl.DataFrame]:
-    """Yields how often each value occurs, null included, in the columns `value` and `count`: each value once, some of them at a
-    time."""
-    values = step.frame.select(value.alias("value"))
-    count = part_count(step, values)
-    for part in partitioned(step, values, ["value"], count):
-        yield step.fit(part.group_by("value").agg(pl.len().alias("count")))
-
-
-def first_parts(parts: Iterable[pl.DataFrame], most: int) -> tuple[list[pl.DataFrame], int]:
-    """Returns parts, and the number of rows of all; the later parts are only counted once there are more than `most` rows."""
-    kept: list[pl.DataFrame] = []
-    total = 0
-    for part in parts:
-        total += len(part)
-        if total <= most:
-            kept.append(part)
-    return kept, total
-
-
-def by_frequency(parts: list[pl.DataFrame]) -> list[str]:
-    """Returns the values of `counted`, the most frequent first, and equally frequent ones in order."""
-    return pl.concat(parts).sort(["count", "value"], descending=[True, False])["value"].to_list() if parts else []

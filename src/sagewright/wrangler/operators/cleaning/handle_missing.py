@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from sagewright.wrangler.operators.partitions import counted
 from sagewright.wrangler.operators.quantiles import quantiles
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
 from sagewright.wrangler.types import PLAIN, as_type, is_missing, present, type_of
@@ -60,18 +59,14 @@ def _imputed(step: OperatorStep, columns: list[str], expressions: list[pl.Expr],
     if not numeric:
         picked = {}
         for name, expression in zip(columns, expressions, strict=True):
-            best = pl.concat(_most_frequent(part) for part in counted(step, expression))
-            first = _most_frequent(best)
+            counted = step.frame.select(expression.alias("value")).drop_nulls().group_by("value").agg(pl.len())
+            first = counted.sort(["len", "value"], descending=[True, False]).head(1).collect(engine="streaming")
             picked[name] = first["value"][0] if len(first) else None
         return picked
     if step.values["strategy"] != "Mean":
         return {name: found[0] for name, found in zip(columns, quantiles(step, expressions, [0.5]), strict=True)}
     fitted = step.fit(step.frame.select([one.mean() for one in expressions]))
     return {name: fitted[name][0] for name in columns}
-
-
-def _most_frequent(values: pl.DataFrame) -> pl.DataFrame:
-    return values.drop_nulls().sort(["count", "value"], descending=[True, False]).head(1)
 
 
 def _indicator(step: OperatorStep) -> StepResult:

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from sagewright.wrangler.operators.partitions import by_frequency, counted, first_parts
 from sagewright.wrangler.operators.quantiles import quantiles
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
 from sagewright.wrangler.types import STRING, as_type, present
@@ -105,12 +104,11 @@ def _common(step: OperatorStep, name: str) -> dict[str, list[str]]:
     given = present(name, step.dtype(name)).is_not_null()
     rows = int(step.fit(step.frame.select(pl.len())).item())
     fewest = max(step.values["fraction_threshold"] * rows, step.values["absolute_threshold"])
-    parts = (
-        part.drop_nulls("value").filter(pl.col("count") > fewest) for part in counted(step, pl.when(given).then(text))
-    )
-    found, total = first_parts(parts, MOST_CATEGORIES)
-    if total > MOST_CATEGORIES:
-        raise step.fault(f"The column has {total:,} frequent values, more than {MOST_CATEGORIES:,}.", name)
-    kept = by_frequency(found)
+    counted = step.frame.select(pl.when(given).then(text).alias("value")).group_by("value").agg(pl.len().alias("count"))
+    frequent = step.keep(counted.drop_nulls("value").filter(pl.col("count") > fewest))
+    number = int(step.fit(frequent.select(pl.len())).item())
+    if number > MOST_CATEGORIES:
+        raise step.fault(f"The column has {number:,} frequent values, more than {MOST_CATEGORIES:,}.", name)
+    kept = step.fit(frequent.sort(["count", "value"], descending=[True, False]))["value"].to_list()
     most = step.values["max_common_categories"]
     return {"common_categories": kept[:most] if most else kept}

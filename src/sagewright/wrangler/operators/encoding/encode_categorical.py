@@ -7,7 +7,6 @@ import zlib
 import numpy as np
 import polars as pl
 
-from sagewright.wrangler.operators.partitions import by_frequency, counted, first_parts
 from sagewright.wrangler.operators.step import Check, OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import STRING, as_type, present
 
@@ -54,15 +53,19 @@ def _labels(step: OperatorStep, name: str) -> list[str]:
     """Returns the categories, the most frequent first, as Spark's StringIndexer orders them."""
     text = _text(step, name)
     most = MOST_ORDINAL if step.title == "Ordinal encode" else MOST_ONE_HOT
-    found, total = first_parts((part.drop_nulls("value") for part in counted(step, text)), most)
-    if total > most:
-        raise step.fault(f"The column has {total:,} categories, more than {most:,}.", name)
+    counted = step.keep(  # to be counted before it is held
+        step.frame.select(text.alias("value")).drop_nulls().group_by("value").agg(pl.len().alias("count"))
+    )
+    number = int(step.fit(counted.select(pl.len())).item())
+    if number > most:
+        raise step.fault(f"The column has {number:,} categories, more than {most:,}.", name)
     if step.values.get("input_already_ordinal_encoded"):
-        highest = max((int(one) for part in found for one in part["value"]), default=-1)
+        highest = max((int(one) for one in step.fit(counted)["value"]), default=-1)
         if highest >= most:
             raise step.fault(f"The column contains the number {highest:,}, more than {most:,} categories.", name)
         return [str(number) for number in range(highest + 1)]
-    return [str(one) for one in by_frequency(found)]
+    listed = step.fit(counted.sort(["count", "value"], descending=[True, False]))["value"].to_list()
+    return [str(one) for one in listed]
 
 
 def _ordinal(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, labels: list[str]) -> pl.LazyFrame:
