@@ -16,7 +16,7 @@ PART = "__sagewright_part"
 MOST_PARTS = 256
 EXPANSION = 3
 """Memory of an operator on rows, as a multiple of the rows' size: hash tables, and the rows that it returns."""
-_OPEN_ROWS, _FEWEST_ROWS = 400_000, 2_000
+_OPEN_ROWS, _FEWEST_ROWS = 100_000, 1_000
 """Rows that all files together gather before they write them, and the fewest of a file."""
 _SEED = 21
 _numbers = itertools.count()

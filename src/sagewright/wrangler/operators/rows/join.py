@@ -23,6 +23,8 @@ HOW: dict[str, str] = {
 _KEY = "__sagewright_key_"
 _OTHER = "__sagewright_other"
 """Numbers of the right table's rows."""
+_AFTER = 1 << 32
+"""More than the number of a row."""
 
 
 @operator("join_tables")
@@ -85,10 +87,12 @@ def _matched(step: OperatorStep, left: pl.LazyFrame, right: pl.LazyFrame, names:
         strict=True,
     )
     parts = [step.keep(one.join(other, **options, maintain_order=order)) for one, other in sides]
-    if order is None:
-        return pl.concat(parts).sort(ORDER).drop(ORDER)
-    ranks = [_OTHER, ORDER] if how == "right" else [ORDER, _OTHER]
-    return pl.concat(parts).sort(ranks, nulls_last=True).drop(ranks)
+    joined = pl.concat(parts)
+    if how == "full":  # rows of the right table alone come last
+        joined = joined.with_columns(pl.coalesce(ORDER, pl.col(_OTHER).cast(pl.UInt64) + _AFTER))
+    # a row is in one part, in which its matches are in order
+    joined = joined.sort(_OTHER if how == "right" else ORDER, maintain_order=True)
+    return joined.drop(ORDER, _OTHER, strict=False)
 
 
 def _key(name: str, common: pl.DataType | None) -> pl.Expr:
