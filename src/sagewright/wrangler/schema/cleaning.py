@@ -40,7 +40,6 @@ declare(
                             ),
                         ),
                     ),
-                    memory="for a median: a column's numbers",
                 ),
                 Tool(
                     "Fill missing",
@@ -90,7 +89,6 @@ declare(
                         number("lower_quantile", "Lower quantile", 0.25, least=0, most=1),
                         number("upper_quantile", "Upper quantile", 0.75, least=0, most=1),
                     ),
-                    memory="a column's numbers",
                 ),
                 Tool(
                     "Quantile numeric outliers",
@@ -102,7 +100,6 @@ declare(
                         number("lower_quantile", "Lower quantile", 0.01, least=0, most=1),
                         number("upper_quantile", "Upper quantile", 0.99, least=0, most=1),
                     ),
-                    memory="a column's numbers",
                 ),
                 Tool(
                     "Min-max numeric outliers",
@@ -120,7 +117,7 @@ declare(
                         number("fraction_threshold", "Least share of rows", 0.005, least=0, most=1),
                         integer("max_common_categories", "Most categories", 0, least=0, most=100, note="0: no limit."),
                     ),
-                    memory="the distinct values of a column",
+                    memory="the frequent values: at most 1,000,000",
                 ),
             ),
             fits=True,

@@ -28,7 +28,7 @@ declare(
                             "Error",
                         ),
                     ),
-                    memory="the distinct values of a column",
+                    memory="the categories: at most 1,000,000",
                 ),
                 Tool(
                     "One-hot encode",
@@ -43,7 +43,7 @@ declare(
                         _STYLE,
                         flag("input_already_ordinal_encoded", "The values are numbers from 0"),
                     ),
-                    memory="the distinct values of a column",
+                    memory="the categories: at most 5,000",
                 ),
                 Tool(
                     "Similarity encode",

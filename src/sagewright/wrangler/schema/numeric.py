@@ -59,7 +59,6 @@ declare(
                             ),
                         ),
                     ),
-                    memory="for the robust scaler: a column's numbers",
                 ),
             ),
             fits=True,

@@ -44,7 +44,6 @@ declare(
                     "Drop duplicates",
                     "Keeps the first of equal rows.",
                     (columns(required=False, note="None: all columns have to be equal."),),
-                    memory="the distinct values of the columns that are compared",
                 ),
                 Tool("Drop empty", "Drops rows in which all values are missing."),
                 Tool(

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from sagewright.wrangler.operators.quantiles import quantiles
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
 from sagewright.wrangler.types import PLAIN, as_type, is_missing, present, type_of
 
@@ -62,8 +63,9 @@ def _imputed(step: OperatorStep, columns: list[str], expressions: list[pl.Expr],
             first = counted.sort(["len", "value"], descending=[True, False]).head(1).collect(engine="streaming")
             picked[name] = first["value"][0] if len(first) else None
         return picked
-    mean = step.values["strategy"] == "Mean"
-    fitted = step.fit(step.frame.select([one.mean() if mean else one.median() for one in expressions]))
+    if step.values["strategy"] != "Mean":
+        return {name: found[0] for name, found in zip(columns, quantiles(step, expressions, [0.5]), strict=True)}
+    fitted = step.fit(step.frame.select([one.mean() for one in expressions]))
     return {name: fitted[name][0] for name in columns}
 
 

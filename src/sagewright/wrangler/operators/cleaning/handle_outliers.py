@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from sagewright.wrangler.operators.quantiles import quantiles
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
 from sagewright.wrangler.types import STRING, as_type, present
 
@@ -56,7 +57,8 @@ def _bounds(step: OperatorStep, values: Mapping[str, pl.Expr]) -> dict[str, dict
             raise step.fault(
                 f"lower_quantile is {given['lower_quantile']}; it has to be less than upper_quantile, {given['upper_quantile']}."
             )
-        low, high = (_quantiles(step, values, given[name]) for name in ("lower_quantile", "upper_quantile"))
+        found = quantiles(step, list(values.values()), [given["lower_quantile"], given["upper_quantile"]])
+        low, high = (dict(zip(values, bounds, strict=True)) for bounds in zip(*found, strict=True))
         if not step.title.startswith("Robust"):
             return {name: {"lower_threshold": low[name], "upper_threshold": high[name]} for name in values}
         values = {name: pl.when(value.is_between(low[name], high[name])).then(value) for name, value in values.items()}
@@ -74,16 +76,6 @@ def _bounds(step: OperatorStep, values: Mapping[str, pl.Expr]) -> dict[str, dict
             "upper_threshold": None if mean is None else mean + spread,
         }
     return bounds
-
-
-def _quantiles(step: OperatorStep, values: Mapping[str, pl.Expr], share: float) -> dict[str, float | None]:
-    found = step.fit(
-        step.frame.select(
-            value.quantile(share, interpolation="linear").alias(f"{number}")
-            for number, value in enumerate(values.values())
-        )
-    )
-    return dict(zip(values, found.row(0), strict=True))
 
 
 def _rare(step: OperatorStep) -> StepResult:
@@ -110,16 +102,13 @@ MOST_CATEGORIES = 1_000_000
 def _common(step: OperatorStep, name: str) -> dict[str, list[str]]:
     text = as_type(name, step.dtype(name), STRING)
     given = present(name, step.dtype(name)).is_not_null()
-    counted = step.fit(
-        step.frame.select(pl.when(given).then(text).alias("value"))
-        .group_by("value")
-        .agg(pl.len().alias("count"))
-        .sort(["count", "value"], descending=[True, False])
-    )
-    rows = int(counted["count"].sum())
+    rows = int(step.fit(step.frame.select(pl.len())).item())
     fewest = max(step.values["fraction_threshold"] * rows, step.values["absolute_threshold"])
-    kept = counted.drop_nulls("value").filter(pl.col("count") > fewest)["value"].to_list()
-    if len(kept) > MOST_CATEGORIES:
-        raise step.fault(f"The column has {len(kept):,} frequent values, more than {MOST_CATEGORIES:,}.", name)
+    counted = step.frame.select(pl.when(given).then(text).alias("value")).group_by("value").agg(pl.len().alias("count"))
+    frequent = step.keep(counted.drop_nulls("value").filter(pl.col("count") > fewest))
+    number = int(step.fit(frequent.select(pl.len())).item())
+    if number > MOST_CATEGORIES:
+        raise step.fault(f"The column has {number:,} frequent values, more than {MOST_CATEGORIES:,}.", name)
+    kept = step.fit(frequent.sort(["count", "value"], descending=[True, False]))["value"].to_list()
     most = step.values["max_common_categories"]
     return {"common_categories": kept[:most] if most else kept}

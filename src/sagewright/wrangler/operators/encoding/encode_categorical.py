@@ -53,17 +53,18 @@ def _labels(step: OperatorStep, name: str) -> list[str]:
     """Returns the categories, the most frequent first, as Spark's StringIndexer orders them."""
     text = _text(step, name)
     most = MOST_ORDINAL if step.title == "Ordinal encode" else MOST_ONE_HOT
-    counted = step.fit(
+    counted = step.keep(  # to be counted before it is held
         step.frame.select(text.alias("value")).drop_nulls().group_by("value").agg(pl.len().alias("count"))
     )
-    if len(counted) > most:
-        raise step.fault(f"The column has {len(counted):,} categories, more than {most:,}.", name)
+    number = int(step.fit(counted.select(pl.len())).item())
+    if number > most:
+        raise step.fault(f"The column has {number:,} categories, more than {most:,}.", name)
     if step.values.get("input_already_ordinal_encoded"):
-        highest = max((int(one) for one in counted["value"]), default=-1)
+        highest = max((int(one) for one in step.fit(counted)["value"]), default=-1)
         if highest >= most:
             raise step.fault(f"The column contains the number {highest:,}, more than {most:,} categories.", name)
         return [str(number) for number in range(highest + 1)]
-    listed = counted.sort(["count", "value"], descending=[True, False])["value"].to_list()
+    listed = step.fit(counted.sort(["count", "value"], descending=[True, False]))["value"].to_list()
     return [str(one) for one in listed]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from sagewright.wrangler.operators.quantiles import quantiles
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
 
 
@@ -31,18 +32,16 @@ def process_numeric(step: OperatorStep) -> StepResult:
 def _fitted(step: OperatorStep, values: Mapping[str, pl.Expr]) -> dict[str, Mapping[str, Any]]:
     """Returns center, scale and shift of each column: scaled = (x - center) * scale + shift."""
     given, scaler = step.values, step.values["scaler"]
-    quantiles = (given.get("lower_quantile", 0.25), given.get("upper_quantile", 0.75))
-    if scaler == "Robust scaler" and quantiles[0] >= quantiles[1]:
-        raise step.fault(f"lower_quantile is {quantiles[0]}; it has to be less than upper_quantile, {quantiles[1]}.")
+    bounds = (given.get("lower_quantile", 0.25), given.get("upper_quantile", 0.75))
+    if scaler == "Robust scaler" and bounds[0] >= bounds[1]:
+        raise step.fault(f"lower_quantile is {bounds[0]}; it has to be less than upper_quantile, {bounds[1]}.")
     if scaler == "Min-max scaler" and given["min"] >= given["max"]:
         raise step.fault(f"min is {given['min']:g}; it has to be less than max, {given['max']:g}.")
+    if scaler == "Robust scaler":
+        ranked = quantiles(step, list(values.values()), [0.5, *bounds])
+        return {name: _entry(step, one) for name, one in zip(values, ranked, strict=True)}
     wanted: dict[str, Any] = {
         "Standard scaler": lambda value: (value.mean(), value.std()),
-        "Robust scaler": lambda value: (
-            value.median(),
-            value.quantile(quantiles[0], "linear"),
-            value.quantile(quantiles[1], "linear"),
-        ),
         "Min-max scaler": lambda value: (value.min(), value.max()),
         "Max absolute scaler": lambda value: (value.abs().max(),),
     }

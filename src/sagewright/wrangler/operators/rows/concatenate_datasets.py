@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sagewright.wrangler.operators.partitions import first_rows
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import HIDDEN
 
@@ -29,9 +30,7 @@ def concatenate_datasets(step: OperatorStep) -> StepResult:
     only = [key for key in {**schemas[0], **schemas[1]} if (key in schemas[0]) != (key in schemas[1])]
     frame = pl.concat(frames, how="diagonal_relaxed")
     if step.values["apply_dedupe"]:
-        frame = frame.unique(
-            [key for key in frame.collect_schema() if not key.startswith(HIDDEN)], keep="first", maintain_order=True
-        )
+        frame = first_rows(step, frame, [key for key in frame.collect_schema() if not key.startswith(HIDDEN)])
     return one(frame, notes=(f"Columns of one table alone: {', '.join(only)}.",) if only else ())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from sagewright.wrangler.operators.partitions import ORDER, is_bounded, part_count, partitioned
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import HIDDEN, type_of
 
@@ -20,6 +21,10 @@ HOW: dict[str, str] = {
     "cartesian": "cross",
 }
 _KEY = "__sagewright_key_"
+_OTHER = "__sagewright_other"
+"""Numbers of the right table's rows."""
+_AFTER = 1 << 32
+"""More than the number of a row."""
 
 
 @operator("join_tables")
@@ -60,14 +65,34 @@ def _joined(step: OperatorStep, keys: list[tuple[str, str]]) -> StepResult:
         left = left.with_columns(_key(f"{one_key}_0" if one_key in both else one_key, pair).alias(name))
         right = right.with_columns(_key(f"{other}_1" if other in both else other, pair).alias(name))
         names.append(name)
-    order: Any = "right_left" if how == "right" else "left_right"
-    joined = left.join(
-        right, on=names, how=how, coalesce=None if kept else True, maintain_order=order if not kept else None
-    )
-    joined = joined.drop(names)
+    joined = _matched(step, left, right, names, how).drop(names)
     hidden = [name for name in joined.collect_schema() if name.startswith(HIDDEN)]
     shown = [name for name in joined.collect_schema() if not name.startswith(HIDDEN)]
     return one(joined.select([*shown, *hidden]))
+
+
+def _matched(step: OperatorStep, left: pl.LazyFrame, right: pl.LazyFrame, names: list[str], how: Any) -> pl.LazyFrame:
+    """Joins two tables by the columns `names`, which both have; in parts if the one that is held does not fit in memory."""
+    order: Any = None if how in ("anti", "semi") else "right_left" if how == "right" else "left_right"
+    options: dict[str, Any] = {"on": names, "how": how, "coalesce": None if order is None else True}
+    if not is_bounded(step):
+        return left.join(right, **options, maintain_order=order)
+    left, right = step.keep(left), step.keep(right)
+    count = part_count(step, left if how == "right" else right)
+    if count == 1:
+        return left.join(right, **options, maintain_order=order)
+    sides = zip(
+        partitioned(step, left.with_row_index(ORDER), names, count),
+        partitioned(step, right.with_row_index(_OTHER), names, count),
+        strict=True,
+    )
+    parts = [step.keep(one.join(other, **options, maintain_order=order)) for one, other in sides]
+    joined = pl.concat(parts)
+    if how == "full":  # rows of the right table alone come last
+        joined = joined.with_columns(pl.coalesce(ORDER, pl.col(_OTHER).cast(pl.UInt64) + _AFTER))
+    # a row is in one part, in which its matches are in order
+    joined = joined.sort(_OTHER if how == "right" else ORDER, maintain_order=True)
+    return joined.drop(ORDER, _OTHER, strict=False)
 
 
 def _key(name: str, common: pl.DataType | None) -> pl.Expr:

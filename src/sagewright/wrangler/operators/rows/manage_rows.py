@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from sagewright.wrangler.operators.partitions import first_rows
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import PLAIN, STRING, as_type, is_missing, type_of
 
@@ -36,7 +37,7 @@ def _duplicates(step: OperatorStep) -> StepResult:
     columns = step.values["input_column"] or list(step.schema)
     for name in columns:
         step.dtype(name)
-    return one(step.frame.unique(columns, keep="first", maintain_order=True))
+    return one(first_rows(step, step.frame, columns))
 
 
 def _empty(step: OperatorStep) -> StepResult:
