@@ -24,7 +24,7 @@ def main(model: str, count: int) -> None:
 def deployed(model: str) -> float:
     begin = time.perf_counter()
     predictor = JumpStartModel(model).deploy()
-    vector = predictor.predict("How far is the Moon?")["embedding"]
+    (vector,) = predictor.predict(["How far is the Moon?"])["embedding"]
     seconds = time.perf_counter() - begin
     assert len(vector) == 384
     predictor.delete_predictor()

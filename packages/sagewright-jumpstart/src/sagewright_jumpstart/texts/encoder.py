@@ -14,8 +14,8 @@ from sagewright_jumpstart.texts.bert import Bert, load_bert
 
 TOKENIZER = "tokenizer.json"
 _TOKENS_A_BATCH = 4096 if torch.cuda.is_available() else 1024
-"""Maximum number of tokens of a batch, padding included. On a CPU, batches of 1,024 stay in its cache: with 4,096, vectors take a fifth
-more CPU time."""
+"""Maximum number of tokens of a batch, padding included. On a CPU, the states of 1,024 tokens stay in its cache. With 4,096, a text
+takes a fifth more CPU time."""
 _LONGEST_TEXTS = 64
 _CHARACTERS_A_TOKEN = 64
 
