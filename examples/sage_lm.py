@@ -5,7 +5,7 @@ import sys
 import datasets
 from sagemaker.jumpstart.estimator import JumpStartEstimator
 
-epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 characters = int(sys.argv[2]) if len(sys.argv) > 2 else None
 datasets.put("sage-lm", {"texts/moby-dick.txt": datasets.moby_dick()[:characters].encode()})
 
