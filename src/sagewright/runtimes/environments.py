@@ -25,9 +25,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+import sagewright
 from sagewright.runtimes.bytecode import KEPT, compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.index_faults import index_fault
+from sagewright.runtimes.npmpackages import NpmPackage, npm_packages, npm_registry
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 from sagewright.runtimes.spark import SparkFailed, finish_spark
@@ -153,6 +155,8 @@ class Environments:
                 self._install(place, ("-r", str(file)))
             except EnvironmentFailed as error:
                 raise RequirementsFailed(str(error)) from error
+            for package in npm_packages(requirements):
+                _add_npm_files(place, package)
 
         return self._made(spec, install, say)
 
@@ -342,6 +346,15 @@ class Environments:
                     wait()
                     time.sleep(_TURN_S)
             yield
+
+
+def _add_npm_files(place: Path, package: NpmPackage) -> None:
+    """Raises RequirementsFailed."""
+    program = str(Path(sagewright.__file__).parent / "toolkit" / "npmfiles.py")
+    command = [str(place / "bin" / "python"), "-I", program, *package.arguments(npm_registry())]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd="/")
+    if done.returncode:
+        raise RequirementsFailed(done.stderr.strip()[-2000:])
 
 
 def _finish_spark(place: Path) -> None:

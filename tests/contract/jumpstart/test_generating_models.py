@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 MODEL = "sagewright-textgeneration-sage-lm"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "sage_lm.py"
 SENTENCES = ["the dog runs", "a cat sleeps", "the sun shines", "rain falls"]
 SMALL = {"vocabulary_size": 300, "max_input_length": 32, "batch_size": 8, "epochs": 1}
 
@@ -52,6 +54,14 @@ def test_a_language_model_is_trained_and_streams(models: JumpStartModels) -> Non
     body = b"".join(event["PayloadPart"]["Bytes"] for event in streamed["Body"])
     documents = [json.loads(line[5:]) for line in body.decode().split("\n\n") if line]
     assert documents[-1]["generated_text"] == found["generated_text"]
+
+
+def test_the_example_trains_and_deploys_sage_lm(server: RunningServer) -> None:
+    done = server.sdk_v2(EXAMPLE, "1", "20000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("weights", "answer")))
+    assert lines["weights"].endswith("/output/model.tar.gz")
+    assert lines["answer"].strip()
 
 
 @pytest.mark.soak

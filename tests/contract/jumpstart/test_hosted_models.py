@@ -32,6 +32,15 @@ def check_ic(found: Any) -> None:
     assert found["predicted_label"] in {"analog clock", "wall clock"}
 
 
+def check_objects(found: Any) -> None:
+    assert len(found["labels"]) == 80
+    assert len(found["normalized_boxes"]) == len(found["classes"]) == len(found["scores"]) < 20
+    assert found["labels"][found["classes"][0]] == "cat"
+    assert found["scores"] == sorted(found["scores"], reverse=True)
+    left, top, right, bottom = found["normalized_boxes"][0]
+    assert (left < 0.1, top < 0.1, 0.8 < right < 1, bottom > 0.9) == (True, True, True, True)
+
+
 def check_embedding(found: Any) -> None:
     vectors = found["embedding"] if isinstance(found["embedding"][0], list) else [found["embedding"]]
     assert {len(vector) for vector in vectors} <= {384, 1280}
@@ -74,6 +83,7 @@ CHECKS = {
     "ic": check_ic,
     "icembedding": check_embedding,
     "ner": check_entities,
+    "od": check_objects,
     "sentencesimilarity": check_similarity,
     "tc": check_language,
     "tcembedding": check_embedding,
@@ -86,6 +96,7 @@ HOSTILE = {
     "ic": [(b"GIF89a" + bytes(8), "application/x-image", "not a picture"), (b"a", "text/csv", "application/x-image")],
     "icembedding": [(b"", "application/x-image", "a picture is expected")],
     "ner": [(b"\xff", "application/x-text", "not UTF-8")],
+    "od": [(b"BM" + bytes(60), "application/x-image", "not a picture"), (b"a", "text/csv", "application/x-image")],
     "sentencesimilarity": [(b'{"queries": ["a"]}', JSON, "corpus: a list of texts")],
     "tc": [(b"[1]", JSON, "a list of texts")],
     "tcembedding": [(b"{}", JSON, "an object with text_inputs")],

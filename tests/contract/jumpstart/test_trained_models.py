@@ -119,5 +119,6 @@ def test_a_file_that_is_no_picture_is_named(models: JumpStartModels) -> None:
 def test_sdk_v2_hosts_and_trains_by_id(server: RunningServer) -> None:
     done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "jumpstart_models_v2.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    for line in ("picture: analog clock 1000", "job: Completed", "number: True"):
+    objects = ("object: cat 80", "two objects: ['classes', 'normalized_boxes', 'scores'] 2")
+    for line in ("picture: analog clock 1000", *objects, "job: Completed", "number: True"):
         assert line in done.stdout, done.stdout

@@ -14,6 +14,16 @@ found = predictor.predict(payload)
 print("picture:", found["predicted_label"], len(found["probabilities"]))
 predictor.delete_predictor()
 
+model = JumpStartModel("sagewright-od-centernet-mobilenetv3")
+predictor = model.deploy()
+payload = model.retrieve_example_payload()
+found = predictor.predict(payload)
+print("object:", found["labels"][found["classes"][0]], len(found["labels"]))
+payload.accept = "application/json;n_predictions=2"
+few = predictor.predict(payload)
+print("two objects:", sorted(few), len(few["normalized_boxes"]))
+predictor.delete_predictor()
+
 rows = "".join(f"{3 * (n % 20)},{n % 20},{n % 7}\n" for n in range(400))
 session.upload_string_as_file_body(rows, bucket, "jumpstart-models/data.csv")
 estimator = JumpStartEstimator("xgboost-regression-model", hyperparameters={"num_boost_round": "40"})

@@ -25,7 +25,7 @@ pd = pytest.importorskip("pandas")
 
 from PIL import Image  # noqa: E402
 
-from sagewright_jumpstart.pictures.decoding import open_picture  # noqa: E402
+from sagewright_jumpstart.decoding import open_picture  # noqa: E402
 from sagewright_jumpstart.speech.sound import read_wav  # noqa: E402
 from sagewright_jumpstart.tabular.columns import Columns  # noqa: E402
 from sagewright_jumpstart.tabular.data import read_request  # noqa: E402

@@ -87,3 +87,11 @@ def test_gated_models_are_in_the_private_bucket() -> None:
     assert spec["gated_bucket"]
     assert re.search(gated.id, spec["hosting_eula_key"])
     assert published.body(spec["hosting_eula_key"], REGION)
+
+
+@pytest.mark.parametrize("task", ["sentencesimilarity", "textembedding"])
+def test_clients_send_lists_of_texts_as_json(task: str) -> None:
+    """SDK v2 sends a list only with a default content type whose serializer takes one: application/x-text does not."""
+    model = f"huggingface-{task}-all-MiniLM-L6-v2"
+    spec = json.loads(published.body(keys.spec_key(model, entries()[model].version), REGION) or b"")
+    assert spec["predictor_specs"]["default_content_type"] == "application/json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import platform
@@ -13,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.npmregistry import archive_of, serving
 
 from sagewright.runtimes.environments import (
     MANIFEST,
@@ -163,6 +165,23 @@ def test_requirements_come_on_top_and_are_kept_by_content(cache: Environments) -
     assert run(one, "import sagewright_tiny; print(sagewright_tiny.version)") == "1.0"
     assert two.packages["sagewright-tiny"] == "2.0"
     assert "sagewright-tiny" not in cache.ensure(PYTHON).packages
+
+
+def test_files_of_an_npm_package_come_on_top(
+    cache: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "@o" / "n" / "-").mkdir(parents=True)
+    archive = archive_of(**{"one.bin": b"weights"})
+    (tmp_path / "@o" / "n" / "-" / "n-1.0.0.tgz").write_bytes(archive)
+    digest = hashlib.sha256(archive).hexdigest()
+    line = f"# npm: @o/n@1.0.0 sha256:{digest} models/one.bin\n"
+    with serving(tmp_path) as registry:
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", registry)
+        made = cache.with_requirements(cache.ensure(PYTHON), line)
+        with pytest.raises(RequirementsFailed, match="it has the sha256"):
+            cache.with_requirements(cache.ensure(PYTHON), line.replace(digest, "0" * 64))
+    program = "import npm_o_n, pathlib; print(pathlib.Path(npm_o_n.__path__[0], 'models/one.bin').read_text())"
+    assert run(made, program) == "weights"
 
 
 def test_requirements_that_cannot_be_had_say_why(tmp_path: Path, sources: PipSources) -> None:

@@ -21,6 +21,7 @@ from sagewright.agent.process.volume import Volume
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.jobs.brief import EndCause
 from sagewright.runtimes.environments import LAYERS, Environment, Environments, RequirementsFailed
+from sagewright.runtimes.npmpackages import npm_packages, npm_registry
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Sandbox
 from sagewright.sandbox.ownership import give_to_server
@@ -102,18 +103,23 @@ class Layers:
     def _fill(self, environment: Environment, requirements: str, scratch: Path) -> None:
         (scratch / "ml").mkdir()
         (scratch / "ml" / _FILE).write_text(requirements)
-        said = ""
+        program, said = str(uv_program()), ""
         for arguments in self._environments.installs(environment.path, ("-r", f"/opt/ml/{_FILE}")):
-            said = self._install(environment, scratch, arguments)
+            said = self._run(environment, scratch, [program, *arguments])
             if not said:
-                return
-        raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
+                break
+        if said:
+            raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
+        for package in npm_packages(requirements):
+            argv = ["python", "-m", "sagewright.toolkit.npmfiles", *package.arguments(npm_registry())]
+            if said := self._run(environment, scratch, argv):
+                raise RequirementsFailed(said[-2000:])
 
-    def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
-        """Installs the packages and returns the output if that failed."""
-        program, sources = uv_program(), self._environments.sources
+    def _run(self, environment: Environment, scratch: Path, argv: list[str]) -> str:
+        """Runs an installer and returns its output if that failed."""
+        sources = self._environments.sources
         environ = {"UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
         if sources.certificates:
             environ["SSL_CERT_FILE"] = sources.certificates
-        readable = [*sources.local_paths(), program, self._environments.overrides()]
-        return self._isolated.run(environment, scratch, [str(program), *arguments], environ, readable, network=True)
+        readable = [*sources.local_paths(), uv_program(), self._environments.overrides()]
+        return self._isolated.run(environment, scratch, argv, environ, readable, network=True)

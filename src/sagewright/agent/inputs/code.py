@@ -18,6 +18,7 @@ from sagewright.agent.inputs.sources import find_objects
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.model.jobs.brief import Purpose
+from sagewright.runtimes.npmpackages import npm_packages
 
 # A requirement with only name, version and marker: it does not depend on other files of the code.
 _BY_NAME = re.compile(
@@ -60,9 +61,10 @@ def decode(value: str) -> str:
 
 
 def named_requirements(text: str) -> str | None:
-    """Returns the requirements of a requirements.txt if every line names a package of an index; otherwise None."""
+    """Returns the requirements of a requirements.txt if every line names a package of an index or of npm; otherwise None."""
     lines = [line.split(" #")[0].strip() for line in text.splitlines()]
     requested = [line for line in lines if line and not line.startswith("#")]
-    if not requested or not all(_BY_NAME.fullmatch(line) for line in requested):
+    if not all(_BY_NAME.fullmatch(line) for line in requested):
         return None
-    return "\n".join(requested) + "\n"
+    requested += [package.line for package in npm_packages(text)]
+    return "\n".join(requested) + "\n" if requested else None

@@ -1,10 +1,13 @@
-"""Tokens of an answer, one by one: transformers generates in a thread, and stops when nobody reads on."""
+"""Tokens of an answer, one by one.
+
+Models that `steps` does not support are run by transformers in a thread, which stops when the answer is no longer read.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -14,6 +17,7 @@ from transformers.generation.streamers import BaseStreamer
 from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.generation.payloads import TextRequest
 from sagewright_jumpstart.generation.pieces import TextPiece, ready_length
+from sagewright_jumpstart.generation.steps import can_step, steps
 
 _WAIT_S = 600
 _LONGEST_S = 3600
@@ -59,6 +63,9 @@ class TextGenerator:
     def pieces(self, request: TextRequest, ids: Any) -> Iterator[TextPiece]:
         """Yields the answer as it is made; the last piece has its end."""
         with self._turn:
+            if can_step(self.model):
+                yield from self._read(request, steps(self.model, request, ids, _LONGEST_S))
+                return
             stream = _TokenStream(int(ids.shape[1]))
             worker = threading.Thread(target=self._generate, args=(request, ids, stream), daemon=True)
             worker.start()
@@ -68,7 +75,7 @@ class TextGenerator:
                 stream.stopped.set()
                 worker.join()
 
-    def _read(self, request: TextRequest, stream: _TokenStream) -> Iterator[TextPiece]:
+    def _read(self, request: TextRequest, stream: Iterable[int]) -> Iterator[TextPiece]:
         known: list[int] = []
         said, ends = 0, self._ends()
         for token in stream:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
+from sagewright_jumpstart.decoding import open_picture
 from sagewright_jumpstart.errors import InputError
-from sagewright_jumpstart.pictures.decoding import open_picture
 from sagewright_jumpstart.pictures.network import PictureNetwork
 
 _MOST_CLASSES = 10_000

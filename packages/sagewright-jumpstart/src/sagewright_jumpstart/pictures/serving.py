@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from sagewright_jumpstart.decoding import open_picture
 from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.manifest import Manifest
-from sagewright_jumpstart.pictures.decoding import open_picture
 from sagewright_jumpstart.pictures.network import PictureNetwork, imagenet_labels, load_network
 from sagewright_jumpstart.requests import answer, classes, is_verbose, media_of, unsupported
 

@@ -13,7 +13,9 @@ from torch.nn import functional
 from sagewright_jumpstart.texts.bert import Bert, load_bert
 
 TOKENIZER = "tokenizer.json"
-_TOKENS_A_BATCH = 4096
+_TOKENS_A_BATCH = 4096 if torch.cuda.is_available() else 1024
+"""Maximum number of tokens of a batch, padding included. On a CPU, the states of 1,024 tokens stay in its cache. With 4,096, a text
+takes a fifth more CPU time."""
 _LONGEST_TEXTS = 64
 _CHARACTERS_A_TOKEN = 64
 
