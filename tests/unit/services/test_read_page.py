@@ -80,7 +80,9 @@ def test_a_list_begins_at_a_row(database: Database) -> None:
     found = []
     while request["NextToken"]:
         answer = LIST.answer(
-            request, lambda page: resources.page(database, SCOPE, page), lambda rows: [{"Name": row.name} for row in rows]
+            request,
+            lambda page: resources.page(database, SCOPE, page),
+            lambda rows: [{"Name": row.name} for row in rows],
         )
         found.append([one["Name"] for one in answer["Models"]])
         request["NextToken"] = answer.get("NextToken")

@@ -273,9 +273,7 @@ class _Search:
                 break
         return best
 
-    def _among(
-        self, connection: Connection, sources: Sequence[Select[Any]], part: _Part, skip: int = 0
-    ) -> list[Hit]:
+    def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part, skip: int = 0) -> list[Hit]:
         """Tests every subject of the sources and sorts the matches; returns those after the first `skip`."""
         chosen, first = _chosen(sources), index_values.alias("first")
         subject, key = chosen.c.subject, first.c.key

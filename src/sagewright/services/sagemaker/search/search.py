@@ -165,7 +165,7 @@ def _order(context: Context, request: dict[str, Any], scope: str, condition: Con
     rows = rows_before(position)
     if rows:
         last = property_queries.position(context.store, scope, condition, order, rows)
-        return last and replace(order, after=(last.key, last.subject))
+        return None if last is None else replace(order, after=(last.key, last.subject))
     return order if rows == 0 else replace(order, after=_position(position))
 
 

@@ -53,7 +53,17 @@ def experiments(visit: Visit) -> Listing:
         )
         for one in read.rows
     )
-    return Listing("Experiments", columns, rows, START, more=read.more, first=read.first, sorted_by=read.sorted_by, hint="", views=TABS)
+    return Listing(
+        "Experiments",
+        columns,
+        rows,
+        START,
+        more=read.more,
+        first=read.first,
+        sorted_by=read.sorted_by,
+        hint="",
+        views=TABS,
+    )
 
 
 @page("/experiments/{name}", "list.html", "experiments", KINDS)

@@ -265,7 +265,7 @@ def test_the_index_finds_what_looking_at_every_document_finds(
         wanted = [document["TrainingJobName"] for document in in_order(matching, path, descending)]
         assert every_page(context, request) == wanted, request
         found_some += 0 < len(wanted) < len(documents)
-        if "NestedFilters" not in str(expression):  # rows are numbered by the index, which does not distinguish elements
+        if "NestedFilters" not in str(expression):  # the index numbers rows, and does not tell elements apart
             rows_before = others.randint(0, len(wanted) + 2)
             page = search(context, {**request, "MaxResults": 5, "NextToken": row_token(rows_before)})["Results"]
             shown = [one["TrainingJob"]["TrainingJobName"] for one in page]
