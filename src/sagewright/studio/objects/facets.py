@@ -25,7 +25,7 @@ class FacetValue:
 
 
 @dataclass(frozen=True)
-class Facet:
+class ColumnValues:
     """`column`: the column's position; `others`: the number of values that are not listed."""
 
     column: int
@@ -49,7 +49,7 @@ def matching(preview: Preview, chosen: Mapping[int, str]) -> Preview:
     return replace(preview, rows=tuple(row for row in preview.rows if _has(row, chosen)))
 
 
-def facets(preview: Preview, chosen: Mapping[int, str]) -> tuple[Facet, ...]:
+def facets(preview: Preview, chosen: Mapping[int, str]) -> tuple[ColumnValues, ...]:
     """Returns the facets of columns; each is counted over the rows that have the values chosen in the others."""
     found = []
     for column, described in enumerate(preview.columns):
@@ -62,13 +62,13 @@ def facets(preview: Preview, chosen: Mapping[int, str]) -> tuple[Facet, ...]:
     return tuple(found)
 
 
-def _facet(preview: Preview, column: int, name: str, chosen: Mapping[int, str]) -> Facet:
+def _facet(preview: Preview, column: int, name: str, chosen: Mapping[int, str]) -> ColumnValues:
     others = {key: value for key, value in chosen.items() if key != column}
     counts = Counter({_cell(row, column): 0 for row in preview.rows})
     counts.update(_cell(row, column) for row in preview.rows if _has(row, others))
     ordered = sorted(counts, key=lambda value: (value != chosen.get(column), -counts[value], value))
     values = tuple(FacetValue(value, counts[value], chosen.get(column) == value) for value in ordered[:MOST_VALUES])
-    return Facet(column, name, values, max(0, len(ordered) - MOST_VALUES))
+    return ColumnValues(column, name, values, max(0, len(ordered) - MOST_VALUES))
 
 
 def _has(row: Cells, chosen: Mapping[int, str]) -> bool:

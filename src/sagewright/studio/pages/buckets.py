@@ -11,7 +11,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
 from sagewright.studio.objects import previews
-from sagewright.studio.objects.facets import Facet, chosen_values, facets, matching
+from sagewright.studio.objects.facets import ColumnValues, chosen_values, facets, matching
 from sagewright.studio.objects.previews import Preview
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.runs.usedby import ObjectUser, used_by
@@ -83,7 +83,7 @@ class FolderView:
 class FacetView:
     """A facet, and the URL that chooses each of its values, or chooses it no longer."""
 
-    facet: Facet
+    facet: ColumnValues
     links: tuple[str, ...]
 
 

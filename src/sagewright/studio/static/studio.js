@@ -267,8 +267,7 @@ const follow = on => {
 };
 setInterval(() => { if ($("[data-live]")) refresh(); }, 3000);         /* what runs: its curves and durations */
 document.addEventListener("visibilitychange", () => { follow(!document.hidden); if (!document.hidden && kinds.size) refresh(); });
-follow(!document.hidden);
-drawn();
+requestAnimationFrame(() => setTimeout(() => { drawn(); follow(!document.hidden); }));      /* after the first paint: a list is laid out once before it */
 
 /* Palette: hits while one types. */
 let typed = 0;
