@@ -53,7 +53,7 @@ def jobs(visit: Visit) -> Listing:
         tuple(_heads(metrics, parameters)),
         tuple(_row(record, metrics, parameters) for record in records),
         START,
-        total=f"{count:,}" if count else f"{found['TotalHits']['Value']:,}+",
+        total=_total(count, found["TotalHits"]),
         more=tables.following(visit, found.get("NextToken"), first, len(records)),
         first=first,
         count=count,
@@ -254,6 +254,10 @@ def duration_of(record: dict[str, Any]) -> float | None:
     return wording.seconds_between(
         record.get("TrainingStartTime") or record.get("CreationTime"), record.get("TrainingEndTime")
     )
+
+
+def _total(count: int, hits: dict[str, Any]) -> str:
+    return f"{count:,}" if count or hits["Relation"] == "EqualTo" else f"{hits['Value']:,}+"
 
 
 def _views(visit: Visit) -> tuple[ListTab, ...]:
