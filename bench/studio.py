@@ -34,6 +34,7 @@ PAINTED = """([selector, count]) => new Promise(done => {
     ? requestAnimationFrame(() => setTimeout(() => done(performance.now()))) : requestAnimationFrame(look);
   look();
 })"""
+FILTER = "validation:auc>0.5,depth=3"
 ROWS = ".tbl tbody:not(.more) > tr"
 
 
@@ -69,7 +70,7 @@ def _views(count: int) -> list[View]:
     views = [
         View("first", f"{name}: the first 100", "/studio/jobs", ROWS, 100, 250),
         View("metric", f"{name}: by a metric", "/studio/jobs?sort=-m.validation:auc", ROWS, 100, 250),
-        View("filter", f"{name}: two conditions, by a metric", "/studio/jobs?q=validation:auc>0.5,depth=3&sort=-m.train:auc", ROWS, 100, 250),
+        View("filter", f"{name}: two conditions, by a metric", f"/studio/jobs?q={FILTER}&sort=-m.train:auc", ROWS, 100, 250),
         View("middle", f"{name}: 100 in the middle", f"/studio/jobs?start={count // 2}", ROWS, 100, 250),
         View("home", f"{name}: Home", "/studio", "h1", 1, 250),
     ]  # fmt: skip

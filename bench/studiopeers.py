@@ -1,7 +1,7 @@
 """Pages of other projects beside Studio's: MLflow's table of runs, Optuna Dashboard's list of trials, and Aim's table of runs.
 
-Each has the same number of runs, with five metrics and five parameters, except Aim, which takes half a second to write a run. What a
-peer's URL can't ask for (Optuna's and Aim's order and filters are set by hand) is not measured.
+Each has the same number of runs, with five metrics and five parameters, except Aim, which takes half a second to write a run. What
+a peer's URL can't ask for (Optuna's and Aim's order and filters are set by hand) is not measured.
 """
 
 from __future__ import annotations
