@@ -29,9 +29,11 @@ CALLS = 5
 COUNTS = (10_000, 100_000)
 PEER_CALLS = 3
 WAIT_MS = 120_000
-PAINTED = """([selector, count]) => new Promise(done => {
+PAINTED = """([selector, count, most]) => new Promise((done, failed) => {
   const look = () => document.querySelectorAll(selector).length >= count
-    ? requestAnimationFrame(() => setTimeout(() => done(performance.now()))) : requestAnimationFrame(look);
+    ? requestAnimationFrame(() => setTimeout(() => done(performance.now())))
+    : performance.now() > most ? failed(new Error(`${document.querySelectorAll(selector).length} of ${count} ${selector}`))
+    : requestAnimationFrame(look);
   look();
 })"""
 FILTER = "validation:auc>0.5,depth=3"
@@ -81,7 +83,7 @@ def _views(count: int) -> list[View]:
                 "compare",
                 "200 runs compared",
                 f"/studio/compare?{compared}",
-                ".cmp thead th",
+                ROWS,
                 studiostore.COMPARED,
                 1000,
             ),
@@ -143,7 +145,7 @@ def _opened(page: Page, view: View) -> tuple[float, int]:
     """Returns the milliseconds from the request until the rows are painted, and the bytes of everything that was loaded."""
     page.set_default_timeout(WAIT_MS)
     page.goto(view.address, wait_until="commit")
-    took = page.evaluate(PAINTED, [view.selector, view.count])
+    took = page.evaluate(PAINTED, [view.selector, view.count, WAIT_MS])
     size = page.evaluate("performance.getEntries().reduce((sum, one) => sum + (one.transferSize || 0), 0)")
     return float(took), int(size)
 
