@@ -1,4 +1,5 @@
-"""Studio's pages over 10,000 and 100,000 jobs in Chromium with a cold cache, and its server's time; beside MLflow's own page.
+"""Studio's pages over 10,000 and 100,000 jobs in Chromium with a cold cache, and its server's time; beside pages of MLflow, Optuna
+Dashboard and Aim (studiopeers.py).
 
 Each page is opened in a new context, so nothing is cached; time runs from the request to the frame after the rows are there.
 """
@@ -14,30 +15,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import peers
+import studiopeers
 import studiostore
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from rows import Row, against, spread
-from server import Process, Sagewright, free_port, running, scratch
-from tracking import PYTHON, READY
+from server import Process, Sagewright, running, scratch
+from studiopeers import PeerPage
 
-SECTION = "r"
+SECTION = "s"
 CHROMIUM = "/usr/bin/chromium"
 CALLS = 5
 COUNTS = (10_000, 100_000)
-PEER_JOBS = 10_000
-FILL_S, WAIT_MS = 300, 120_000
-PAINTED = """([selector, count]) => new Promise(done => {
+PEER_CALLS = 3
+WAIT_MS = 120_000
+PAINTED = """([selector, count, most]) => new Promise((done, failed) => {
   const look = () => document.querySelectorAll(selector).length >= count
-    ? requestAnimationFrame(() => setTimeout(() => done(performance.now()))) : requestAnimationFrame(look);
+    ? requestAnimationFrame(() => setTimeout(() => done(performance.now())))
+    : performance.now() > most ? failed(new Error(`${document.querySelectorAll(selector).length} of ${count} ${selector}`))
+    : requestAnimationFrame(look);
   look();
 })"""
+FILTER = "validation:auc>0.5,depth=3"
 ROWS = ".tbl tbody:not(.more) > tr"
 
 
 @dataclass(frozen=True)
 class View:
-    """A page: its address, what has to be there, and its goal in milliseconds."""
+    """A page: the pages of peers that it is measured beside, its address, what has to be there, and its goal in milliseconds."""
 
+    beside: str
     what: str
     address: str
     selector: str
@@ -47,11 +54,14 @@ class View:
 
 def measure() -> list[Row]:
     rows: list[Row] = []
+    beside: dict[str, list[Row]] = {}
     with sync_playwright() as playwright, scratch() as directory:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for count in COUNTS:
-            rows += _ours(browser, count, directory / str(count))
-        rows += _beside(browser, rows, directory)
+            own = _ours(browser, count, directory / str(count))
+            beside = beside or own  # with as many runs as the peers
+            rows += [row for some in own.values() for row in some]
+        rows += _beside(browser, beside, directory)
         browser.close()
     return rows
 
@@ -60,29 +70,37 @@ def _views(count: int) -> list[View]:
     last, name = studiostore.job_name(count - 1), f"{count:,} jobs"
     compared = "&".join(f"pick={studiostore.job_name(at)}" for at in range(count - studiostore.COMPARED, count))
     views = [
-        View(f"{name}: the first 100", "/studio/jobs", ROWS, 100, 250),
-        View(f"{name}: by a metric", "/studio/jobs?sort=-m.validation:auc", ROWS, 100, 250),
-        View(f"{name}: two conditions, by a metric", "/studio/jobs?q=validation:auc>0.5,depth=3&sort=-m.train:auc", ROWS, 100, 250),
-        View(f"{name}: Home", "/studio", "h1", 1, 250),
+        View("first", f"{name}: the first 100", "/studio/jobs", ROWS, 100, 250),
+        View("metric", f"{name}: by a metric", "/studio/jobs?sort=-m.validation:auc", ROWS, 100, 250),
+        View("filter", f"{name}: two conditions, by a metric", f"/studio/jobs?q={FILTER}&sort=-m.train:auc", ROWS, 100, 250),
+        View("middle", f"{name}: 100 in the middle", f"/studio/jobs?start={count // 2}", ROWS, 100, 250),
+        View("home", f"{name}: Home", "/studio", "h1", 1, 250),
     ]  # fmt: skip
     if count == studiostore.LONG_IN:
         views += [
-            View("20 curves of 100,000 values", f"/studio/jobs/{last}", "svg.chart", studiostore.CURVES, 500),
-            View("200 runs compared", f"/studio/compare?{compared}", ".cmp thead th", studiostore.COMPARED, 1000),
+            View("curves", "20 curves of 100,000 values", f"/studio/jobs/{last}", "svg.chart", studiostore.CURVES, 500),
+            View(
+                "compare",
+                "200 runs compared",
+                f"/studio/compare?{compared}",
+                ROWS,
+                studiostore.COMPARED,
+                1000,
+            ),
         ]
     return views
 
 
-def _ours(browser: Browser, count: int, folder: Path) -> list[Row]:
+def _ours(browser: Browser, count: int, folder: Path) -> dict[str, list[Row]]:
     studiostore.copy(count, folder)
-    rows = []
+    rows: dict[str, list[Row]] = {}
     with running(Sagewright(folder)) as server:
         assert isinstance(server, Sagewright)
         with _signed_in(browser, server) as made:
             for view in _views(count):
-                rows += _measured(made, server, view)
+                rows[view.beside] = _measured(made, server, view)
             if count == COUNTS[-1]:
-                rows.append(_at_rest(made, server))
+                rows["rest"] = [_at_rest(made, server)]
     return rows
 
 
@@ -118,7 +136,7 @@ def _measured(made: Callable[[], BrowserContext], server: Process, view: View) -
         SECTION, f"{view.what}, painted, cold cache", statistics.median(times), "ms", "the goal, not a peer", view.goal_ms,
         "the browser", detail,
     )  # fmt: skip
-    if view.selector != ROWS or "?" in view.address:
+    if view.beside != "first":
         return [cold]
     return [cold, Row(SECTION, f"{view.what}, bytes, cold cache", packed[0], "kB", "the goal, not a peer", 200, "gzip")]
 
@@ -127,7 +145,7 @@ def _opened(page: Page, view: View) -> tuple[float, int]:
     """Returns the milliseconds from the request until the rows are painted, and the bytes of everything that was loaded."""
     page.set_default_timeout(WAIT_MS)
     page.goto(view.address, wait_until="commit")
-    took = page.evaluate(PAINTED, [view.selector, view.count])
+    took = page.evaluate(PAINTED, [view.selector, view.count, WAIT_MS])
     size = page.evaluate("performance.getEntries().reduce((sum, one) => sum + (one.transferSize || 0), 0)")
     return float(took), int(size)
 
@@ -150,47 +168,25 @@ def _share(server: Process) -> float:
     return 100 * (server.cpu_s() - before) / (time.monotonic() - begin)
 
 
-def _beside(browser: Browser, rows: list[Row], directory: Path) -> list[Row]:
-    """Our rows again, beside MLflow's page with as many runs: its table of an experiment, which loads 100 runs."""
-    own = [row for row in rows if row.what.startswith(f"{PEER_JOBS:,} jobs: the first")]
-    try:
-        with running(_mlflow(directory)) as server:
-            context = browser.new_context(base_url=server.endpoint, viewport={"width": 1280, "height": 900})
-            warm, times, sizes = (
-                View(
-                    "", f"/#/experiments/{_experiment(directory)}/runs", ".ag-center-cols-container [role=row]", 10, 0
-                ),
-                [],
-                [],
-            )
-            context.close()
-            for _ in range(CALLS):
-                context = browser.new_context(base_url=server.endpoint, viewport={"width": 1280, "height": 900})
-                took, size = _opened(context.new_page(), warm)
-                times.append(took)
-                sizes.append(size / 1000)
-                context.close()
-    except (peers.NoPeer, RuntimeError, OSError, subprocess.SubprocessError) as error:
-        return [against(row, f"MLflow: {error}"[:120], None) for row in own]
-    peer = f"MLflow, {PEER_JOBS:,} runs: its first rows"
-    return [against(row, peer, statistics.median(sizes if row.unit == "kB" else times)) for row in own]  # fmt: skip
+def _beside(browser: Browser, rows: dict[str, list[Row]], directory: Path) -> list[Row]:
+    """Our rows again, beside the pages of each peer."""
+    found = []
+    for peer in studiopeers.PEERS:
+        try:
+            with running(peer.start(directory)) as server:
+                for page in peer.pages(directory):
+                    found += _page_beside(browser, server, peer.name, page, rows[page.beside])
+        except (peers.NoPeer, PlaywrightError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+            found += [against(row, f"{peer.name}: {' '.join(str(error).split())}"[:120], None) for row in rows["first"]]
+    return found
 
 
-def _experiment(directory: Path) -> str:
-    return (directory / "mlflow.experiment").read_text()
-
-
-def _mlflow(directory: Path) -> Process:
-    """MLflow's server on a store with as many runs. Raises NoPeer."""
-    peers.made(READY)
-    file, port = directory / "mlflow.db", free_port()
-    program = str(peers.PROGRAMS / "mlflow_page_runs.py")
-    done = subprocess.run(
-        [str(PYTHON), "-W", "ignore", program, str(file), str(PEER_JOBS)],
-        capture_output=True, text=True, check=True, timeout=FILL_S,
-    )  # fmt: skip
-    (directory / "mlflow.experiment").write_text(done.stdout.split()[-1])
-    command = [str(PYTHON.parent / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{file}", "--workers", "1",
-               "--port", str(port)]  # fmt: skip
-    environ = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return Process(command, port, "/health", directory / "mlflow.log", environ=environ)
+def _page_beside(browser: Browser, server: Process, name: str, page: PeerPage, rows: list[Row]) -> list[Row]:
+    times, sizes = [], []
+    for _ in range(PEER_CALLS):
+        context = browser.new_context(base_url=server.endpoint, viewport={"width": 1280, "height": 900})
+        took, size = _opened(context.new_page(), View(page.beside, "", page.address, page.selector, page.count, 0))
+        times.append(took)
+        sizes.append(size / 1000)
+        context.close()
+    return [against(row, name, statistics.median(sizes if row.unit == "kB" else times)) for row in rows]

@@ -27,6 +27,7 @@ from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
+from sagewright.services.sagemaker.search.search import count_matches
 from sagewright.services.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
@@ -208,6 +209,9 @@ class StoredReadings:
     def _context(self) -> Context:
         settings = self._platform.settings
         return Context("", settings.account, settings.region, ANONYMOUS, self._platform)
+
+    def matches(self, resource: str, expression: dict[str, Any]) -> int | None:
+        return count_matches(self._context(), resource, expression)
 
     def deployments(self, rule: str) -> list[str]:
         found = deployment_states(self._context(), rule)

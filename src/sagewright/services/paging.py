@@ -15,6 +15,7 @@ import orjson
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.row_tokens import rows_before
 from sagewright.store.listing import MOST_BYTES, Bound, Comparison, PageRequest, PageRows
 
 T = TypeVar("T")
@@ -50,9 +51,9 @@ def page_of(
     if size < 1:
         raise ValidationException(f"A page has at least one entry, not {size}.")
     try:
-        beyond = operator.lt if descending else operator.gt
-        left = (entry for entry in entries if after is None or beyond(key(entry), after))
-        ordered = sorted(left, key=key, reverse=descending)
+        beyond, skip = operator.lt if descending else operator.gt, rows_before(after)
+        left = (entry for entry in entries if after is None or skip is not None or beyond(key(entry), after))
+        ordered = sorted(left, key=key, reverse=descending)[skip:]
     except TypeError:
         raise ValidationException("Invalid NextToken.") from None
     page = ordered[:size]
@@ -109,10 +110,13 @@ class ListSpec:
         size, column = request.get("MaxResults", 10), self._column(request.get("SortBy", "CreationTime"))
         position = decode(request.get("NextToken"))
         order = request.get("SortOrder", "Descending" if self.descending else "Ascending")
-        if position is not None and len(position) != 1 + len(self.ties):
+        skip = rows_before(position)
+        if position is not None and skip is None and len(position) != 1 + len(self.ties):
             raise ValidationException("Invalid NextToken.")
-        after = tuple(position) if position else None
-        requested = PageRequest(self._bounds(request), column, order == "Descending", size, after, self.ties)
+        after = tuple(position) if position and skip is None else None
+        requested = PageRequest(
+            self._bounds(request), column, order == "Descending", size, after, self.ties, skip=skip or 0
+        )
         page, more = read_page(fetch, requested)
         answer: dict[str, Any] = {self.member: list(shape(page))}
         if more:

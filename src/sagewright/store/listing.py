@@ -52,8 +52,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """The rows of a page: those within all bounds, at most `limit`, after the position, and no more than the first ones whose
-    documents take `most_bytes` of memory; None for no such limit.
+    """The rows of a page: those within all bounds, at most `limit`, after the position and after `skip` other rows, and no more
+    than the first ones whose documents take `most_bytes` of memory; None for no such limit.
 
     A position is the sort value and the values of `ties`, columns that distinguish rows with the same sort value.
     """
@@ -65,6 +65,7 @@ class PageRequest:
     after: tuple[Any, ...] | None = None
     ties: tuple[str, ...] = ("name",)
     most_bytes: int | None = None
+    skip: int = 0
 
 
 class PageRows(list[R]):
@@ -103,7 +104,8 @@ class TableListing:
             tied = tuple_(*ties) < tuple(at) if requested.descending else tuple_(*ties) > tuple(at)
             statement = statement.where(or_(beyond, and_(key == value, tied)))
         order = [column.desc() if requested.descending else column.asc() for column in (key, *ties)]
-        return self._read(store, statement.order_by(*order).limit(requested.limit), requested)
+        statement = statement.order_by(*order).limit(requested.limit)
+        return self._read(store, statement.offset(requested.skip) if requested.skip else statement, requested)
 
     def _read(self, store: Database, statement: Select[Any], requested: PageRequest) -> PageRows[Any]:
         most = None if requested.most_bytes is None else size_read() + requested.most_bytes

@@ -140,6 +140,10 @@ class Readings(Protocol):
         """Returns the names of the metrics with exactly these dimensions."""
         ...
 
+    def matches(self, resource: str, expression: dict[str, Any]) -> int | None:
+        """Returns the number of matches of a Search, however many there are; None if it is not quickly known."""
+        ...
+
     def machine(self) -> MachineLoad: ...
 
     def holders(self) -> list[Holder]:

@@ -20,6 +20,7 @@ from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.navigation import NAVIGATION
 from sagewright.studio.pages import savedviews
+from sagewright.studio.tablerows import table_rows
 
 
 @cache
@@ -55,6 +56,7 @@ def environment() -> Environment:
         "when_of": when,
         "loop_id": _form_id,
         "twin_rows": _twin_rows,
+        "table_rows": table_rows,
         "saved_views": savedviews.of_list,
     }
     return made

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from sagewright.model.row_tokens import MOST_ROWS, row_token
 from sagewright.studio.buttons import Button
 from sagewright.studio.visit import Visit
 
@@ -94,8 +95,9 @@ class EmptyState:
 class Listing:
     """A list page.
 
-    `total`: words for the number of all matches; `more`: the URL of the following rows; `same`: values that all rows share;
-    `acts`: buttons for chosen rows; `compare`: the page that compares chosen rows.
+    `total`: words for the number of all matches; `more`: the URL of the following rows; `first`: the number of the first row
+    shown, 0 if the list can't begin at a row's number; `count`: the number of all rows, 0 if it is not known; `same`: values that
+    all rows share; `acts`: buttons for chosen rows; `compare`: the page that compares chosen rows.
     """
 
     title: str
@@ -104,6 +106,8 @@ class Listing:
     start: EmptyState
     total: str = ""
     more: str = ""
+    first: int = 0
+    count: int = 0
     crumb: str = ""
     chips: tuple[Chip, ...] = ()
     views: tuple[ListTab, ...] = ()
@@ -146,19 +150,40 @@ class ListSource:
 
 @dataclass(frozen=True)
 class Read:
-    """Rows of a List operation, and the URL of those that follow."""
+    """Rows of a List operation, the number of the first one, and the URL of those that follow."""
 
     rows: list[dict[str, Any]]
     more: str
     chips: tuple[Chip, ...]
     sorted_by: tuple[str, bool]
+    first: int
+
+
+def begin(visit: Visit) -> tuple[int, str | None]:
+    """Returns the number of the page's first row, and the token of the page."""
+    asked = visit.query.get("start", "")
+    first = min(max(1, int(asked)), MOST_ROWS) if asked.isascii() and asked.isdigit() else 1
+    return first, visit.query.get("after") or (row_token(first - 1) if first > 1 else None)
+
+
+def following(visit: Visit, token: str | None, first: int, rows: int) -> str:
+    """Returns the URL of the page after one with `rows` rows; "" without a token."""
+    return visit.link(after=token, start=str(first + rows)) if token else ""
+
+
+def counted(visit: Visit, resource: str, expression: dict[str, Any], hits: dict[str, Any]) -> int:
+    """Returns the number of a Search's matches, which the response counts only so far; 0 if it is not quickly known."""
+    if hits["Relation"] == "EqualTo":
+        return int(hits["Value"])
+    return visit.client.readings.matches(resource, expression) or 0
 
 
 def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
     """Reads one page of a list, with the filters, order and position in the URL. Raises AwsError."""
     query = visit.query
     sort, descending = order(visit, source.default, tuple(source.orders))
-    request: dict[str, Any] = {**fixed, "MaxResults": source.most, "NextToken": query.get("after")}
+    first, after = begin(visit)
+    request: dict[str, Any] = {**fixed, "MaxResults": source.most, "NextToken": after}
     if source.orders:
         request |= {"SortBy": source.orders[sort], "SortOrder": "Descending" if descending else "Ascending"}
     chips = []
@@ -169,10 +194,9 @@ def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
         request["StatusEquals"] = query["status"]
         chips.append(Chip("Status", query["status"], visit.link(status=None)))
     found = visit.client.call(source.service, source.operation, **request)
-    token = found.get("NextToken")
-    return Read(
-        found.get(source.member, []), visit.link(after=token) if token else "", tuple(chips), (sort, descending)
-    )
+    rows = found.get(source.member, [])
+    more = following(visit, found.get("NextToken"), first, len(rows))
+    return Read(rows, more, tuple(chips), (sort, descending), first)
 
 
 def order(visit: Visit, default: str, allowed: Sequence[str]) -> tuple[str, bool]:

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from sagewright.studio.operations import Client
 
 Content = TypeVar("Content")
+POSITION = ("after", "start")
+"""Parameters of a list's position: the token of its page, and the number of the page's first row."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class Visit:
 
     def link(self, **changed: str | None) -> str:
         """Returns this page's URL with parameters replaced, or removed where None."""
-        kept = [(key, value) for key, value in self.every if key not in changed and key != "after"]
+        kept = [(key, value) for key, value in self.every if key not in changed and key not in POSITION]
         added = [(key, value) for key, value in changed.items() if value is not None]
         text = urlencode([*kept, *added])
         return f"{self.address}?{text}" if text else self.address
 
     def without(self, name: str, value: str) -> str:
         """Returns this page's URL without one of a parameter's values."""
-        kept = [one for one in self.every if one != (name, value) and one[0] != "after"]
+        kept = [one for one in self.every if one != (name, value) and one[0] not in POSITION]
         return f"{self.address}?{urlencode(kept)}" if kept else self.address
 
 

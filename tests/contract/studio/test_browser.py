@@ -125,6 +125,73 @@ def test_a_range_of_an_axis_is_kept_by_dragging_and_by_typing(page: Page, world:
     expect(page.locator(".ln.gone")).to_have_count(0)
 
 
+HOSTILE = "<script>alert(1)</script>&'~,=\"x"
+
+
+def test_values_of_a_preview_choose_its_rows(page: Page, server: Any) -> None:
+    rows = "\n".join(
+        f'{at},{("red", "green")[at % 2]},"{HOSTILE.replace(chr(34), chr(34) * 2) if at % 5 else ""}"'
+        for at in range(400)
+    )
+    server.boto("s3").create_bucket(Bucket="studio-facets")
+    server.boto("s3").put_object(Bucket="studio-facets", Key="t/rows.csv", Body=f"id,colour,odd\n{rows}\n".encode())
+    address = "/studio/buckets/studio-facets/t/rows.csv"
+    page.goto(address)
+    colour, odd = page.get_by_role("group", name="colour"), page.get_by_role("group", name="odd")
+    expect(colour.get_by_role("link")).to_have_text(["green200", "red200"])
+    expect(odd.get_by_role("link")).to_have_text([f"{HOSTILE}320", "(empty)80"])
+    odd.get_by_role("link").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**is=2*")
+    expect(colour.get_by_role("link")).to_have_text(["green160", "red160"])
+    colour.get_by_role("link").first.click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.get_by_text("160 of 400 that were read; the first 50")).to_be_visible()
+    expect(page.get_by_role("region", name="First rows").locator("tbody tr td:nth-child(2)")).to_have_text(
+        ["green"] * 50
+    )
+    expect(odd.locator("[aria-current=true]")).to_have_text(f"{HOSTILE}320".replace("320", "160"))
+    assert violations(page) == []
+    page.get_by_label("Remove the filter colour green").click()
+    expect(page.locator(".chip")).to_have_count(1)
+    odd.locator("[aria-current=true]").click()
+    page.wait_for_url(f"**{address}?")
+    page.goto(f"{address}?is=1~violet&is=zz&is=9~~")
+    expect(page.get_by_text("No row that was read has these values.")).to_be_visible()
+
+
+def test_an_object_names_its_jobs_and_models(page: Page, world: World, server: Any) -> None:
+    image, data = (
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "s3://studio-served/m/model.tar.gz",
+    )
+    server.boto("s3").create_bucket(Bucket="studio-served")
+    server.boto("s3").put_object(Bucket="studio-served", Key="m/model.tar.gz", Body=b"\x1f\x8b")
+    sagemaker = server.boto("sagemaker")
+    sagemaker.create_model(
+        ModelName="studio-served",
+        ExecutionRoleArn="arn:aws:iam::000000000000:role/SageMakerExecutionRole",
+        PrimaryContainer={"Image": image, "ModelDataUrl": data},
+    )
+    sagemaker.create_model_package_group(ModelPackageGroupName="studio-served")
+    sagemaker.create_model_package(
+        ModelPackageGroupName="studio-served",
+        InferenceSpecification={
+            "Containers": [{"Image": image, "ModelDataUrl": data}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    page.goto("/studio/buckets/studio-served/m/model.tar.gz")
+    expect(page.get_by_role("link", name="studio-served", exact=True).last).to_have_attribute(
+        "href", "/studio/search?q=studio-served"
+    )
+    page.get_by_role("link", name="studio-served/1").click()
+    page.wait_for_url("**/studio/models/studio-served/1")
+    page.goto(f"/studio/buckets/{BUCKET}/train/")
+    expect(page.locator("main .same")).to_contain_text(world.job)
+
+
 def test_a_version_is_rejected_by_keys_alone(page: Page, world: World, server: Any) -> None:
     page.goto(f"/studio/models/{world.group}/2")
     page.get_by_role("button", name="Reject…").focus()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.conftest import SHELL_IMAGE
+from tests.contract.studio.chromium import violations
 from tests.contract.studio.world import ROLE
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -94,14 +97,14 @@ def many(server: Any) -> Iterator[int]:
 def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None:
     page.goto("/studio/alarms?q=studio-many-")
     scroll = page.locator(".page > .scroll")
-    rows = page.locator(".tbl tbody:not(.more) > tr:not(.gap)")
+    rows = page.locator(".tbl tbody:not(.more) > tr")
     chosen = ("studio-many-0005", "studio-many-0150", "studio-many-0499")
     for name in chosen:
         while not page.locator(f'[id="r-{name}"]').count():
             scroll.evaluate("one => one.scrollTop = one.scrollHeight")
             page.wait_for_timeout(100)
         page.locator(f'[id="r-{name}"] .box input').check()
-    expect(page.locator("[data-shown]")).to_have_text(str(many))
+    expect(page.locator("[data-shown]")).to_have_text(re.compile(f" to {many}$"))
     expect(page.locator('[id="r-studio-many-0150"]')).to_have_count(0)
     assert rows.count() < many - 50
     expect(page.locator(".picked b")).to_have_text("3")
@@ -114,11 +117,127 @@ def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None
     scroll.evaluate("one => one.scrollTop = 4200")
     expect(page.locator('[id="r-studio-many-0150"] .box input')).to_be_checked()
     expect(page.locator(".picked b")).to_have_text("3")
-    assert page.locator("tbody:not(.more)").evaluate_all("bodies => bodies.map(one => one.dataset.rows || 100)") == [
-        100, "100", "100", "100", "100",
+    assert page.locator("tbody[data-first]").evaluate_all("bodies => bodies.map(one => +one.dataset.first)") == [
+        1, 101, 201, 301, 401,
     ]  # fmt: skip
     page.keyboard.press("Escape")
     expect(page.locator(".picked")).to_be_hidden()
+
+
+RUNS = 650
+FIRST_SEEN = """() => {
+  const top = document.querySelector('.tbl thead th').getBoundingClientRect().bottom;
+  const rows = [...document.querySelectorAll('.tbl tbody:not(.more) > tr')];
+  const seen = rows.find(one => one.getBoundingClientRect().bottom > top + 2);
+  return seen ? seen.querySelector('th').textContent.trim() : '';
+}"""
+
+
+def see_first(page: Page, name: str) -> None:
+    """Waits until the first row that is seen has this name."""
+    until = time.monotonic() + 30
+    while page.evaluate(FIRST_SEEN) != name:
+        assert time.monotonic() < until, page.evaluate(FIRST_SEEN)
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture(scope="module")
+def experiment(server: Any) -> str:
+    """An experiment with runs number-649, the newest, to number-000: a list whose rows are counted."""
+    sagemaker, name = server.boto("sagemaker"), f"studio-long-{time.time_ns()}"
+    sagemaker.create_experiment(ExperimentName=name)
+    sagemaker.create_trial(TrialName=f"{name}-trial", ExperimentName=name)
+    for number in range(RUNS):
+        component = f"{name}-{number:03d}"
+        sagemaker.create_trial_component(TrialComponentName=component, DisplayName=f"number-{number:03d}")
+        sagemaker.associate_trial_component(TrialComponentName=component, TrialName=f"{name}-trial")
+    of_it = {"Filters": [{"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": name}]}
+    until = time.monotonic() + 60
+    while sagemaker.search(Resource="ExperimentTrialComponent", SearchExpression=of_it)["TotalHits"]["Value"] < RUNS:
+        assert time.monotonic() < until, "not all runs are indexed"
+        time.sleep(0.2)
+    return name
+
+
+def test_the_scroll_bar_goes_over_all_rows(page: Page, experiment: str) -> None:
+    page.goto(f"/studio/experiments/{experiment}")
+    scroll, shown = page.locator(".page > .scroll"), page.locator("[data-shown]")
+    expect(page.get_by_text(f"of {RUNS}")).to_be_visible()
+    height = page.locator("tbody:not(.more) > tr").first.evaluate("row => row.getBoundingClientRect().height")
+    whole = scroll.evaluate("one => one.scrollHeight")
+    assert abs(whole - height * RUNS) < 3 * height
+    scroll.evaluate(f"one => one.scrollTop = {400 * height}")
+    expect(page.get_by_text("number-249", exact=True)).to_be_visible()
+    see_first(page, "number-249")
+    expect(shown).to_have_text(re.compile("^401 to "))
+    assert scroll.evaluate("one => one.scrollHeight") == whole
+    assert page.get_by_text("number-449", exact=True).count() == 0, "rows between are not loaded"
+    scroll.evaluate("one => one.scrollTop = one.scrollHeight")
+    expect(page.get_by_text("number-000", exact=True)).to_be_visible()
+    expect(shown).to_have_text(re.compile(f" to {RUNS}$"))
+    while scroll.evaluate("one => one.scrollTop"):
+        scroll.evaluate("one => one.scrollBy(0, -600)")
+        page.wait_for_timeout(150)
+    names = page.locator("tbody:not(.more) > tr th").all_inner_texts()
+    assert len(names) == len(set(names)), "no row twice"
+    assert names == sorted(names, reverse=True)
+
+
+def test_one_goes_to_a_row_by_keys_and_its_address(page: Page, experiment: str) -> None:
+    page.goto(f"/studio/experiments/{experiment}?q=number")
+    page.get_by_label("Go to row").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("501")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=number&start=501")
+    see_first(page, "number-149")
+    expect(page.locator("[data-shown]")).to_have_text(re.compile("^501 to "))
+    assert violations(page) == []
+    page.locator("tbody[data-first='501'] > tr").first.focus()
+    page.keyboard.press("k")  # the row before, which the page did not bring
+    expect(page.locator("tr:focus")).to_contain_text("number-150")
+    page.keyboard.press("j")
+    expect(page.locator("tr:focus")).to_contain_text("number-149")
+    page.goto(f"/studio/experiments/{experiment}?start=100000")
+    expect(page.get_by_role("heading", name="No row 100,000")).to_be_visible()
+    page.get_by_role("link", name="The last ones").click()
+    expect(page.get_by_text("number-000", exact=True)).to_be_attached()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_rows_are_reached_without_scripts(chromium: Browser, browser: Any, experiment: str, width: int) -> None:
+    context = chromium.new_context(
+        base_url=browser.url, java_script_enabled=False, viewport={"width": width, "height": 800}
+    )
+    context.add_cookies([{"name": name, "value": value, "url": browser.url} for name, value in browser.cookies.items()])
+    page = context.new_page()
+    page.goto(f"/studio/experiments/{experiment}")
+    page.get_by_label("Go to row").fill("301")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.locator("tbody:not(.more) > tr").first).to_contain_text("number-349")
+    expect(page.locator("[data-shown]")).to_have_text("301 to 400")
+    page.get_by_role("link", name="More rows").click()
+    expect(page.locator("tbody:not(.more) > tr").first).to_contain_text("number-249")
+    expect(page.locator("[data-shown]")).to_have_text("401 to 500")
+    page.get_by_role("link", name="Earlier rows").click()
+    expect(page.locator("tbody:not(.more) > tr").first).to_contain_text("number-349")
+    context.close()
+
+
+def test_lists_begin_at_a_row(browser: Any, experiment: str) -> None:
+    pages = [
+        "jobs", "processing", "transform", "tuning", "pipelines", "models", "endpoints", "shadow-tests", "monitors", "trackers",
+        "experiments", "alarms", "notebooks/profiles", "notebooks/images", "notebooks/image-configs", f"experiments/{experiment}",
+    ]  # fmt: skip
+    for one in pages:
+        for start in ("2", "9" * 40, "-1", "x", "1"):
+            answer = browser.get(f"/studio/{one}?start={start}")
+            assert answer.status == 200, (one, start)
+            assert ("<h2>No row " in answer.text) >= (start == "9" * 40), (one, start)
+    first = json.loads(browser.get(f"/studio/experiments/{experiment}.json?start=201").text)
+    assert first["rows"][0]["cells"][0]["value"] == "number-449"
+    lines = browser.get(f"/studio/experiments/{experiment}.csv?start=649").text.splitlines()
+    assert [one.partition(",")[0] for one in lines] == ["Run", "number-001", "number-000"]
 
 
 def test_enter_saves_a_view_and_deletes_none(page: Page) -> None:

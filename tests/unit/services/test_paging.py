@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.model.errors import ValidationException
+from sagewright.model.row_tokens import row_token, rows_before
 from sagewright.services import paging
 from sagewright.services.aws.resourcegroups import groups
 
@@ -29,6 +30,21 @@ def test_what_stays_is_told_once_and_in_order(entries: set[str], gone: set[str],
         now = (now - gone) | come
     assert seen == sorted(set(seen))
     assert (entries - gone) <= set(seen) <= entries | come
+
+
+@given(entries=NAMES, rows=st.integers(0, 25), size=st.integers(1, 5))
+def test_a_page_begins_at_a_row(entries: set[str], rows: int, size: int) -> None:
+    page, token = paging.page_of(entries, lambda name: [name], paging.decode(row_token(rows)), size)
+    assert page == sorted(entries)[rows : rows + size]
+    if token is not None:
+        rest, _ = paging.page_of(entries, lambda name: [name], paging.decode(token), len(entries))
+        assert page + rest == sorted(entries)[rows:]
+
+
+@pytest.mark.parametrize("rows", [-1, 1.0, "1", None, True, 2**31])
+def test_a_row_is_a_number_of_rows(rows: object) -> None:
+    assert rows_before([{"rows": rows}]) is None
+    assert rows_before([{"rows": 5}, 1]) is None
 
 
 @pytest.mark.parametrize("token", ["x", "e30=", "bnVsbA=="])

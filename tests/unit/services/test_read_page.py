@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sagewright.model.row_tokens import row_token
 from sagewright.services import paging
 from sagewright.services.paging import ListSpec
 from sagewright.store.database import Database
@@ -71,3 +72,20 @@ def test_values_count_what_they_take_in_memory(database: Database) -> None:
     before = size_read()
     resources.page(database, SCOPE, PageRequest())
     assert size_read() - before > 10_000 * 64
+
+
+def test_a_list_begins_at_a_row(database: Database) -> None:
+    put(database, [1] * 9)
+    request: dict[str, Any] = {"MaxResults": 3, "NextToken": row_token(4)}
+    found = []
+    while request["NextToken"]:
+        answer = LIST.answer(
+            request,
+            lambda page: resources.page(database, SCOPE, page),
+            lambda rows: [{"Name": row.name} for row in rows],
+        )
+        found.append([one["Name"] for one in answer["Models"]])
+        request["NextToken"] = answer.get("NextToken")
+    assert found == [["m004", "m005", "m006"], ["m007", "m008"]]
+    past = LIST.answer({"NextToken": row_token(9)}, lambda page: resources.page(database, SCOPE, page), lambda _: [])
+    assert past == {"Models": []}

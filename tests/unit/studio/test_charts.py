@@ -68,3 +68,13 @@ def test_no_two_nodes_share_a_place_and_edges_go_forward(edges: list[tuple[str, 
 @pytest.mark.parametrize("edges", [[("a", "b"), ("b", "a")], [("a", "a")], [("a", "gone")]])
 def test_circles_and_unknown_nodes_do_not_hang(edges: list[tuple[str, str]]) -> None:
     assert set(layered(["a", "b"], edges).places) == {"a", "b"}
+
+
+@pytest.mark.parametrize(("axes", "few"), [(2, True), (3, True), (4, False)])
+def test_the_labels_of_parallel_axes_are_within_the_drawing(axes: int, few: bool) -> None:
+    """Those of the last axis are on its left; a drawing of few axes need not be wider than a phone."""
+    drawing = str(charts.parallel([Axis(f"a{at}", [1.0, 2.5]) for at in range(axes)], [ParallelRun("r", "")] * 2, "x"))
+    assert ('class="chart few"' in drawing) is few
+    values = [one for one in parsed(drawing).iter("text") if one.get("class") == "halo"]
+    assert [one.get("text-anchor") for one in values] == [None, None] * (axes - 1) + ["end", "end"]
+    assert {one.get("dx") for one in values[-2:]} == {"-12"}

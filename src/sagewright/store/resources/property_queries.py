@@ -98,12 +98,28 @@ def search(store: Database, scope: str, condition: Condition, order: PropertyOrd
         return requested.page(connection, part)
 
 
+def position(store: Database, scope: str, condition: Condition, order: PropertyOrder, rows: int) -> Hit | None:
+    """Returns the last of the first `rows` matches, at least one, after which a page continues; None if there are fewer."""
+    requested = _Search(store, scope, order, 1)
+    part = requested.resolved(condition)
+    with store.read() as connection:
+        return requested.position(connection, part, rows - 1)
+
+
 def count(store: Database, scope: str, condition: Condition, most: int) -> int:
     """Returns how many subjects of the scope satisfy the condition, counted up to `most`."""
     requested = _Search(store, scope, PropertyOrder("", False), most)
     part = requested.resolved(condition)
     with store.read() as connection:
         return requested.count(connection, part)
+
+
+def count_all(store: Database, scope: str, condition: Condition) -> int | None:
+    """Returns how many subjects of the scope satisfy the condition; None if each would have to be tested."""
+    requested = _Search(store, scope, PropertyOrder("", False), 0)
+    part = requested.resolved(condition)
+    with store.read() as connection:
+        return requested.count_all(connection, part)
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,7 @@ class _Part:
     choices: tuple[_Part, ...] = ()  # parts any of which leads to all subjects
     always: bool = False  # the test is true for every subject
     exact: bool = False  # the sources yield only matches: the test is not needed
+    others: Select[Any] | None = None  # all subjects except the matches
 
     def tested(self, subject: Any) -> Sequence[_Test]:
         """Returns the tests that subjects found by the sources still need."""
@@ -206,6 +223,23 @@ class _Search:
             sources = self._narrowest(connection, part, FARTHER * FEW)[1]
         return self._among(connection, sources, part) if sources else self._along(connection, part, None)[0]
 
+    def position(self, connection: Connection, part: _Part, skip: int) -> Hit | None:
+        few, sources = self._narrowest(connection, part, FARTHER * FEW)
+        if sources is not None and few <= FARTHER * FEW:
+            return next(iter(self._among(connection, sources, part, skip)), None)
+        for steps in [self._valued] * (self._sort is not None) + [self._unvalued]:
+            statement, column = steps(None)
+            tested = statement if part.always else statement.where(part.test(column))
+            row = connection.execute(tested.offset(skip).limit(1)).first()
+            if row is not None:
+                return self._hits(connection, [row])[0]
+            if steps == self._valued:
+                total = self.count_all(connection, part)
+                if total is not None and skip >= total:
+                    return None
+                skip -= _rows(connection, tested.order_by(None), skip)
+        return None
+
     def _extent(self, connection: Connection) -> int:
         """Returns an upper bound of the scope's number of subjects, from the lowest and highest id."""
         first, last = connection.execute(_ENDS, {"scope": self._scope}).one()
@@ -218,6 +252,16 @@ class _Search:
             return _rows(connection, select(chosen.c.subject).where(*part.tested(chosen.c.subject)), self._limit)
         return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
 
+    def count_all(self, connection: Connection, part: _Part) -> int | None:
+        every = select(func.count()).select_from(index_subjects).where(S.scope == self._scope)
+        if part.always:
+            return int(connection.execute(every).scalar_one())
+        counted = part.others if part.others is not None else part.sources[0] if part.sources and part.exact else None
+        if counted is None or (part.sources and len(part.sources) > 1):
+            return None
+        number = connection.execute(select(func.count(counted.subquery().c.subject.distinct()))).scalar_one()
+        return int(connection.execute(every).scalar_one() - number if part.others is not None else number)
+
     def _narrowest(self, connection: Connection, part: _Part, most: int) -> tuple[int, tuple[Select[Any], ...] | None]:
         """Returns the sources with the fewest subjects, counted up to `most`."""
         best: tuple[int, tuple[Select[Any], ...] | None] = (most + 1, None)
@@ -229,8 +273,8 @@ class _Search:
                 break
         return best
 
-    def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part) -> list[Hit]:
-        """Tests every subject of the sources and sorts the matches."""
+    def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part, skip: int = 0) -> list[Hit]:
+        """Tests every subject of the sources and sorts the matches; returns those after the first `skip`."""
         chosen, first = _chosen(sources), index_values.alias("first")
         subject, key = chosen.c.subject, first.c.key
         own = and_(first.c.subject == subject, first.c.path == self._sort, first.c.position == 0)
@@ -241,6 +285,7 @@ class _Search:
             .where(*part.tested(subject))
             .order_by(key.is_(None), *order)
             .limit(self._limit)
+            .offset(skip)
         )
         if self._order.after is not None:
             statement = statement.where(self._beyond(key, subject, self._order.after))
@@ -325,9 +370,9 @@ def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
     """Returns a condition on subjects that have a value (or none, if `absent`) whose columns and key pass the test."""
     own = index_values.alias()
     having = test(own.c, func.coalesce(own.c.key, own.c.key))  # makes SQLite search by subject rather than by key
-    if absent:
-        return _Part(lambda s: ~exists().where(own.c.subject == s, having), None)
     found = select(V.subject).where(test(V, V.key))
+    if absent:
+        return _Part(lambda s: ~exists().where(own.c.subject == s, having), None, others=found)
     return _Part(lambda s: exists().where(own.c.subject == s, having), (found,), exact=True)
 
 

@@ -11,7 +11,9 @@ from markupsafe import Markup, escape
 from sagewright.studio.charts.scales import Scale, scale, short
 from sagewright.studio.wording import number
 
-TOP, BOTTOM, LEFT, RIGHT = 30, 12, 3, 7
+TOP, BOTTOM, LEFT, RIGHT = 30, 12, 4, 4
+FEW = 3
+"""Axes that have room on a phone."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def parallel(axes: Sequence[Axis], runs: Sequence[ParallelRun], label: str, heig
     inner, wide, last = height - TOP - BOTTOM, 100 - LEFT - RIGHT, len(axes) - 1
     scales = [axis.scale for axis in axes]
     parts = [
-        f'<svg class="chart" height="{height}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="chart{" few" if len(axes) <= FEW else ""}" height="{height}" role="img" aria-label="{escape(label)}">'
         f'<svg x="{LEFT}%" y="{TOP}" width="{wide}%" height="{inner}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
     ]
     for number_, run in reversed(list(enumerate(runs))):
@@ -64,14 +66,15 @@ def parallel(axes: Sequence[Axis], runs: Sequence[ParallelRun], label: str, heig
     for at, axis in enumerate(axes):
         x = f"{short(LEFT + at / last * wide)}%"
         anchor = "start" if at == 0 else "end" if at == last else "middle"
-        shift = ' dx="-14"' if at == 0 else ' dx="44"' if at == last else ""
+        shift = ' dx="-14"' if at == 0 else ' dx="14"' if at == last else ""
         name = f"{axis.name}, log" if axis.logarithmic else axis.name
         parts.append(
             f'<line class="axis" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
             f'<text class="ink b md" x="{x}" y="12" text-anchor="{anchor}"{shift}>{escape(name)}</text>'
         )
         for value, y in ((max(axis.values), TOP + 4), (min(axis.values), height - BOTTOM)):
-            parts.append(f'<text class="halo" x="{x}" dx="12" y="{y}">{escape(number(value))}</text>')
+            side = 'dx="-12" text-anchor="end"' if at == last else 'dx="12"'
+            parts.append(f'<text class="halo" x="{x}" {side} y="{y}">{escape(number(value))}</text>')
         parts.append(_brush(axis, x, inner))
     return Markup("".join([*parts, "</svg>"]))
 

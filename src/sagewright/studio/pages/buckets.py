@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.studio import previews, tables
+from sagewright.studio import tables
 from sagewright.studio.buttons import Button
+from sagewright.studio.objects import previews
+from sagewright.studio.objects.facets import ColumnValues, chosen_values, facets, matching
+from sagewright.studio.objects.previews import Preview
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.previews import Preview
 from sagewright.studio.runs.usedby import ObjectUser, used_by
-from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 
 START = EmptyState(
     "No bucket yet", 'import sagemaker\n\nsagemaker.Session().upload_data("data/", key_prefix="churn/train")'
 )
 EACH = 200
-HEAD = 64 * 1024
+HEAD = 256 * 1024
 """Bytes of an object that its preview reads."""
+SHOWN = 50
+"""Rows of a preview that are shown, of those that it has read."""
+IS = "is"
+"""The parameter of a value that a facet has chosen."""
 
 
 @page("/buckets", "list.html", "buckets")
@@ -67,9 +73,18 @@ class FolderView:
     q: str
     flat: bool
     acts: tuple[Button, ...]
+    users: tuple[ObjectUser, ...] = ()
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
         return ["Key", "Size", "LastModified"], [[one.key, one.size, one.changed] for one in self.entries]
+
+
+@dataclass(frozen=True)
+class FacetView:
+    """A facet, and the URL that chooses each of its values, or chooses it no longer."""
+
+    facet: ColumnValues
+    links: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,11 @@ class ObjectView:
     preview: Preview
     acts: tuple[Button, ...]
     users: tuple[ObjectUser, ...] = ()
+    facets: tuple[FacetView, ...] = ()
+    chips: tuple[Chip, ...] = ()
+    read: int = 0
+    matches: int = 0
+    """Rows that the preview has read, and those of them that have the chosen values."""
 
 
 @page("/buckets/{bucket}", "folder.html", "buckets")
@@ -130,8 +150,9 @@ def _folder(visit: Visit, name: str, prefix: str) -> FolderView:
         confirm="The chosen objects are deleted. In a bucket with versions, older versions stay.", back=back,
     )  # fmt: skip
     return FolderView(
-        name, prefix, crumbs(name, prefix), tuple(entries), visit.link(after=token) if token else "", q, flat, (delete,)
-    )
+        name, prefix, crumbs(name, prefix), tuple(entries), visit.link(after=token) if token else "", q, flat, (delete,),
+        used_by(visit, name, prefix) if prefix else (),
+    )  # fmt: skip
 
 
 def _link(name: str, key: str) -> str:
@@ -159,6 +180,8 @@ def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectVi
             "s3", "GetObject", Bucket=name, Key=key, Range=f"bytes={max(size - previews.FOOT, 0)}-{size - 1}"
         )["Body"]
         preview = previews.parquet(tail, size)
+    chosen = chosen_values(visit.values(IS))
+    shown = matching(preview, chosen) if chosen else preview
     facts = {
         "ETag": head.get("ETag", "").strip('"'), "Content type": head.get("ContentType", ""), "Version": head.get("VersionId", ""),
         "Encryption": head.get("ServerSideEncryption", ""), **{f"meta {k}": v for k, v in head.get("Metadata", {}).items()},
@@ -167,10 +190,29 @@ def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectVi
     delete = OperationCall("s3", "DeleteObject", {"Bucket": name, "Key": key})
     gone = f"s3://{name}/{key} is deleted."
     return ObjectView(
-        name, key, crumbs(name, key), size, head["LastModified"], tuple((k, v) for k, v in facts.items() if v), preview,
+        name, key, crumbs(name, key), size, head["LastModified"], tuple((k, v) for k, v in facts.items() if v),
+        replace(shown, rows=shown.rows[:SHOWN]),
         (Button("Delete…", delete, f"Deleted {key}", "harm", confirm=gone, back=_link(name, f"{folder}/" if folder else "")),),
-        used_by(visit, name, key),
+        used_by(visit, name, key), _facets(visit, preview, chosen), _chips(visit, preview, chosen), len(preview.rows),
+        len(shown.rows),
     )  # fmt: skip
+
+
+def _facets(visit: Visit, preview: Preview, chosen: dict[int, str]) -> tuple[FacetView, ...]:
+    found = []
+    for facet in facets(preview, chosen):
+        others = [(IS, f"{column}~{value}") for column, value in chosen.items() if column != facet.column]
+        links = ([*others, *([] if one.chosen else [(IS, f"{facet.column}~{one.value}")])] for one in facet.values)
+        found.append(FacetView(facet, tuple(f"{visit.address}?{urlencode(link)}" for link in links)))
+    return tuple(found)
+
+
+def _chips(visit: Visit, preview: Preview, chosen: dict[int, str]) -> tuple[Chip, ...]:
+    names = dict(enumerate(column.name for column in preview.columns))
+    return tuple(
+        Chip(names.get(column, f"column {column}"), value or "(empty)", visit.without(IS, f"{column}~{value}"))
+        for column, value in chosen.items()
+    )
 
 
 @form("/buckets/{bucket}/folders")

@@ -51,10 +51,10 @@ document.addEventListener("click", event => {
 let g = 0;
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]") || $("dialog[open]")) return;
-  const rows = $$(".tbl[data-keys] tbody:not(.more) > tr"), at = rows.indexOf(document.activeElement.closest?.("tr"));
+  const rows = $$(".tbl[data-keys] tbody > tr"), at = rows.indexOf(document.activeElement.closest?.("tr"));
   const go = async i => {
     let row = rows[Math.max(0, Math.min(rows.length - 1, i))];
-    if (row?.classList.contains("gap")) { const body = row.parentElement; await fill(body); row = body.rows[i > at ? 0 : body.rows.length - 1]; }
+    if (row?.matches(".more > tr")) row = at < 0 ? $(".tbl[data-keys] tbody:not(.more) > tr") : (await fill(row.parentElement, i > at ? 0 : Infinity))?.rows[i > at ? 0 : HUNDRED - 1];
     row?.focus(); row?.scrollIntoView({ block: "nearest" });
   };
   if (Date.now() - g < 900) { const to = $(`[data-go="${event.key}"]`); g = 0; if (to) { event.preventDefault(); to.click(); } return; }
@@ -129,7 +129,6 @@ document.addEventListener("mouseover", event => {
 });
 
 $$(".log").forEach(log => { log.scrollTop = log.scrollHeight; });   /* a log opens at its end and follows until one scrolls up */
-count();
 
 /* Single keys can be turned off; the browser keeps the answer. */
 const single = $("[name=single-keys]");
@@ -151,7 +150,6 @@ document.addEventListener("input", event => {
   if (f.dataset.was !== undefined || f.dataset.twin) drafts();
 });
 document.addEventListener("click", event => { if (event.target.closest("[data-discard]")) { $$("[data-was]").forEach(f => { f.value = f.dataset.was; const o = f.dataset.twin && $(`[name="${f.dataset.twin}"]`); if (o) o.value = f.value; }); drafts(); } });
-drafts();
 
 /* Parallel coordinates: a drag along an axis keeps its range, a click frees it; the ranges are in the address. */
 let brush = null;
@@ -192,47 +190,56 @@ addEventListener("message", event => {
 });
 addEventListener("studio:theme", () => $$("iframe[data-chart]").forEach(give));
 
-/* What a morph or more rows bring: counts of rows and of chosen ones, drafts. */
-const drawn = () => {
-  const shown = $("[data-shown]"); if (shown) shown.textContent = $$(".tbl tbody:not(.more)").reduce((n, b) => n + (+b.dataset.rows || b.rows.length), 0).toLocaleString("en");
-  $$("tbody.more").forEach(end => near.observe(end));
-  $$("iframe[data-chart]").forEach(give);
-  count(); drafts();
-};
+const drawn = () => { $$("iframe[data-chart]").forEach(give); gaps(); look(); count(); drafts(); };      /* what a morph or more rows bring */
 
-/* A long list is one: hundreds are added when the end comes near; those far away give their place to an empty row, and are read again when they come
-   back. What is chosen in them stays chosen, as hidden fields of the form. The first hundred always stay, for new rows come there. */
-const near = new IntersectionObserver(seen => seen.filter(s => s.isIntersecting).forEach(s => more(s.target)), { rootMargin: "1200px", scrollMargin: "1200px" });
-const far = new IntersectionObserver(seen => seen.forEach(s => s.isIntersecting ? fill(s.target) : empty(s.target)), { rootMargin: "3000px", scrollMargin: "3000px" });
-document.addEventListener("focusout", event => { const body = event.target.closest?.("tbody[data-url]"); if (body) { far.unobserve(body); far.observe(body); } });   /* a hundred with the focus stay */
-const rowsOf = async url => $$(".tbl tbody", new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html"));
-const picks = row => $(".box > input", row);
-const more = async end => {
-  if (end.dataset.asked) return;
-  end.dataset.asked = "yes"; near.unobserve(end);
+/* A long list is one: rows that are not loaded are a gap of their height, so that the scroll bar goes over all. A gap near the screen gets a hundred rows:
+   at its start by the token of the page before it, elsewhere by a row's number. A hundred far away become a gap again; what is chosen in them stays
+   chosen, as hidden fields of the form. The page's own rows always stay, for new rows come there. */
+let extended = false, looks = 0, rowHeight = 0;                             /* a list with more rows than its first page is not replaced by it */
+const HUNDRED = 100, rowsOf = async url => $$(".tbl tbody", new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html"));
+const sized = gap => { const row = gap.rows[0]; row.className = "gap"; row.cells[0].replaceChildren(); row.style.blockSize = `${Math.min(3e7, gap.dataset.rows * rowHeight)}px`; return gap; };
+const gapOf = (first, rows, more) => {
+  const gap = Object.assign(document.createElement("tbody"), { className: "more" }); gap.insertRow().insertCell().colSpan = 99;
+  Object.assign(gap.dataset, first && { first }, more && { more }, { rows });
+  return sized(gap);
+};
+const gaps = () => {                                          /* those of the server: with the height of their rows, where they are counted */
+  const body = $(".tbl tbody:not(.more)");
+  if (body) { rowHeight ||= body.offsetHeight / body.rows.length; $$("tbody.more[data-rows]:not(:has(> .gap))").forEach(sized); }      /* measured once: a measurement makes a morphed list jump */
+};
+const fill = async (gap, from = 0) => {                       /* returns the rows that came, from row `from` of the gap, or its last hundred */
+  const { first, rows, more, asked } = gap.dataset, at = first ? Math.max(0, Math.min(from, rows - HUNDRED)) || 0 : 0;
+  if (asked) return null; else extended = gap.dataset.asked = true;
   try {
-    const [body, next] = await rowsOf(end.dataset.more);
-    body.dataset.url = end.dataset.more; body.dataset.rows = body.rows.length;
-    end.replaceWith(body, ...(next ? [next] : [])); extended = true; far.observe(body); drawn();
-  } catch { delete end.dataset.asked; setTimeout(() => near.observe(end), 5000); }
+    const found = await rowsOf(at || !more ? $(".tbl[data-start]").dataset.start + (+first + at) : more), next = found.pop(), body = next?.matches(".more") ? found.pop() : next;
+    const kept = new Map($$("#chosen > [name=pick]").map(f => [f.value, f]));
+    for (const row of [...body?.rows || []]) { const box = $(".box > input", row), field = box && kept.get(box.value); if (document.getElementById(row.id)) row.remove(); else if (field) { box.checked = true; field.remove(); } }
+    const count = Math.min(body?.rows.length || 0, rows - at || Infinity), left = rows - at - count;
+    while (body?.rows.length > count) body.lastElementChild.remove();
+    if (count) Object.assign(body.dataset, { rows: count, more: at || !more ? "" : more }, first && { first: +first + at });
+    gap.replaceWith(...[at && gapOf(first, at, more), count && body, rows ? count && left > 0 && gapOf(+first + at + count, left, next?.dataset.more) : next?.matches(".more") && next].filter(Boolean));
+    drawn(); return body;
+  } catch { setTimeout(() => { delete gap.dataset.asked; look(); }, 5000); return null; }
 };
 const empty = body => {
-  if (!body.isConnected || $("tr.gap", body) || body.contains(document.activeElement)) return;
-  const gap = document.createElement("tr"), cell = document.createElement("td"), form = $("#chosen");
-  gap.className = "gap"; cell.colSpan = 99; cell.style.blockSize = `${body.offsetHeight}px`; gap.append(cell);
-  for (const box of $$(".box > input:checked", body)) { const kept = document.createElement("input"); kept.type = "hidden"; kept.name = box.name; kept.value = box.value; form.append(kept); }
-  body.replaceChildren(gap);
+  for (const box of $$(".box > input:checked", body)) { const kept = document.createElement("input"); kept.type = "hidden"; kept.name = box.name; kept.value = box.value; $("#chosen").append(kept); }
+  body.replaceWith(gapOf(body.dataset.first, body.dataset.rows, body.dataset.more));
 };
-const fill = async body => {
-  if (!$("tr.gap", body) || body.dataset.asked) return;
-  body.dataset.asked = "yes";
-  try {
-    const [read] = await rowsOf(body.dataset.url), kept = new Map($$("#chosen > [name=pick]").map(f => [f.value, f]));
-    for (const row of read.rows) { const box = picks(row), field = box && kept.get(box.value); if (field) { box.checked = true; field.remove(); } }
-    body.replaceChildren(...read.rows); drawn();
-  } finally { delete body.dataset.asked; }
+const look = () => {
+  const table = $(".page > .scroll > .tbl"), shown = $("[data-shown]"); if (!table) return;
+  const box = table.parentElement.getBoundingClientRect(), top = Math.max(box.top, 0), bottom = Math.min(box.bottom, innerHeight), head = top + table.tHead.offsetHeight + 2, seen = [];
+  for (const body of table.tBodies) {
+    const { top: a, bottom: b, height } = body.getBoundingClientRect(), away = Math.max(a - bottom, top - b), { first, rows } = body.dataset, last = (rows || body.rows.length) - 1;
+    const at = y => Math.max(0, Math.min(last, Math.floor((y - a) / height * (last + 1))));
+    if (first && b > head && a < bottom) seen.push(+first + at(head), +first + at(bottom));
+    if (body.matches(".more")) { if (away < 1200) fill(body, b < top ? Infinity : a > top - 1200 ? 0 : at(top) - 20); }
+    else if (rows && away > 3000 && !body.contains(document.activeElement)) empty(body);
+  }
+  const all = [...table.tBodies].reduce((n, b) => n + (+b.dataset.rows || !b.matches(".more") && b.rows.length), 0);
+  if (shown) shown.textContent = (shown.dataset.shown && seen.length ? [seen[0], seen.at(-1)] : [all]).map(n => n.toLocaleString("en")).join(" to ");
 };
-let extended = false;                                        /* a list with more rows than its first page is not replaced by it */
+for (const what of ["scroll", "focusout"]) addEventListener(what, () => { looks ||= setTimeout(() => { looks = 0; look(); }, 100); }, { capture: true, passive: true });
+if ($(".tbl[data-start] > .more[data-first='1']")) { gaps(); $(".tbl tbody:not(.more)").scrollIntoView(); }      /* it begins at a row's number */
 
 /* Live: one stream a tab; the page is read again when something of its kinds changed, and morphed, so that focus, scroll, choice and typed text stay. */
 const kinds = new Set((document.body.dataset.kinds || "").split(" ").filter(Boolean));
@@ -249,6 +256,7 @@ const refresh = async () => {
   try { if (!busy()) { await morphing(); await htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph" }); drawn(); } } finally { asked = false; }
   if (due) setTimeout(refresh, 1000);
 };
+document.addEventListener("htmx:after:swap", gaps); document.addEventListener("htmx:before:swap", event => { if (extended || looks) { event.preventDefault(); due = true; } });      /* it has scrolled meanwhile */
 const follow = on => {
   stream?.close(); stream = null;
   if (!on || !kinds.size) return;
@@ -259,8 +267,7 @@ const follow = on => {
 };
 setInterval(() => { if ($("[data-live]")) refresh(); }, 3000);         /* what runs: its curves and durations */
 document.addEventListener("visibilitychange", () => { follow(!document.hidden); if (!document.hidden && kinds.size) refresh(); });
-follow(!document.hidden);
-drawn();
+requestAnimationFrame(() => setTimeout(() => { drawn(); follow(!document.hidden); }));      /* after the first paint: a list is laid out once before it */
 
 /* Palette: hits while one types. */
 let typed = 0;

@@ -5,6 +5,7 @@ Source: AWS's API reference, ListMonitoringExecutions and MonitoringExecutionSum
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.model_monitors.documents import EXECUTION, MonitoringExecutionDocument
@@ -39,8 +40,7 @@ SCHEDULED = {"ScheduledTimeAfter": Comparison.AT_LEAST, "ScheduledTimeBefore": C
 @operation("sagemaker", "ListMonitoringExecutions")
 def list_monitoring_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def fetch(page: PageRequest) -> list[Resource]:
-        bounds = (*page.bounds, *_scheduled(request))
-        changed = PageRequest(bounds, page.sort_by, page.descending, page.limit, page.after, page.ties, page.most_bytes)
+        changed = replace(page, bounds=(*page.bounds, *_scheduled(request)))
         return resources.page(context.store, scope, changed, *members_are(request, MEMBERS))
 
     scope = ResourceScope(EXECUTION, context.account, context.region)

@@ -7,12 +7,14 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
 from sagewright.model.aws.service_models import operation_model
 from sagewright.model.budgets import kept_size
 from sagewright.model.errors import ServiceUnavailable, ValidationException
+from sagewright.model.row_tokens import rows_before
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -21,6 +23,7 @@ from sagewright.services.sagemaker.resources.catalogue import SearchableKind, Se
 from sagewright.services.sagemaker.search import expressions, indexing
 from sagewright.store.listing import MOST_BYTES
 from sagewright.store.resources import properties, property_queries
+from sagewright.store.resources.conditions import Condition
 from sagewright.store.resources.property_queries import Hit, PropertyOrder
 
 SORT_BY = "LastModifiedTime"
@@ -91,6 +94,14 @@ def _total(context: Context, request: dict[str, Any], scope: str, found: list[Fo
     }
 
 
+def count_matches(context: Context, resource: str, expression: dict[str, Any]) -> int | None:
+    """Returns the number of resources that match an expression; None if each of them would have to be tested."""
+    if not expressions.is_exact(expression):
+        return None
+    scope = catalogue.searched(resource)[0].scope(context.account, context.region)
+    return property_queries.count_all(context.store, scope, expressions.condition_of(expression))
+
+
 def _check_names(context: Context, shown: Searched, scope: str, names: list[str]) -> None:
     """Raises ValidationException for a name that is unknown to both the index and the resource's model."""
     for name in names:
@@ -121,11 +132,9 @@ def _matching(
     """Yields matches in order, with their documents. Skips those that changed since they were indexed."""
     expression = request.get("SearchExpression", {})
     condition = expressions.condition_of(expression)
-    order = PropertyOrder(
-        request.get("SortBy", SORT_BY), request.get("SortOrder", "Descending") == "Descending", _position(request)
-    )
     scope, limit = kind.scope(context.account, context.region), first
-    while True:
+    order = _order(context, request, scope, condition)
+    while order is not None:
         hits = property_queries.search(context.store, scope, condition, order, limit)
         for some in (hits[at : at + AT_A_TIME] for at in range(0, len(hits), AT_A_TIME)):
             rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in some])}
@@ -149,8 +158,18 @@ def _token(hit: Hit) -> str:
     return paging.encode([key, hit.subject])
 
 
-def _position(request: dict[str, Any]) -> tuple[bytes | None, int] | None:
+def _order(context: Context, request: dict[str, Any], scope: str, condition: Condition) -> PropertyOrder | None:
+    """Returns the order and where the page begins in it; None if there are fewer rows than the token skips."""
+    order = PropertyOrder(request.get("SortBy", SORT_BY), request.get("SortOrder", "Descending") == "Descending")
     position = paging.decode(request.get("NextToken"))
+    rows = rows_before(position)
+    if rows:
+        last = property_queries.position(context.store, scope, condition, order, rows)
+        return None if last is None else replace(order, after=(last.key, last.subject))
+    return order if rows == 0 else replace(order, after=_position(position))
+
+
+def _position(position: list[Any] | None) -> tuple[bytes | None, int] | None:
     if position is None:
         return None
     try:

@@ -53,7 +53,17 @@ def experiments(visit: Visit) -> Listing:
         )
         for one in read.rows
     )
-    return Listing("Experiments", columns, rows, START, more=read.more, sorted_by=read.sorted_by, hint="", views=TABS)
+    return Listing(
+        "Experiments",
+        columns,
+        rows,
+        START,
+        more=read.more,
+        first=read.first,
+        sorted_by=read.sorted_by,
+        hint="",
+        views=TABS,
+    )
 
 
 @page("/experiments/{name}", "list.html", "experiments", KINDS)
@@ -66,11 +76,12 @@ def experiment(visit: Visit) -> Listing:
     if text := visit.query.get("q", "").strip():
         filters.append({"Name": "DisplayName", "Operator": "Contains", "Value": text})
         chips.append(Chip("Name contains", text, visit.link(q=None)))
+    first, after = tables.begin(visit)
     found = visit.client.sagemaker(
         "Search",
         Resource="ExperimentTrialComponent",
         MaxResults=tables.ROWS,
-        NextToken=visit.query.get("after"),
+        NextToken=after,
         SearchExpression={"Filters": filters},
         SortBy="CreationTime",
         SortOrder="Descending",
@@ -86,7 +97,6 @@ def experiment(visit: Visit) -> Listing:
         TableColumn("Source", "text", "", 3),
         TableColumn("Created", "time"),
     )
-    token = found.get("NextToken")
     return Listing(
         name,
         columns,
@@ -95,7 +105,9 @@ def experiment(visit: Visit) -> Listing:
         crumb="Experiments",
         chips=tuple(chips),
         same=same,
-        more=visit.link(after=token) if token else "",
+        more=tables.following(visit, found.get("NextToken"), first, len(records)),
+        first=first,
+        count=tables.counted(visit, "ExperimentTrialComponent", {"Filters": filters}, found["TotalHits"]),
         compare="/studio/compare",
         hint="Run contains…",
         q=visit.query.get("q", ""),

@@ -114,6 +114,7 @@ def listing(visit: Visit, kind: JobPageKind) -> Listing:
         tuple(_row(kind, one) for one in read.rows),
         kind.start,
         more=read.more,
+        first=read.first,
         chips=read.chips,
         choices=(tables.status_choice(visit, STATUSES),),
         acts=(

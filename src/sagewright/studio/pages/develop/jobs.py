@@ -35,25 +35,28 @@ def jobs(visit: Visit) -> Listing:
     """Jobs by any column: the index sorts and filters all of them by names, parameters, metrics and tags."""
     filters, chips = _filters(visit)
     sort, descending = _order(visit)
+    first, after = tables.begin(visit)
     found = visit.client.sagemaker(
         "Search",
         Resource="TrainingJob",
         MaxResults=tables.ROWS,
-        NextToken=visit.query.get("after"),
+        NextToken=after,
         SearchExpression={"Filters": filters} if filters else None,
         SortBy=sort[1],
         SortOrder="Descending" if descending else "Ascending",
     )
     records = [one["TrainingJob"] for one in found["Results"]]
     metrics, parameters, same = _columns(visit, records, sort[0])
-    token = found.get("NextToken")
+    count = tables.counted(visit, "TrainingJob", {"Filters": filters}, found["TotalHits"])
     return Listing(
         "Training jobs",
         tuple(_heads(metrics, parameters)),
         tuple(_row(record, metrics, parameters) for record in records),
         START,
-        total=_total(found["TotalHits"]),
-        more=visit.link(after=token) if token else "",
+        total=_total(count, found["TotalHits"]),
+        more=tables.following(visit, found.get("NextToken"), first, len(records)),
+        first=first,
+        count=count,
         chips=chips,
         views=_views(visit),
         choices=(tables.status_choice(visit, STATUSES),),
@@ -253,8 +256,8 @@ def duration_of(record: dict[str, Any]) -> float | None:
     )
 
 
-def _total(hits: dict[str, Any]) -> str:
-    return f"{hits['Value']:,}{'+' if hits['Relation'] != 'EqualTo' else ''}"
+def _total(count: int, hits: dict[str, Any]) -> str:
+    return f"{count:,}" if count or hits["Relation"] == "EqualTo" else f"{hits['Value']:,}+"
 
 
 def _views(visit: Visit) -> tuple[ListTab, ...]:

@@ -65,6 +65,7 @@ def pipelines(visit: Visit) -> Listing:
         rows,
         START,
         more=read.more,
+        first=read.first,
         chips=read.chips,
         q=visit.query.get("q", ""),
         sorted_by=read.sorted_by,

@@ -43,6 +43,7 @@ def trackers(visit: Visit) -> Listing:
         tuple(_row(one) for one in read.rows),
         START,
         more=read.more,
+        first=read.first,
         views=tuple(ListTab(label, link, label == "MLflow servers") for label, link in TABS),
         acts=acts,
         sorted_by=read.sorted_by,

@@ -61,6 +61,7 @@ def tuning_jobs(visit: Visit) -> Listing:
         tuple(_row(one) for one in read.rows),
         START,
         more=read.more,
+        first=read.first,
         chips=read.chips,
         choices=(tables.status_choice(visit, STATUSES),),
         acts=(stop,),

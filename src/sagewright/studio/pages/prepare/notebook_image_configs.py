@@ -53,6 +53,7 @@ def image_configs(visit: Visit) -> Listing:
         views=tabs("configs"),
         chips=found.chips,
         more=found.more,
+        first=found.first,
         acts=(Button("Delete", delete, "Deleted {n}", "harm", each="AppImageConfigName", back=HOME),),
         q=visit.query.get("q", ""),
         sorted_by=found.sorted_by,

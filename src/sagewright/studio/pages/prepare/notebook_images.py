@@ -51,6 +51,7 @@ def images(visit: Visit) -> Listing:
         views=tabs("images"),
         chips=found.chips,
         more=found.more,
+        first=found.first,
         acts=(Button("Delete", delete, "Deleted {n}", "harm", each="ImageName", back=HOME),),
         heads=(Button("New image…", create, "The image was created", "main", "plus", fields, key="c", back=HOME),),
         q=visit.query.get("q", ""),

@@ -66,6 +66,7 @@ def user_profiles(visit: Visit) -> Listing:
         views=tabs("profiles"),
         chips=found.chips,
         more=found.more,
+        first=found.first,
         heads=(new,),
         q=visit.query.get("q", ""),
         sorted_by=found.sorted_by,

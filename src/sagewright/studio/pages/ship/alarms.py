@@ -47,11 +47,12 @@ def _tabs(current: str) -> tuple[ListTab, ...]:
 @page("/alarms", "list.html", "alarms", KINDS)
 def alarms(visit: Visit) -> Listing:
     state = visit.query.get("state", "")
+    first, after = tables.begin(visit)
     found = visit.client.call(
         "cloudwatch",
         "DescribeAlarms",
         MaxRecords=100,
-        NextToken=visit.query.get("after"),
+        NextToken=after,
         StateValue=state or None,
         AlarmNamePrefix=visit.query.get("q") or None,
         AlarmTypes=["MetricAlarm", "CompositeAlarm"],
@@ -75,7 +76,6 @@ def alarms(visit: Visit) -> Listing:
         for one in [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
     )
     delete = OperationCall("cloudwatch", "DeleteAlarms", {})
-    token = found.get("NextToken")
     act = Button(
         "Delete…",
         delete,
@@ -96,7 +96,8 @@ def alarms(visit: Visit) -> Listing:
         acts=(act,),
         hint="Name begins with…",
         q=visit.query.get("q", ""),
-        more=visit.link(after=token) if token else "",
+        more=tables.following(visit, found.get("NextToken"), first, len(rows)),
+        first=first,
     )
 
 

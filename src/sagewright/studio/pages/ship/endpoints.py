@@ -75,6 +75,7 @@ def endpoints(visit: Visit) -> Listing:
         crumb="Ship",
         views=TABS,
         more=read.more,
+        first=read.first,
         chips=read.chips,
         choices=(tables.status_choice(visit, STATUSES),),
         acts=(delete,),

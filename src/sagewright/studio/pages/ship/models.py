@@ -69,6 +69,7 @@ def groups(visit: Visit) -> Listing:
         START,
         crumb="Ship",
         more=read.more,
+        first=read.first,
         chips=read.chips,
         q=visit.query.get("q", ""),
         sorted_by=read.sorted_by,

@@ -53,6 +53,7 @@ def monitors(visit: Visit) -> Listing:
         START,
         crumb="Ship",
         more=read.more,
+        first=read.first,
         views=tabs("Monitors"),
         sorted_by=read.sorted_by,
         q=visit.query.get("q", ""),

@@ -59,6 +59,7 @@ def shadow_tests(visit: Visit) -> Listing:
         TESTS,
         crumb="Ship",
         more=read.more,
+        first=read.first,
         chips=read.chips,
         views=tabs("Shadow tests"),
         q=visit.query.get("q", ""),

@@ -13,9 +13,11 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagewright.studio.thrift import BadThrift, read_struct
+from sagewright.studio.objects.thrift import BadThrift, read_struct
 
-ROWS, COLUMNS, CELL = 50, 60, 120
+ROWS, COLUMNS, CELL = 2000, 60, 120
+PICTURE = 64 * 1024
+"""Maximum bytes of a picture that is shown."""
 FOOT = 256 * 1024
 """Bytes of the end of a Parquet file that are read."""
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -52,7 +54,7 @@ def preview(key: str, begun: bytes, size: int) -> Preview:
         return Preview("parquet", "Parquet")
     for magic, kind in PICTURES.items():
         if begun.startswith(magic):
-            whole = len(begun) == size
+            whole = len(begun) == size and size <= PICTURE
             picture = f"data:{kind};base64,{base64.b64encode(begun).decode()}" if whole else ""
             return Preview("image", f"{kind}{'' if whole else ', too large to show'}", picture=picture)
     if begun.startswith(b"\x0a\x23\xd7\xce"):

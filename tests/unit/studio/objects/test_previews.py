@@ -9,8 +9,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagewright.studio.previews import parquet, preview
-from sagewright.studio.thrift import BadThrift, read_struct
+from sagewright.studio.objects.previews import parquet, preview
+from sagewright.studio.objects.thrift import BadThrift, read_struct
 
 
 def test_tables_with_and_without_a_header() -> None:
