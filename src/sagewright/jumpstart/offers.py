@@ -13,14 +13,14 @@ from sagewright.jumpstart.entries import CatalogueEntry, Training, entries, read
 _TEXT = ("application/x-text", "application/json")
 _IMAGE = ("application/x-image", "image/jpeg", "image/png")
 _ENCODERS, _CLASSIFIERS, _CHECKPOINTS = ("added-encoder",), ("added-encoder", "text-training"), ("checkpoint",)
-_GENERATORS = ("generation",)
+_GENERATORS, _QUESTIONS = ("generation",), ("checkpoint", "question-training")
 TASKS: Mapping[str, tuple[str, ...]] = {
     "sentencesimilarity": _ENCODERS,
     "textembedding": _ENCODERS,
     "tcembedding": _ENCODERS,
     "tc": _CLASSIFIERS,
     "spc": _CLASSIFIERS,
-    "eqa": _CHECKPOINTS,
+    "eqa": _QUESTIONS,
     "ner": _CHECKPOINTS,
     "zstc": _CHECKPOINTS,
     "fillmask": _CHECKPOINTS,

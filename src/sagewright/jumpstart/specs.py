@@ -22,7 +22,7 @@ INSTANCES = (
     "ml.g4dn.2xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.g5.12xlarge", "ml.g6.xlarge", "ml.g6.12xlarge", "ml.p4d.24xlarge",
 )  # fmt: skip
 """Instance types of the catalogue's models: each stands for a share of this machine."""
-INCREMENTAL = frozenset({"texts", "pictures", "generation"})
+INCREMENTAL = frozenset({"texts", "pictures", "generation", "checkpoints"})
 """Scripts that go on with a model that they have fine-tuned."""
 HOSTING_INSTANCE = "ml.m5.xlarge"
 _SCRIPT_SETTINGS = {

@@ -80,6 +80,36 @@ def ended(server: RunningServer, job: str) -> None:
     assert found["TrainingJobStatus"] == "Completed", found.get("FailureReason")
 
 
+def tune(server: RunningServer, model: str, job: str, rows: bytes) -> dict[str, Any]:
+    """Fine-tunes a model of the public hub for two epochs; returns the job's description."""
+    s3, sagemaker = server.boto("s3"), server.boto("sagemaker")
+    s3.put_object(Bucket=BUCKET, Key=f"{job}/data.csv", Body=rows)
+    hub = {"HubName": "SageMakerPublicHub", "HubContentType": "Model", "HubContentName": model}
+    document = json.loads(sagemaker.describe_hub_content(**hub)["HubContentDocument"])
+    defaults = {each["Name"]: str(each["Default"]) for each in document["Hyperparameters"]}
+    channels = {"training": f"s3://{BUCKET}/{job}/", "model": document["TrainingArtifactUri"]}
+    sagemaker.create_training_job(
+        TrainingJobName=job,
+        RoleArn=ROLE,
+        AlgorithmSpecification={
+            "TrainingImage": document["TrainingEcrUri"],
+            "TrainingInputMode": "File",
+            "MetricDefinitions": document["TrainingMetrics"],
+        },
+        HyperParameters={**defaults, "epochs": "2", "sagemaker_submit_directory": document["TrainingScriptUri"]},
+        InputDataConfig=[
+            {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+            for name, uri in channels.items()
+        ],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    ended(server, job)
+    described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=job)
+    return described
+
+
 class Endpoint:
     """An endpoint of one container, which ends with the block."""
 
@@ -162,26 +192,22 @@ def test_an_encoder_embeds_and_a_classifier_is_fine_tuned(server: RunningServer,
     assert models(server, "add", CLASSIFIER, str(checkpoints / "encoder")).returncode == 0
     with pytest.raises(ClientError, match="answers only once it has been trained"), Deployed(server, CLASSIFIER):
         pass
-    s3, sagemaker = server.boto("s3"), server.boto("sagemaker")
-    s3.put_object(Bucket=BUCKET, Key="tc/data.csv", Body=b"0,bad film\n1,good film\n" * 20)
-    hub = {"HubName": "SageMakerPublicHub", "HubContentType": "Model", "HubContentName": CLASSIFIER}
-    document = json.loads(sagemaker.describe_hub_content(**hub)["HubContentDocument"])
-    defaults = {each["Name"]: str(each["Default"]) for each in document["Hyperparameters"]}
-    channels = {"training": f"s3://{BUCKET}/tc/", "model": document["TrainingArtifactUri"]}
-    sagemaker.create_training_job(
-        TrainingJobName="tune-added",
-        RoleArn=ROLE,
-        AlgorithmSpecification={"TrainingImage": document["TrainingEcrUri"], "TrainingInputMode": "File"},
-        HyperParameters={**defaults, "epochs": "2", "sagemaker_submit_directory": document["TrainingScriptUri"]},
-        InputDataConfig=[
-            {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
-            for name, uri in channels.items()
-        ],
-        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 600},
-    )
-    ended(server, "tune-added")
+    tune(server, CLASSIFIER, "tune-added", b"0,bad film\n1,good film\n" * 20)
+
+
+@pytest.mark.sampled(1, of="added models that cost much")
+def test_a_model_that_answers_questions_is_fine_tuned(server: RunningServer, checkpoints: Path) -> None:
+    assert models(server, "add", QUESTIONS, str(checkpoints / "eqa")).returncode == 0
+    nouns, verbs = ("cat", "dog", "mat", "bad", "who"), ("sat", "ran")
+    rows = "".join(f"who {verb},the {noun} {verb} on a mat,4,7\n" for noun in nouns for verb in verbs)
+    described = tune(server, QUESTIONS, "tune-questions", rows.encode())
+    assert {each["MetricName"] for each in described["FinalMetricDataList"]} >= {"train:loss", "validation:loss"}
+    container = Deployed(server, QUESTIONS).container()
+    del container["ModelDataSource"]
+    container["ModelDataUrl"] = described["ModelArtifacts"]["S3ModelArtifacts"]
+    with Endpoint(server, "tuned-questions", container) as endpoint:
+        context = "the cat sat on a mat"
+        assert endpoint.ask(["who sat", context], "application/list-text")["answer"] in context
 
 
 @pytest.mark.soak
