@@ -229,7 +229,7 @@ class _Search:
             return next(iter(self._among(connection, sources, part, skip)), None)
         for steps in [self._valued] * (self._sort is not None) + [self._unvalued]:
             statement, column = steps(None)
-            tested = statement if part.always else statement.where(part.test(column))
+            tested = statement if part.always else statement.where(_member(part, column))
             row = connection.execute(tested.offset(skip).limit(1)).first()
             if row is not None:
                 return self._hits(connection, [row])[0]
@@ -380,6 +380,20 @@ def _chosen(sources: Sequence[Select[Any]]) -> Subquery:
     """Selects each subject of the sources once."""
     every = sources[0] if len(sources) == 1 else union_all(*sources)
     return select(every.subquery().c.subject).distinct().subquery()
+
+
+def _member(part: _Part, column: ColumnElement[Any]) -> _Test:
+    """Returns the test of a subject by a set of all matches where there is one: for many subjects, quicker than a look at each."""
+    if part.exact and part.sources is not None and len(part.sources) == 1:
+        return column.in_(part.sources[0])
+    if part.others is not None:
+        return column.not_in(part.others)
+    return and_(true(), *(_member(one, column) for one in part.choices)) if part.choices else _tested(part, column)
+
+
+def _tested(part: _Part, column: ColumnElement[Any]) -> _Test:
+    test: _Test = part.test(column)
+    return test
 
 
 def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
