@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "rare values": tool("handle_outliers", "Replace rare values", "replace_rare_values_parameters", input_column=["key"], absolute_threshold=5),
     "ordinal": tool("encode_categorical", "Ordinal encode", "ordinal_encode_parameters", input_column=["kind"], invalid_handling_strategy="Keep"),
     "ordinal, refused": tool("encode_categorical", "Ordinal encode", "ordinal_encode_parameters", input_column=["key"], invalid_handling_strategy="Keep"),
+    "ordered split": tool("split", "Ordered split", "ordered_split_parameters", splits=[{"name": "default", "percentage": 0.8}, {"name": "rest", "percentage": 0.2}], input_column="weight"),
     "stratified sample": ("sampling", {"sampling_method": "Stratified", "stratified_parameters": {"sample_size": 1000, "stratify_column": "kind"}}),
 }  # fmt: skip
 TWO = ("join", "join, inner", "concatenation")

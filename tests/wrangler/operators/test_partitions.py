@@ -117,7 +117,7 @@ def test_a_join(how: str, left: str, right: str, tmp_path: Path) -> None:
     step = node("join_tables", {"left_column": left, "right_column": right, "join_type": how}, "a", "b")
     one, other = table(150, 1), table(120, 2)
     same(step, [one, other.filter(pl.col("key") % 3 > 0)], tmp_path, ordered=how not in ("leftanti", "leftsemi"))
-    assert len(list(tmp_path.glob("parts-*"))) == 2
+    assert len(list(tmp_path.glob("parts-*"))) >= 2
 
 
 @pytest.mark.parametrize("how", ["leftouter", "rightouter", "fullouter", "inner", "leftsemi"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -27,12 +28,16 @@ def is_bounded(step: OperatorStep) -> bool:
     return step.scratch is not None and step.memory is not None
 
 
+def rows_of(step: OperatorStep, frame: pl.LazyFrame) -> int:
+    return int(step.fit(frame.select(pl.len())).item())
+
+
 def part_count(step: OperatorStep, frame: pl.LazyFrame) -> int:
     """Returns the number of parts in which an operator can hold `frame`, by the size of its first rows; 1 where the step has no
     folder or no limit. `frame` is evaluated once or is in a file."""
     if step.scratch is None or step.memory is None:
         return 1
-    rows = int(step.fit(frame.select(pl.len())).item())
+    rows = rows_of(step, frame)
     sample = frame.head(MEASURED_ROWS).collect()
     needed = EXPANSION * sample.estimated_size() * rows / max(len(sample), 1)
     return max(1, min(math.ceil(needed / step.memory.spill_bytes), MOST_PARTS))
@@ -47,16 +52,41 @@ def partitioned(step: OperatorStep, frame: pl.LazyFrame, keys: Sequence[str], co
         yield frame
         return
     folder = step.scratch / f"parts-{next(_numbers)}"
-    numbered = frame.with_columns((pl.struct(hashed).hash(_SEED) % count).alias(PART))
-    numbered.sink_parquet(
+    _divide(frame.with_columns((pl.struct(hashed).hash(_SEED) % count).alias(PART)), folder, count)
+    yield from _parts(folder, count, frame)
+
+
+def ordered(
+    step: OperatorStep, frames: Iterable[pl.LazyFrame], rank: str, most: int, count: int
+) -> Iterator[pl.LazyFrame]:
+    """Yields the rows of `frames` in the order of the column `rank`, whose numbers are below `most`, in up to `count` parts. Rows
+    of one rank are in one frame, and keep their order."""
+    assert step.scratch is not None
+    folder = step.scratch / f"parts-{next(_numbers)}"
+    part = (pl.col(rank).cast(pl.Float64) * (count / max(most, 1))).floor().cast(pl.UInt64).alias(PART)
+    empty = None
+    for number, frame in enumerate(frames):
+        empty = frame if empty is None else empty
+        _divide(frame.with_columns(part), folder / f"{number:03}", count)
+    if empty is not None:
+        for rows in _parts(folder, count, empty, "*/"):
+            yield rows.sort(rank, maintain_order=True)
+
+
+def _divide(frame: pl.LazyFrame, folder: Path, count: int) -> None:
+    """Writes the rows to folders by the column PART."""
+    frame.sink_parquet(
         pl.PartitionBy(folder, key=PART, include_key=False),
         compression="lz4",
         row_group_size=max(_OPEN_ROWS // count, _FEWEST_ROWS),
         mkdir=True,
     )
-    empty = frame.head(0).collect().lazy()
+
+
+def _parts(folder: Path, count: int, like: pl.LazyFrame, between: str = "") -> Iterator[pl.LazyFrame]:
+    empty = pl.LazyFrame(schema=like.collect_schema())
     for number in range(count):
-        files = sorted((folder / f"{PART}={number}").glob("*.parquet"))
+        files = sorted(folder.glob(f"{between}{PART}={number}/*.parquet"))
         yield pl.scan_parquet(files, glob=False, hive_partitioning=False) if files else empty
         for one in files:
             one.unlink()
@@ -75,7 +105,7 @@ def first_rows(step: OperatorStep, frame: pl.LazyFrame, keys: Sequence[str]) -> 
     if part_count(step, frame.select(keys)) == 1:
         return frame.unique(keys, keep="first", maintain_order=True)
     numbered = frame.with_row_index(ORDER)
-    bits = np.zeros(int(step.fit(frame.select(pl.len())).item()) // 8 + 1, dtype=np.uint8)
+    bits = np.zeros(rows_of(step, frame) // 8 + 1, dtype=np.uint8)
 
     def mark(batch: pl.DataFrame) -> None:
         rows = batch[ORDER].to_numpy()

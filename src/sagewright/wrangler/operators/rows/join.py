@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from sagewright.wrangler.operators.partitions import ORDER, is_bounded, part_count, partitioned
+from sagewright.wrangler.operators.partitions import ORDER, is_bounded, ordered, part_count, partitioned, rows_of
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
 from sagewright.wrangler.types import HIDDEN, type_of
 
@@ -23,8 +23,6 @@ HOW: dict[str, str] = {
 _KEY = "__sagewright_key_"
 _OTHER = "__sagewright_other"
 """Numbers of the right table's rows."""
-_AFTER = 1 << 32
-"""More than the number of a row."""
 
 
 @operator("join_tables")
@@ -86,13 +84,13 @@ def _matched(step: OperatorStep, left: pl.LazyFrame, right: pl.LazyFrame, names:
         partitioned(step, right.with_row_index(_OTHER), names, count),
         strict=True,
     )
-    parts = [step.keep(one.join(other, **options, maintain_order=order)) for one, other in sides]
-    joined = pl.concat(parts)
+    parts = (one.join(other, **options, maintain_order=order) for one, other in sides)
+    rank, most = (_OTHER, rows_of(step, right)) if how == "right" else (ORDER, rows_of(step, left))
     if how == "full":  # rows of the right table alone come last
-        joined = joined.with_columns(pl.coalesce(ORDER, pl.col(_OTHER).cast(pl.UInt64) + _AFTER))
-    # a row is in one part, in which its matches are in order
-    joined = joined.sort(_OTHER if how == "right" else ORDER, maintain_order=True)
-    return joined.drop(ORDER, _OTHER, strict=False)
+        last = pl.coalesce(pl.col(ORDER).cast(pl.UInt64), pl.col(_OTHER).cast(pl.UInt64) + most).alias(ORDER)
+        parts, most = (part.with_columns(last) for part in parts), most + rows_of(step, right)
+    found = [step.keep(part.drop(ORDER, _OTHER, strict=False)) for part in ordered(step, parts, rank, most, count)]
+    return pl.concat(found)
 
 
 def _key(name: str, common: pl.DataType | None) -> pl.Expr:
