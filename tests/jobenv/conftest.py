@@ -32,7 +32,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 if importlib.util.find_spec("numpy") is None:
     collect_ignore_glob = ["*"]
-elif importlib.util.find_spec("transformers") is None:
+elif importlib.util.find_spec("tensorflow") is None:
     collect_ignore = ["serving/test_frameworks.py"]  # `make packages` runs it, where they all are
 
 
