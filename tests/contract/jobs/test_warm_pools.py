@@ -49,7 +49,7 @@ def listed(server: RunningServer, status: str) -> list[str]:
 
 
 def test_a_pool_is_reused_and_its_cache_is_there(running: RunningServer) -> None:
-    running.run_shell("first", f"echo up; sleep 1; echo left > {CACHE}/note", **kept(600))
+    running.run_shell("first", f"echo up; sleep 4; echo left > {CACHE}/note", **kept(600))
     running.when_logged("first", "up")
     assert pool(running, "first") == {"Status": "InUse"}
     running.wait("first")
