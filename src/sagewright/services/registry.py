@@ -76,12 +76,22 @@ class AttachedPolicy:
     governs: bool = False
 
 
-PolicyOf = Callable[["Context", str], AttachedPolicy | None]
+@dataclass(frozen=True)
+class NamedResource:
+    """What an ARN names behind its service: `resource` is the rest of it, such as `function:name:version`."""
+
+    region: str
+    account: str
+    resource: str
+
+
+PolicyOf = Callable[["Context", NamedResource], AttachedPolicy | None]
 _policies: dict[str, PolicyOf] = {}
 
 
 def policy_of(service: str) -> Callable[[PolicyOf], PolicyOf]:
-    """Registers a function that returns the policy of a service's resource with the given ARN, None for one that has none."""
+    """Registers a function that returns the policy of a service's resource, None for one that has none or doesn't exist. It raises
+    nothing: a client can send any ARN."""
 
     def register(function: PolicyOf) -> PolicyOf:
         _policies[service] = function
@@ -94,7 +104,7 @@ def attached_policy(context: Context, arn: str) -> AttachedPolicy | None:
     """Returns the policy that a resource itself has. Buckets are not asked for: S3 decides with its own policies."""
     parts = arn.split(":", 5)
     found = _policies.get(parts[2]) if len(parts) == 6 and parts[0] == "arn" else None
-    return None if found is None else found(context, arn)
+    return None if found is None else found(context, NamedResource(*parts[3:]))
 
 
 _absent: dict[tuple[str, str], ServedOperation] = {}

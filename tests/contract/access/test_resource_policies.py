@@ -8,6 +8,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.teams import ACCOUNT, DEFAULT_ROLE, Team, allow, deny, document, is_denied
 
 ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -195,6 +196,23 @@ def test_names_of_buses_and_handles_of_tasks_are_those_of_the_resources(team: Te
     handle = sqs.start_message_move_task(SourceArn=arn)["TaskHandle"]
     moving: Any = team.person(allow("sqs:*"), deny("sqs:CancelMessageMoveTask", arn)).boto("sqs")
     assert is_denied(moving.cancel_message_move_task, TaskHandle=handle)
+
+
+@pytest.mark.parametrize("rest", ["foo", "function", "function:", "function:a:b:c:d", "a/b/c"])
+@pytest.mark.parametrize("named", ["ecr", "events", "kms", "lambda", "sagemaker", "sns", "sqs"])
+def test_an_arn_of_an_unusual_form_is_refused(team: Team, named: str, rest: str) -> None:
+    """Members that take an ARN of any service lead a request to that service's policies."""
+    arn = f"arn:aws:{named}:us-east-1:{ACCOUNT}:{rest}"
+    asked: list[tuple[Any, dict[str, str]]] = [
+        (team.person().boto("events").list_tags_for_resource, {"ResourceARN": arn}),
+        (team.person().boto("sns").list_tags_for_resource, {"ResourceArn": arn}),
+        (team.person().boto("kms").describe_key, {"KeyId": arn}),
+        (team.person().boto("sagemaker").list_tags, {"ResourceArn": arn}),
+    ]
+    for call, members in asked:
+        with pytest.raises(ClientError) as raised:
+            call(**members)
+        assert 400 <= raised.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500, raised.value
 
 
 def test_metrics_are_those_of_their_component(team: Team) -> None:

@@ -9,14 +9,14 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.ecr.repositories import names, require_repository
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, operation, policy_of
 from sagewright.store.objects import ecr
 from sagewright.store.objects.ecr import Repository
 
 
 @policy_of("ecr")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
-    found = ecr.find(context.store, arn.partition(":repository/")[2])
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
+    found = ecr.find(context.store, named.resource.removeprefix("repository/"))
     return AttachedPolicy(found.policy) if found and found.policy else None
 
 

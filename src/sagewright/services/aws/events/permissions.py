@@ -15,7 +15,7 @@ from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.aws.events.buses import BUSES, POLICY, bus_of, change
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, Rights, operation, policy_of, rights_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, Rights, operation, policy_of, rights_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
@@ -25,10 +25,13 @@ BY_NAME = frozenset({"CreateEventBus", "DescribeEventBus", "UpdateEventBus", "De
 
 
 @policy_of("events")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
-    _, _, _, region, account, resource = arn.split(":", 5)
-    kind, _, name = resource.partition("/")
-    found = resources.find(context.store, ResourceScope(BUSES, account, region), name) if kind == "event-bus" else None
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
+    kind, _, name = named.resource.partition("/")
+    found = (
+        resources.find(context.store, ResourceScope(BUSES, named.account, named.region), name)
+        if kind == "event-bus"
+        else None
+    )
     text = found.document.get(POLICY) if found else None
     return AttachedPolicy(text) if text else None
 

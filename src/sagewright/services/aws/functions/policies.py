@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.functions.names import KIND, arn_of, missing, require
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, operation, policy_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
@@ -18,11 +18,12 @@ MOST_POLICY = 20_480
 
 
 @policy_of("lambda")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
-    _, _, _, region, account, kind, name, *_version = arn.split(":")
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
+    kind, _, qualified = named.resource.partition(":")
     if kind != "function":
         return None
-    found = resources.find(context.store, ResourceScope(KIND, account, region), name)
+    name, _, _version = qualified.partition(":")
+    found = resources.find(context.store, ResourceScope(KIND, named.account, named.region), name)
     statements = (found.document.get(POLICY) if found else None) or {}
     return AttachedPolicy(_text(statements)) if statements else None
 

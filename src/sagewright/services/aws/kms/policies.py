@@ -13,7 +13,7 @@ import orjson
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.kms_keys import KIND, absent, not_found, require_key, require_own
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, operation, policy_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
@@ -45,10 +45,10 @@ def list_key_policies(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 @policy_of("kms")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
     """A key that has AWS's default policy leaves everything to policies of identities."""
-    *_, region, account, name = arn.split(":")
-    key = resources.find(context.store, ResourceScope(KIND, account, region), name.removeprefix("key/"))
+    name = named.resource.removeprefix("key/")
+    key = resources.find(context.store, ResourceScope(KIND, named.account, named.region), name)
     text = key.document.get("Policy") if key else None
     return AttachedPolicy(text, governs=True) if text else None
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from sagewright.services.aws.sns.topics import KIND
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, policy_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, policy_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 
 @policy_of("sns")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
-    _, _, _, region, account, name = arn.split(":", 5)
-    topic = resources.find(context.store, ResourceScope(KIND, account, region), name.partition(":")[0])
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
+    name, _, _subscription = named.resource.partition(":")
+    topic = resources.find(context.store, ResourceScope(KIND, named.account, named.region), name)
     text = topic.document.get("Policy") if topic else None
     return AttachedPolicy(text) if text else None

@@ -15,7 +15,7 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
-from sagewright.services.registry import AttachedPolicy, operation, policy_of
+from sagewright.services.registry import AttachedPolicy, NamedResource, operation, policy_of
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store.jobs.jobs import ResourceScope
@@ -80,13 +80,14 @@ def delete_model_package_group(context: Context, request: dict[str, Any]) -> dic
 
 
 @policy_of("sagemaker")
-def policy(context: Context, arn: str) -> AttachedPolicy | None:
+def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
     """The policy of a group is that of its model packages, too."""
-    _, _, _, region, account, resource = arn.split(":", 5)
-    kind, _, name = resource.partition("/")
+    kind, _, name = named.resource.partition("/")
     if kind not in {"model-package-group", "model-package"}:
         return None
-    found = resources.find(context.store, ResourceScope(GROUPS.kind, account, region), name.partition("/")[0])
+    found = resources.find(
+        context.store, ResourceScope(GROUPS.kind, named.account, named.region), name.partition("/")[0]
+    )
     text = found.document.get(POLICY) if found else None
     return AttachedPolicy(text) if text else None
 
