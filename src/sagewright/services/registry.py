@@ -78,7 +78,7 @@ class AttachedPolicy:
 
 @dataclass(frozen=True)
 class NamedResource:
-    """What an ARN names behind its service: `resource` is the rest of it, such as `function:name:version`."""
+    """The parts of an ARN after its service; `resource` is the last, such as `function:name:version`."""
 
     region: str
     account: str
