@@ -10,6 +10,7 @@ from sagewright_jumpstart.errors import InputError, TypeUnsupported
 
 JSON, VERBOSE = "application/json", "verbose"
 _ANY = frozenset({"*/*", "application/*", ""})
+_PICTURES = frozenset({"application/x-image", "image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif"})
 
 
 def media_of(content_type: str) -> str:
@@ -22,6 +23,15 @@ def text_of(body: str | bytes) -> str:
         return body if isinstance(body, str) else bytes(body).decode()
     except UnicodeDecodeError as error:
         raise InputError(f"the request is not UTF-8: {error}") from error
+
+
+def picture_of(body: str | bytes, content_type: str) -> bytes:
+    """Returns the bytes of a picture, which are not looked into. Raises InputError, TypeUnsupported."""
+    if media_of(content_type) not in _PICTURES:
+        raise unsupported(content_type, sorted(_PICTURES))
+    if not body:
+        raise InputError("the request is empty: a picture is expected")
+    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 def document_of(body: str | bytes) -> Any:

@@ -18,8 +18,6 @@ _COLUMNS = 4
 _MOST_CHARACTERS = 200_000
 _MOST_QUESTION = 0.5
 """Maximum share of a window that its question may fill."""
-
-
 _ROWS = 1000
 """Rows whose tokens are located at a time."""
 

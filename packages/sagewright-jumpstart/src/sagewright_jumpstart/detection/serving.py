@@ -10,11 +10,8 @@ from sagewright_jumpstart.decoding import open_picture
 from sagewright_jumpstart.detection.detector import MOST, SIDE, CenterNet, Detections, load_detector
 from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.manifest import Manifest
-from sagewright_jumpstart.requests import answer, is_verbose, media_of, parameter_of, unsupported
+from sagewright_jumpstart.requests import answer, is_verbose, parameter_of, picture_of
 
-_TYPES = frozenset(
-    {"application/x-image", "image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif"},
-)
 _COUNT = "n_predictions"
 
 
@@ -24,12 +21,8 @@ def model_fn(model_dir: str) -> CenterNet:
 
 
 def input_fn(body: str | bytes, content_type: str) -> bytes:
-    """Raises InputError."""
-    if media_of(content_type) not in _TYPES:
-        raise unsupported(content_type, sorted(_TYPES))
-    if not body:
-        raise InputError("the request is empty: a picture is expected")
-    return body.encode() if isinstance(body, str) else bytes(body)
+    """Raises InputError, TypeUnsupported."""
+    return picture_of(body, content_type)
 
 
 @torch.inference_mode()

@@ -10,13 +10,10 @@ from typing import Any
 import torch
 
 from sagewright_jumpstart.decoding import open_picture
-from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.manifest import Manifest
 from sagewright_jumpstart.pictures.network import PictureNetwork, imagenet_labels, load_network
-from sagewright_jumpstart.requests import answer, classes, is_verbose, media_of, unsupported
+from sagewright_jumpstart.requests import answer, classes, is_verbose, picture_of
 
-PICTURE = "application/x-image"
-_TYPES = frozenset({PICTURE, "image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif"})
 EMBEDDING = "icembedding"
 
 
@@ -36,12 +33,8 @@ def model_fn(model_dir: str) -> ServedPictures:
 
 
 def input_fn(body: str | bytes, content_type: str) -> bytes:
-    """Raises InputError."""
-    if media_of(content_type) not in _TYPES:
-        raise unsupported(content_type, sorted(_TYPES))
-    if not body:
-        raise InputError("the request is empty: a picture is expected")
-    return body.encode() if isinstance(body, str) else bytes(body)
+    """Raises InputError, TypeUnsupported."""
+    return picture_of(body, content_type)
 
 
 @torch.inference_mode()
