@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -117,13 +118,15 @@ def _builds(directory: Path) -> list[Row]:
     Environments(directory / "warm").ensure(image)  # the only build that may download
     requirements = recipe_for(image).nearest(image)[1]
     times: dict[str, list[float]] = {"ready": [], "finished": [], "compiled": [], "bare": []}
-    for turn in range(BUILDS):
+    for turn in range(TURNS):
         place = directory / f"turn-{turn}"
-        ready, finished = _built(place / "own")
-        times["ready"].append(ready)
-        times["finished"].append(finished)
-        for name in ("compiled", "bare"):
-            times[name].append(_seconds(_by_uv(place / name, requirements, compiled=name == "compiled")))
+        times["ready"].append(_built(place / "own", until_ready=True))
+        times["bare"].append(_seconds(_by_uv(place / "bare", requirements, compiled=False)))
+        shutil.rmtree(place)
+    for turn in range(BUILDS):
+        place = directory / f"compiled-{turn}"
+        times["finished"].append(_built(place / "own", until_ready=False))
+        times["compiled"].append(_seconds(_by_uv(place / "compiled", requirements, compiled=True)))
         shutil.rmtree(place)
     return [
         Row(
@@ -139,24 +142,26 @@ def _builds(directory: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def _built(place: Path) -> tuple[float, float]:
-    """Seconds until the server's builder has an environment in which jobs can start, and until its end."""
+def _built(place: Path, *, until_ready: bool) -> float:
+    """Seconds until the server's builder has an environment in which jobs can start, which ends it, or until it is done."""
     place.mkdir(parents=True)
     program = [str(Path(SAGEWRIGHT).with_name("python")), "-m", "sagewright.runtimes.building"]
-    begin, ready = time.perf_counter(), 0.0
+    begin = time.perf_counter()
     environ = {**os.environ, "UV_OFFLINE": "1"}
     with subprocess.Popen(
         [*program, str(place), "nearest", IMAGE],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, start_new_session=True,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            if not ready and any(place.glob(f"*/{MANIFEST}")):
-                ready = time.perf_counter() - begin
+            if until_ready and any(place.glob(f"*/{MANIFEST}")):
+                taken = time.perf_counter() - begin
+                os.killpg(process.pid, signal.SIGKILL)
+                return taken
             time.sleep(0.02)
         assert process.stdout is not None
-        if process.returncode or not ready:
+        if process.returncode or not any(place.glob(f"*/{MANIFEST}")):
             raise peers.NoPeer(process.stdout.read().decode()[-400:])
-    return ready, time.perf_counter() - begin
+    return time.perf_counter() - begin
 
 
 def _by_uv(place: Path, requirements: tuple[str, ...], *, compiled: bool) -> list[list[str]]:
