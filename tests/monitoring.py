@@ -21,7 +21,7 @@ env = os.environ
 captured = sorted(pathlib.Path(env["dataset_source"]).rglob("*.jsonl"))
 records = [json.loads(line) for one in captured for line in one.read_text().splitlines()]
 output = pathlib.Path(env["output_path"])
-violations = [{"feature_name": "x"} for record in records if "bad" in json.dumps(record)]
+violations = [{"feature_name": "x"} for record in records if "bad" in json.dumps(record.get("captureData"))]
 (output / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
 facts = {"env": dict(env), "files": [str(one) for one in captured], "records": records}
 (output / "facts.json").write_text(json.dumps(facts))
@@ -35,7 +35,7 @@ if metrics.exists():
     lines = [json.dumps(metric), "no metric", json.dumps(metric | {"MetricName": "second", "Value": 2.5})]
     (metrics / "cloudwatch_metrics.jsonl").write_text("\\n".join(lines))
 """
-"""A monitor of a user's own, which counts records and finds those with the word bad."""
+"""A monitor of a user's own, which counts records and finds those whose data have the word bad (an id may have it by chance)."""
 
 
 class Monitoring:

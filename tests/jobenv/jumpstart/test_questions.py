@@ -13,13 +13,34 @@ transformers = pytest.importorskip("transformers")
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E402
 
-from sagewright.jumpstart.archives import model_files  # noqa: E402
-from sagewright.jumpstart.offers import offers  # noqa: E402
 from sagewright_jumpstart.checkpoints import serving, training  # noqa: E402
 from sagewright_jumpstart.checkpoints.questions import AnsweredQuestion, divide, read_questions, windows_of  # noqa: E402
 from sagewright_jumpstart.errors import InputError  # noqa: E402
 
-MODEL = "huggingface-eqa-bert-base-cased"
+HYPERPARAMETERS = {
+    "epochs": ("int", 60),
+    "batch_size": ("int", 8),
+    "learning_rate": ("float", 0.003),
+    "warmup_ratio": ("float", 0.1),
+    "weight_decay": ("float", 0.01),
+    "max_input_length": ("int", 384),
+    "validation_split_ratio": ("float", 0),
+    "early_stopping": ("text", "False"),
+    "early_stopping_patience": ("int", 3),
+    "early_stopping_threshold": ("float", 0.0),
+    "seed": ("int", 0),
+}
+MANIFEST = {
+    "id": "huggingface-eqa-bert-base-cased",
+    "version": "3.0.6",
+    "task": "eqa",
+    "settings": {},
+    "weights": None,
+    "hyperparameters": [
+        {"name": name, "type": kind, "default": value} for name, (kind, value) in HYPERPARAMETERS.items()
+    ],
+}
+"""What the catalogue writes beside the weights, with defaults for few rows."""
 WORDS = [
     "[PAD]",
     "[CLS]",
@@ -119,9 +140,8 @@ def test_a_question_leaves_room_for_its_context() -> None:
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A job that fine-tunes a small checkpoint with random weights."""
     torch.manual_seed(0)
-    for name, body in model_files(offers()[MODEL]).items():
-        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "model" / name).write_bytes(body)
+    (tmp_path / "model" / "code").mkdir(parents=True)
+    (tmp_path / "model" / "sagewright-model.json").write_text(json.dumps(MANIFEST))
     config = transformers.BertConfig(
         vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
         max_position_embeddings=64, initializer_range=0.2,  # with less, it learns late
@@ -133,12 +153,11 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [row(*each) for each in ROWS * 4]
     lines = [f"{each.question},{each.context},{each.start},{each.end}\n" for each in rows]
     (tmp_path / "training" / "data.csv").write_text("".join(lines))
-    given = {"epochs": "60", "learning_rate": "0.003", "batch_size": "8", "validation_split_ratio": "0"}
     for name, value in {
         "SM_CHANNEL_TRAINING": str(tmp_path / "training"),
         "SM_CHANNEL_MODEL": str(tmp_path / "model"),
         "SM_MODEL_DIR": str(tmp_path / "made"),
-        "SM_HPS": json.dumps(given),
+        "SM_HPS": "{}",
     }.items():
         monkeypatch.setenv(name, value)
     return tmp_path

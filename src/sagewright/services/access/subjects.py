@@ -134,7 +134,7 @@ def _resources(action: Action, operation: str, request: Mapping[str, Any], scope
     if operation in _SEVERAL:
         for name in _SEVERAL[operation]:
             value = request.get(name) or ()
-            yield from [value] if isinstance(value, str) else map(str, value)
+            yield from map(str, value) if isinstance(value, list | tuple) else [str(value)]
         return
     on_default = _name_in("EventBusName", str(request.get("EventBusName") or "default")) == "default"
     for template in action.resources:
