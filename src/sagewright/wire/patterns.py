@@ -21,6 +21,8 @@ REWRITES = (
     (r"\u10000-\u10FFFF", r"\U00010000-\U0010FFFF"),
     # Names and namespaces of Logs' metrics: AWS accepts colons (localstack test_put_metric_filter_with_special_namespace).
     (r"[^:*$]*", r"[^*$]*"),
+    # Versions of hub contents: the dots are meant as such.
+    (r"\d{1,4}.\d{1,4}.\d{1,4}", r"\d{1,4}\.\d{1,4}\.\d{1,4}"),
 )
 """Corrections: parts of the models' patterns, and their intended form."""
 

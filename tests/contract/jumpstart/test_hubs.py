@@ -90,6 +90,8 @@ def test_contents_have_versions_in_their_order(hub: OwnHub) -> None:
     hub.client.delete_hub_content(**one, HubContentVersion="1.11.0")
     assert hub.client.describe_hub_content(**one)["HubContentVersion"] == "1.10.0"
     refused(lambda: hub.imported("model", HubContentVersion="1.9.0"), "ResourceInUse", "Model/model/1.9.0")
+    refused(lambda: hub.imported("other", HubContentVersion="1x0.0"), "ValidationException", "1x0.0")
+    refused(lambda: hub.client.list_hub_content_versions(**one, MinVersion="1.0x0"), "ValidationException", "1.0x0")
     refused(lambda: hub.imported("other", HubContentDocument="[1]"), "ValidationException", "JSON object, got list")
     refused(
         lambda: hub.imported("other", HubContentDocument="{"), "ValidationException", "HubContentDocument is not JSON"
