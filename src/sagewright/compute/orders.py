@@ -21,6 +21,7 @@ def host_order(settings: Settings, plan: HostPlan, gang: str) -> dict[str, Any]:
         "environments": str(settings.environments) if own_environments else f"{root}/environments",
         "object_proof": None,
         "warm_cache": None,
+        "gate": True,
     }
     document = plan.document | places
     directory = f"{root}/hosts/{gang}/{document['host']}"

@@ -20,7 +20,7 @@ from sagewright.invoker.messages import AsyncInvocation, Result
 from sagewright.invoker.objects import ObjectClient, ObjectFailed
 from sagewright.model import disk_room
 from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, Spill, Stale, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import ContainerAddress
+from sagewright.upstream.connecting import server_address
 
 T = TypeVar("T")
 MOST_BYTES = 1 << 30
@@ -101,8 +101,8 @@ class Carrying:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + invocation.timeout_s
         headers = {name: value for name, value in invocation.headers.items() if name != "Content-Type"}
-        for directory, container in zip(invocation.directories, invocation.containers, strict=True):
-            answer = await self._ask(directory, content.request(headers), due_s - loop.time(), container)
+        for server, container in zip(invocation.servers, invocation.containers, strict=True):
+            answer = await self._ask(server, content.request(headers), due_s - loop.time(), container)
             if answer.file is not None:
                 held.callback(answer.file.close)
             if not 200 <= answer.status < 300:
@@ -116,12 +116,12 @@ class Carrying:
             content = InvocationPayload(kind, answer.body, answer.file, size)
         return content
 
-    async def _ask(self, directory: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
+    async def _ask(self, server: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
         """Sends a request to a container. Raises InvocationFailed."""
         spill = Spill(self._file, MOST_BYTES, self._spend)
         for last in (False, True):
             try:
-                return await self._upstream(directory).fetch(request, max(left_s, 0.001), spill)
+                return await self._upstream(server).fetch(request, max(left_s, 0.001), spill)
             except TimeoutError:
                 raise InvocationFailed(_too_late(container)) from None
             except Stale as error:  # the container had closed a persistent connection: the request was not read
@@ -140,9 +140,9 @@ class Carrying:
         async with self._shares[invocation.endpoint]:
             return await asyncio.get_running_loop().run_in_executor(self._threads, do, *arguments)
 
-    def _upstream(self, directory: str) -> Upstream:
-        found = self._upstreams.pop(directory, None)
-        self._upstreams[directory] = found = found or Upstream(ContainerAddress(Path(directory), ACCEPT_S))
+    def _upstream(self, server: str) -> Upstream:
+        found = self._upstreams.pop(server, None)
+        self._upstreams[server] = found = found or Upstream(server_address(server, ACCEPT_S))
         if len(self._upstreams) > MOST_CONTAINERS:
             self._upstreams.pop(next(iter(self._upstreams))).close()
         return found

@@ -20,12 +20,12 @@ class InvokerObjects:
 
 @dataclass(frozen=True)
 class AsyncInvocation:
-    """One asynchronous invocation. `directories`: directories of the hosts of an instance's containers, in order, and `containers`
-    their names; `body` (base64) or `input_uri`: the input; `timeout_s`: for all of the containers together."""
+    """One asynchronous invocation. `servers`: where an instance's containers answer, in order (`upstream.connecting`), and
+    `containers` their names; `body` (base64) or `input_uri`: the input; `timeout_s`: for all of the containers together."""
 
     id: str
     endpoint: str
-    directories: tuple[str, ...]
+    servers: tuple[str, ...]
     containers: tuple[str, ...]
     headers: Mapping[str, str]
     timeout_s: float
@@ -38,7 +38,7 @@ class AsyncInvocation:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> AsyncInvocation:
-        lists = {name: tuple(document[name]) for name in ("directories", "containers")}
+        lists = {name: tuple(document[name]) for name in ("servers", "containers")}
         return cls(**{**document, **lists})
 
 

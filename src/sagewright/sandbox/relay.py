@@ -134,13 +134,21 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, a
         _reset(writer)
         return
     try:
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        await pass_both_ways((reader, writer), (far_reader, far_writer))
     except OSError:
         _reset(writer)
         _reset(far_writer)
     finally:
         far_writer.close()
         writer.close()
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def pass_both_ways(near: Streams, far: Streams) -> None:
+    """Passes bytes between two connections until both sides of each have ended. Raises OSError."""
+    await asyncio.gather(_pump(near[0], far[1]), _pump(far[0], near[1]))
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

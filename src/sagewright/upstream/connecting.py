@@ -9,12 +9,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
+from sagewright.model.jobs.gates import SERVER, Gate, is_gate
 from sagewright.model.jobs.serving_sockets import ListeningSocket, enter_network, noted_port, opened, serving_folder
 
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""
 _FIRST_S, _MOST_S = 0.001, 0.02
 """Intervals between attempts while a Unix socket's accept queue is full: the kernel does not report that there is room."""
+_FAR_S = 2.0
+"""Time for a connection to another machine."""
 _AT_ONCE = 4
 """Maximum concurrent connection attempts to one container: each may need a thread to enter its network, or retry repeatedly."""
 
@@ -39,6 +42,33 @@ class ContainerAddress:
             return await _to_port("127.0.0.1", listening.port, socket.socket(), self._timeout_s)
         made = await _socket_within(listening)
         return await _to_port("127.0.0.1", listening.port, made, self._timeout_s)
+
+
+class GateAddress:
+    """Connects to a host on another machine through its gate, to `target`. Calls raise OSError."""
+
+    def __init__(self, gate: Gate, target: bytes = SERVER, timeout_s: float = _FAR_S) -> None:
+        self._port, self._opening, self._timeout_s = (
+            TcpPort(gate.host, gate.port, timeout_s),
+            gate.opening(target),
+            timeout_s,
+        )
+
+    async def __call__(self) -> socket.socket:
+        made = await self._port()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await asyncio.get_running_loop().sock_sendall(made, self._opening)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+
+def server_address(server: str, timeout_s: float = ACCEPT_S) -> ContainerAddress | GateAddress:
+    """Returns the address of a model server: of the host in that directory of this machine, or behind that gate. Raises
+    ValueError."""
+    return GateAddress(Gate.read(server)) if is_gate(server) else ContainerAddress(Path(server), timeout_s)
 
 
 class UnixPath:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from tests.hosting import Hosting
 
 from backend.agents import agents_of, directory_of, gang, until
 from sagewright.compute.backend import Backend, BackendUnreachable
@@ -200,6 +201,30 @@ def test_a_spot_job_goes_on_without_the_lost_node(
     lines = _lines(ray_server, job_name)
     assert lines.count("again") == 2
     assert lines.count("told") == 1  # the host that was left could end in order
+
+
+@pytest.mark.sampled(1, of="a lost node of Ray's")
+def test_an_endpoint_outlives_a_node(ray_server: RunningServer, second_node: RayCluster, job_name: str) -> None:
+    """The instance on the node that is left answers; the other one comes back with a node."""
+    name, lost = job_name.lower(), second_node.nodes[1]
+    with Hosting(ray_server) as hosting:
+        hosting.config(name, hosting.variant("all", hosting.model(name), InitialInstanceCount=2))
+        hosting.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        hosting.settled(name, timeout_s=240)
+        lost.kill()
+        for _ in range(20):
+            assert hosting.ask(name) == f"{name} x"
+        until(lambda: len(agents_of(*ray_server.handles())) == 1)
+        second_node.start_second()
+        until(lambda: len(agents_of(*ray_server.handles())) == 2, 240)
+        until(lambda: _instances(hosting, name) == 2, 240)
+        assert hosting.ask(name) == f"{name} x"
+    until(lambda: agents_of(*ray_server.handles()) == [])
+
+
+def _instances(hosting: Hosting, name: str) -> int:
+    (variant,) = hosting.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    return int(variant["CurrentInstanceCount"])
 
 
 def _lines(server: RunningServer, job: str) -> list[str]:

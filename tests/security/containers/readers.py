@@ -167,7 +167,7 @@ class Front(Reader):
         )
 
     def endpoint(self, name: str) -> Endpoint:
-        variant = RouteVariant("v", 1.0, (Named("c"),), (RouteInstance(name, (self.site / name,)),))
+        variant = RouteVariant("v", 1.0, (Named("c"),), (RouteInstance(name, (str(self.site / name),)),))
         return Endpoint(name, name, "InService", (RouteFleet(100.0, (variant,)),))
 
     async def _refresh(self) -> None:
@@ -251,7 +251,7 @@ class Shelves(Reader):
 
     async def ask(self, place: Path) -> str:
         try:
-            await self._shelves.bring(place, "model")
+            await self._shelves.bring(str(place), "model")
         except AwsError:
             return REFUSED
         return ANSWERED

@@ -9,6 +9,7 @@ from sagewright.agent.explanations import explanation, last_line
 from sagewright.agent.following import Following
 from sagewright.agent.inputs.datasets import check_result
 from sagewright.agent.missing import advice
+from sagewright.agent.process.gate import ServingGate
 from sagewright.agent.process.process import FAILED, Exit, attend_process, end_left
 from sagewright.agent.reports.logbook import LogBook
 from sagewright.agent.reports.metrics import MetricScanner
@@ -36,6 +37,7 @@ class Execution:
         )
         self._following = Following(host, control) if brief.follows else None
         self._serves_model = brief.program.purpose == Purpose.SERVE
+        self._gate: ServingGate | None = None
 
     def execute(self, admitted: AdmittedHost, prepared: PreparedHost) -> Exit:
         """Returns the exit of the process. Raises JobError, JobGone."""
@@ -47,7 +49,7 @@ class Execution:
             with prepared.inputs.feeding():
                 ended = self._run_processes(Launcher(context, admitted, prepared), prepared, book)
         finally:
-            for one in (self._transforming, self._following):
+            for one in (self._transforming, self._following, self._gate):
                 if one is not None:
                     one.close()
             context.volume.close()
@@ -119,6 +121,14 @@ class Execution:
 
     def _well(self) -> None:
         """Handles the server's first successful health check."""
-        self._context.reporter.send(phase=Phase.RUNNING)
+        host, members = self._context.host, {}
+        if host.gate and self._transforming is None:
+            try:
+                self._gate = ServingGate(host.directory, host.endpoint)
+            except OSError as error:
+                self._context.control.fail(JobError(f"no port for requests could be opened on this node: {error}"))
+                return
+            members["gate"] = self._gate.gate.url
+        self._context.reporter.send(phase=Phase.RUNNING, **members)
         if self._transforming is not None:
             self._transforming.start()

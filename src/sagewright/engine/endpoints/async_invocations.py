@@ -180,12 +180,12 @@ class AsyncInvocationReconciler:
 
 
 def _invocation(row: Resource, variant: Variant, instance: Instance) -> AsyncInvocation:
-    document, count = AsyncRequest.read(row.document), len(instance.directories)
+    document, count = AsyncRequest.read(row.document), len(instance.servers)
     names = ["primary"] if count == 1 else [fleets.container_name(variant, number) for number in range(count)]
     return AsyncInvocation(
         row.id,
         document.endpoint,
-        tuple(instance.directories),
+        tuple(instance.servers),
         tuple(names),
         document.headers,
         document.timeout_s,

@@ -30,11 +30,12 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True)
 class Instance:
-    """`directories`: directories of its containers, once they are ready; `leaving_ms`: since when it gets no more requests;
-    `place`: for a copy of an inference component, the endpoint's instance that it runs on."""
+    """`servers`: where its containers answer, once they are ready: a host's directory on this machine, or the URL of its gate;
+    `leaving_ms`: since when it gets no more requests; `place`: for a copy of an inference component, the endpoint's instance that
+    it runs on."""
 
     id: str
-    directories: list[str] = field(default_factory=list)
+    servers: list[str] = field(default_factory=list)
     leaving_ms: int | None = None
     place: str = ""
 
@@ -50,8 +51,8 @@ class Needs:
     most_memory_mb: int = 0
 
 
-_STORED_DESIRED = "wanted"
-"""Key of `Variant.desired` in stored documents."""
+_STORED_DESIRED, _STORED_SERVERS = "wanted", "directories"
+"""Keys of `Variant.desired` and `Instance.servers` in stored documents."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Variant:
 
     @property
     def ready(self) -> list[Instance]:
-        return [one for one in self.kept if one.directories or self.hosts_components]
+        return [one for one in self.kept if one.servers or self.hosts_components]
 
     @property
     def kept(self) -> list[Instance]:
@@ -126,6 +127,8 @@ def written(fleets: list[Fleet]) -> list[dict[str, Any]]:
     documents = [asdict(fleet) for fleet in fleets]
     for variant in (one for document in documents for one in document["variants"]):
         variant[_STORED_DESIRED] = variant.pop("desired")
+        for instance in variant["instances"]:
+            instance[_STORED_SERVERS] = instance.pop("servers")
     return documents
 
 
@@ -138,10 +141,15 @@ def _variant(document: dict[str, Any]) -> Variant:
     needs = document.get("needs")
     parsed = {name: value for name, value in document.items() if name != _STORED_DESIRED} | {
         "desired": document[_STORED_DESIRED],
-        "instances": [Instance(**one) for one in document["instances"]],
+        "instances": [_instance(one) for one in document["instances"]],
         "needs": Needs(**needs) if needs else None,
     }
     return Variant(**parsed)
+
+
+def _instance(document: dict[str, Any]) -> Instance:
+    own = {name: value for name, value in document.items() if name != _STORED_SERVERS}
+    return Instance(**own, servers=document.get(_STORED_SERVERS, []))
 
 
 def sized(fleet: Fleet, now_ms: int) -> Fleet:
@@ -152,9 +160,7 @@ def sized(fleet: Fleet, now_ms: int) -> Fleet:
 def _sized(variant: Variant, now_ms: int) -> Variant:
     kept = variant.kept
     more = [Instance(new_instance_id()) for _ in range(variant.desired - len(kept))]
-    surplus = {
-        one.id for one in sorted(kept, key=lambda one: bool(one.directories))[: max(0, len(kept) - variant.desired)]
-    }
+    surplus = {one.id for one in sorted(kept, key=lambda one: bool(one.servers))[: max(0, len(kept) - variant.desired)]}
     listed = [replace(one, leaving_ms=now_ms) if one.id in surplus else one for one in variant.instances]
     return replace(variant, instances=listed + more)
 
@@ -220,12 +226,14 @@ class Fleets:
         )
         return (InstanceState.READY if ready else InstanceState.STARTING), found
 
-    def directories(self, made: list[Job]) -> list[str]:
-        """Returns the container directories of a ready instance."""
-        return [str(self._directory(job)) for job in made]
+    def servers(self, made: list[Job]) -> list[str]:
+        """Returns where the containers of a ready instance answer."""
+        return [self._server(job) for job in made]
 
-    def _directory(self, job: Job) -> Any:
-        return host_directory(self._dependencies.settings, job.id, hosts.of_job(self._dependencies.store, job.id), HOST)
+    def _server(self, job: Job) -> str:
+        found = hosts.of_job(self._dependencies.store, job.id)
+        gate = next((one.gate for one in found if one.gate), None)
+        return gate or str(host_directory(self._dependencies.settings, job.id, found, HOST))
 
     def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
         """True if all of the instance's jobs are over and deleted, so that no client can query them. Asks the others to end."""

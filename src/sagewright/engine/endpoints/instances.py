@@ -54,7 +54,7 @@ class Instances:
             reason = sentences(reason[:REASON_CHARACTERS], f"See: sagewright endpoints logs {owner.name}")
         gone = instance.leaving_ms is not None and all(job.ended for job in made)
         return ObservedInstance(
-            how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone
+            how, self._fleets.servers(made) if how is fleets.InstanceState.READY else [], reason, gone
         )
 
     def _alarm(self, owner: Resource, state: RolloutState) -> str:

@@ -36,7 +36,7 @@ class ObservedInstance:
     """The observed state of one instance. `gone`: True if none of its jobs is still running."""
 
     state: InstanceState
-    directories: list[str]
+    servers: list[str]
     reason: str = ""
     gone: bool = False
 
@@ -125,7 +125,7 @@ def due_ms(state: RolloutState) -> int | None:
 
 def may_stop(instance: Instance, at_ms: int) -> bool:
     """True if a leaving instance has had enough time to answer its remaining requests."""
-    return instance.leaving_ms is not None and (not instance.directories or at_ms >= instance.leaving_ms + DRAIN_MS)
+    return instance.leaving_ms is not None and (not instance.servers or at_ms >= instance.leaving_ms + DRAIN_MS)
 
 
 def _noticed(state: RolloutState, observation: Observation) -> RolloutState:
@@ -152,12 +152,12 @@ def _noticed_variant(variant: Variant, observation: Observation) -> Variant:
             if not seen.gone:
                 listed.append(instance)
         elif seen.state is InstanceState.OVER:
-            failures += 0 if instance.directories else 1
+            failures += 0 if instance.servers else 1
             retry_ms = observation.at_ms + (min(MOST_RETRY_MS, RETRY_MS << min(failures, 10)) if failures else 0)
-            listed.append(replace(instance, leaving_ms=observation.at_ms, directories=[]))
-        elif seen.state is InstanceState.READY and instance.directories != seen.directories:
+            listed.append(replace(instance, leaving_ms=observation.at_ms, servers=[]))
+        elif seen.state is InstanceState.READY and instance.servers != seen.servers:
             failures, retry_ms = 0, 0
-            listed.append(replace(instance, directories=seen.directories))
+            listed.append(replace(instance, servers=seen.servers))
         else:
             listed.append(instance)
     return replace(variant, instances=listed, failures=failures, retry_ms=retry_ms)
@@ -361,7 +361,7 @@ def _failed_reason(concerned: list[Fleet], observation: Observation) -> str:
     """Returns why a launched instance failed to start, or ""."""
     for variant, instance in fleets.instances(concerned):
         seen = observation.seen.get(instance.id)
-        if seen is not None and seen.state is InstanceState.OVER and not instance.directories and seen.reason:
+        if seen is not None and seen.state is InstanceState.OVER and not instance.servers and seen.reason:
             return failure_reason(variant, seen.reason)
     return ""
 

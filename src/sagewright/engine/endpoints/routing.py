@@ -75,7 +75,7 @@ def _component(resource: Resource) -> dict[str, Any] | None:
     if not serving or resource.status not in _SERVES:
         return None
     variants = [variant for fleet in serving for variant in fleet.variants]
-    copies = [{"id": one.id, "directories": one.directories} for variant in variants for one in variant.ready]
+    copies = [{"id": one.id, "servers": one.servers} for variant in variants for one in variant.ready]
     desired = sum(variant.desired for variant in variants)
     return _variant(variants[0]) | {"instances": copies, "component": resource.name, "desired": desired}
 
@@ -99,9 +99,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
             {"name": fleets.container_name(variant, number), "multi_model": one.get("Mode") == "MultiModel"}
             for number, one in enumerate(variant.containers)
         ],
-        "instances": [
-            {"id": one.id, "directories": one.directories} for one in variant.ready if not variant.hosts_components
-        ],
+        "instances": [{"id": one.id, "servers": one.servers} for one in variant.ready if not variant.hosts_components],
         "direct": variant.mode == "Direct",
         "random": variant.routing == "RANDOM",
         "concurrency": serverless["MaxConcurrency"] if serverless else 0,

@@ -15,6 +15,7 @@ import orjson
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import EndCause, FaultClass, Phase
+from sagewright.model.jobs.gates import Gate
 
 LAST_SEQ = (1 << 31) - 1
 LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot display it
@@ -52,7 +53,8 @@ class Exited:
 
 @dataclass(frozen=True)
 class HostReport:
-    """`metric_lines`: lines of the job's metric files; `refused`: descriptions of the parts that were rejected."""
+    """`metric_lines`: lines of the job's metric files; `gate`: URL by which other machines reach its model server; `refused`:
+    descriptions of the parts that were rejected."""
 
     seq: int
     at_ms: int
@@ -65,6 +67,7 @@ class HostReport:
     failed: str | None = None
     finished: bool = False
     metric_lines: list[str] = field(default_factory=list)
+    gate: str = ""
     refused: list[str] = field(default_factory=list)
 
     @property
@@ -131,8 +134,19 @@ class _Reading:
             exited=exited,
             failed=failed,
             finished=bool(self._document.get("finished")),
+            gate=self._gate(),
             refused=self._refused,
         )
+
+    def _gate(self) -> str:
+        url = self._document.get("gate")
+        if url is None:
+            return ""
+        try:
+            return Gate.read(url if isinstance(url, str) else "").url
+        except ValueError:
+            self._refuse("gate", url)
+            return ""
 
     def _refuse(self, what: str, value: Any) -> None:
         self._refused.append(f"{what} {repr(value)[:80]}")

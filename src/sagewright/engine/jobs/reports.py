@@ -110,6 +110,8 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
     if report.phase:
         changed["phase"] = report.phase
         _phase_of_job(connection, job, report.phase, report)
+    if report.gate:
+        changed["gate"] = report.gate
     if report.exited:
         changed |= {
             "phase": hosts.UPLOADING if report.phase is Phase.UPLOADING else hosts.EXITED,

@@ -65,7 +65,7 @@ class DirectInvocations:
         if variant is None:
             return False
         instance = least_busy(variant.instances, dispatch.busy.by_instance, at_random=variant.random)
-        upstream = dispatch.upstream(instance.directories[0])
+        upstream = dispatch.upstream(instance.servers[0])
         if not upstream.is_ready or dispatch.busy.by_instance[instance.id] >= MOST_IN_FLIGHT:
             return False
         body = admission.admitted_now(request, exchange.body, SERVICE, "sagemaker:InvokeEndpoint", plain)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from pathlib import Path
 
 from sagewright.front import faults
 from sagewright.front.faults import Where
@@ -30,7 +29,7 @@ from sagewright.model.aws.regions import read_routed
 from sagewright.model.errors import AwsError
 from sagewright.model.nearest import did_you_mean
 from sagewright.upstream.client import Answer, AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import ContainerAddress
+from sagewright.upstream.connecting import server_address
 
 TIMEOUT_S = 60.0
 STREAM_TIMEOUT_S = 480.0
@@ -72,10 +71,10 @@ class Dispatch:
         self._refresh = Refreshing(refresh)
         self._counting = counting
         self._quotas: dict[str, Quota] = {}
-        self._upstreams: dict[Path, Upstream] = {}
+        self._upstreams: dict[str, Upstream] = {}
         self._busy = Counters()
         self._shelves = Shelves()
-        self._models: dict[tuple[Path, str], str] = {}
+        self._models: dict[tuple[str, str], str] = {}
         self._changed = asyncio.Event()
         self.requested: set[str] = set()
         """Endpoints that received requests for variants without an instance since the last collection."""
@@ -88,14 +87,14 @@ class Dispatch:
             for fleet in endpoint.fleets
             for variant in (*fleet.variants, *([fleet.shadow] if fleet.shadow else []))
             for instance in variant.instances
-            for place in instance.directories
+            for place in instance.servers
         }
         known |= {
             place
             for endpoint in routes.endpoints.values()
             for component in (endpoint.components or {}).values()
             for instance in component.instances
-            for place in instance.directories
+            for place in instance.servers
         }
         for gone in self._upstreams.keys() - known:
             self._upstreams.pop(gone).close()
@@ -200,7 +199,7 @@ class Dispatch:
                 return await self._through(where, slot, request, explained.target)
 
             async def ask_explainer(request: UpstreamRequest) -> Answer:
-                return await self.upstream(slot.instance.directories[-1]).ask(request, TIMEOUT_S)
+                return await self.upstream(slot.instance.servers[-1]).ask(request, TIMEOUT_S)
 
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -233,7 +232,7 @@ class Dispatch:
 
     async def _several(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, model: str) -> Answer:
         """Returns the answer of one model of a multi-model container, loading it first if needed."""
-        place, container = slot.instance.directories[number], _described_name(slot.variant, number)
+        place, container = slot.instance.servers[number], _described_name(slot.variant, number)
         key = place, model
         answer = Answer(0, {}, b"")
         for fresh in (False, True):
@@ -265,7 +264,7 @@ class Dispatch:
             return await self._several(where, slot, number, ask, requested.model)
         while True:
             try:
-                return await self.upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
+                return await self.upstream(slot.instance.servers[number]).ask(ask, TIMEOUT_S)
             except ContainerUnreachable as error:
                 if time.monotonic() > until:
                     raise faults.unavailable(
@@ -295,7 +294,7 @@ class Dispatch:
                     raise faults.model_error(where, _described_name(variant, number), answer.status, answer.body)
                 ask = replace(ask, body=answer.body)
             try:
-                stream = await self.upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
+                stream = await self.upstream(slot.instance.servers[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
             except ContainerUnreachable as error:
                 raise faults.unavailable(f"No instance of the variant {variant.name} can be reached: {error}") from None
             except Broken as error:
@@ -336,10 +335,10 @@ class Dispatch:
         mine = (one for one in candidates if (one.name, one.component) == (variant.name, variant.component))
         return next(mine, variant)
 
-    def upstream(self, directory: Path) -> Upstream:
-        upstream = self._upstreams.get(directory)
+    def upstream(self, server: str) -> Upstream:
+        upstream = self._upstreams.get(server)
         if upstream is None:
-            upstream = self._upstreams[directory] = Upstream(ContainerAddress(directory))
+            upstream = self._upstreams[server] = Upstream(server_address(server))
         return upstream
 
     @property

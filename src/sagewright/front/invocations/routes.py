@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 DIRECT, MULTI_MODEL = "Direct", "MultiModel"
@@ -30,10 +29,10 @@ class RouteContainer:
 
 @dataclass(frozen=True)
 class RouteInstance:
-    """`directories`: those of its containers' hosts, in the containers' order; the explainer's follows them."""
+    """`servers`: where its containers answer, in their order (`upstream.connecting.server_address`); the explainer's follows."""
 
     id: str
-    directories: tuple[Path, ...]
+    servers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,6 @@ def _variant(document: Mapping[str, Any]) -> RouteVariant:
         **{
             **document,
             "containers": tuple(RouteContainer(**one) for one in document["containers"]),
-            "instances": tuple(
-                RouteInstance(one["id"], tuple(Path(place) for place in one["directories"]))
-                for one in document["instances"]
-            ),
+            "instances": tuple(RouteInstance(one["id"], tuple(one["servers"])) for one in document["instances"]),
         }
     )

@@ -10,8 +10,10 @@ from typing import Any
 
 from sagewright.front import faults
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs import gates
+from sagewright.model.jobs.gates import Gate, is_gate
 from sagewright.model.jobs.serving_sockets import SHELF
-from sagewright.upstream.connecting import UnixPath
+from sagewright.upstream.connecting import GateAddress, UnixPath
 from sagewright.upstream.errors import Broken, ContainerUnreachable
 from sagewright.upstream.lines import ask_line
 
@@ -27,22 +29,22 @@ class Shelves:
     """Models of all multi-model containers. Requests for one model share one load."""
 
     def __init__(self) -> None:
-        self._requested: dict[tuple[Path, str], asyncio.Task[str]] = {}
-        self._loading: Counter[Path] = Counter()
+        self._requested: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._loading: Counter[str] = Counter()
 
-    async def bring(self, directory: Path, model: str) -> str:
-        """Loads a model, and returns its name in the container whose HOST_DIRECTORY is `directory`.
+    async def bring(self, server: str, model: str) -> str:
+        """Loads a model, and returns its name in the container that answers at `server`.
 
         Raises ValidationError for a missing model, ModelNotReadyException, ModelError, ServiceUnavailable.
         """
-        key = directory, model
+        key = server, model
         task = self._requested.get(key)
         if task is None:
-            if self._loading[directory] >= MOST_LOADING:
+            if self._loading[server] >= MOST_LOADING:
                 message = f"The model {model} has to wait: {MOST_LOADING} models of this container are being loaded."
                 raise AwsError("ModelNotReadyException", f"{message} Try again later.", 429)
-            task = self._requested[key] = asyncio.get_running_loop().create_task(_requested(directory, model))
-            self._loading[directory] += 1
+            task = self._requested[key] = asyncio.get_running_loop().create_task(_requested(server, model))
+            self._loading[server] += 1
             task.add_done_callback(lambda _done: self._answered(key))
         try:
             return await asyncio.wait_for(asyncio.shield(task), PATIENCE_S)
@@ -50,7 +52,7 @@ class Shelves:
             message = f"The model {model} is still being loaded; try again later."
             raise AwsError("ModelNotReadyException", message, 429) from None
 
-    def _answered(self, key: tuple[Path, str]) -> None:
+    def _answered(self, key: tuple[str, str]) -> None:
         task = self._requested.pop(key)
         if not task.cancelled():
             task.exception()  # all waiters may have been cancelled
@@ -59,9 +61,13 @@ class Shelves:
             del self._loading[key[0]]
 
 
-async def _requested(directory: Path, model: str) -> str:
+def _address(server: str) -> UnixPath | GateAddress:
+    return GateAddress(Gate.read(server), gates.SHELF) if is_gate(server) else UnixPath(Path(server) / SHELF)
+
+
+async def _requested(server: str, model: str) -> str:
     try:
-        line = await ask_line(UnixPath(directory / SHELF), json.dumps({"model": model}).encode(), LOAD_S)
+        line = await ask_line(_address(server), json.dumps({"model": model}).encode(), LOAD_S)
         answer: dict[str, Any] = json.loads(line)
         if "name" in answer:
             return str(answer["name"])

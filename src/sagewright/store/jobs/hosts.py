@@ -44,6 +44,7 @@ class Host:
     cause: str | None
     failure: str | None
     message: str | None
+    gate: str | None = None
 
     @property
     def over(self) -> bool:

@@ -58,6 +58,9 @@ hosts = Table(
     Column("cause", String),
     Column("failure", Text),
     Column("message", Text),  # the message that the process left at its end
+    Column(
+        "gate", String
+    ),  # how servers on other machines reach its model server; null: it is on this one, or serves none
     UniqueConstraint("job_id", "attempt", "name"),
 )
 

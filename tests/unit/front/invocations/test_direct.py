@@ -78,7 +78,7 @@ class Front:
     def __init__(self, site: Path) -> None:
         self.counting, self.container = Counting(), Container()
         self.dispatch = Dispatch(self.counting, self._nothing)
-        variant = RouteVariant("v", 1.0, (RouteContainer("c"),), (RouteInstance("i", (site,)),))
+        variant = RouteVariant("v", 1.0, (RouteContainer("c"),), (RouteInstance("i", (str(site),)),))
         endpoint = Endpoint("1", "plain", "InService", (RouteFleet(100.0, (variant,)),))
         self.dispatch.take(Routes("0" * 12, "us-east-1", {"plain": endpoint}))
         keys, permissions = Keys(self._ask, self._present), Permissions(lambda _name: True, self._present)

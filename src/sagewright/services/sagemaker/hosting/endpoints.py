@@ -47,10 +47,6 @@ ENDPOINTS = ResourceType(
 
 @operation("sagemaker", "CreateEndpoint")
 def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    if context.settings.backend != "local":
-        raise ValidationException(
-            f"Sagewright serves endpoints only on this machine, but the setting backend is {context.settings.backend}."
-        )
     fleet = fleet_of(context, request["EndpointConfigName"])
     deployment = _deployment(context, request)
     kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
