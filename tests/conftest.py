@@ -120,6 +120,8 @@ class RunningServer:
     warm: dict[str, WarmClient] = field(default_factory=dict)
     clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     port: int = 0
+    wrapper: tuple[str, ...] = ()
+    """A command that executes the server's; only with `by_command`."""
 
     def start(self) -> None:
         (self.data / "endpoint").unlink(missing_ok=True)
@@ -131,7 +133,7 @@ class RunningServer:
         }
         log = self.data / "server.log"
         program, port = str(Path(sys.executable).parent / "sagewright"), str(self.port)
-        command = [program, "up", "--data", str(self.data), "--port", port]
+        command = [*self.wrapper, program, "up", "--data", str(self.data), "--port", port]
         if self.by_command or any(name.startswith("PYTHON") for name in self.environ):
             with log.open("ab") as output:
                 self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environ, cwd=self.data)

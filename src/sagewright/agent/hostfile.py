@@ -38,7 +38,8 @@ class HostFile:
     `file_systems`: the folder of each file system by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less free space,
     hosts that write are ended; `weights_from_network`: a URL, empty if no job downloads weights; `warm_cache`: the directory
     that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: numbers of its GPUs; `servers`: where
-    reports go when `endpoint` does not answer; `gate`: True if servers on other machines need a gate to reach its model server.
+    reports go when `endpoint` does not answer; `gate`: the
+    address of its gate, for servers on other machines (`model.jobs.gates`); "" without one.
     """
 
     directory: Path
@@ -75,7 +76,7 @@ class HostFile:
     network: str = "auto"
     athena_tables: str = ""
     servers: list[str] = field(default_factory=list)
-    gate: bool = False
+    gate: str = ""
 
     @property
     def rank(self) -> int:

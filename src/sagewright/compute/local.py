@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, Lau
 from sagewright.compute.forkserver import Cells, ForkServer, ForkServerFailed
 from sagewright.model import process_memory
 from sagewright.model.jobs.agent_marks import GONE, read_mark, start_mark
+from sagewright.model.machine import machine_name
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.containers.container import end_containers
@@ -32,15 +32,6 @@ log = logging.getLogger("sagewright.compute")
 HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
 _ENDED_S = 2.0
-
-
-def machine_name() -> str:
-    """Returns a name that is the same for all servers of this machine, and survives a reboot."""
-    try:
-        machine_id = Path("/etc/machine-id").read_text().strip()
-    except OSError:
-        machine_id = ""
-    return f"{socket.gethostname()} {machine_id}".strip()
 
 
 class LocalBackend:

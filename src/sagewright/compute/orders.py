@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import HostPlan, NoBackend
+from sagewright.model.jobs.gates import ON_ROUTE
+from sagewright.model.machine import address_towards
 from sagewright.model.settings import Settings
 
 
@@ -21,7 +22,7 @@ def host_order(settings: Settings, plan: HostPlan, gang: str) -> dict[str, Any]:
         "environments": str(settings.environments) if own_environments else f"{root}/environments",
         "object_proof": None,
         "warm_cache": None,
-        "gate": True,
+        "gate": ON_ROUTE,
     }
     document = plan.document | places
     directory = f"{root}/hosts/{gang}/{document['host']}"
@@ -51,11 +52,7 @@ def endpoint_base(settings: Settings, nodes: Sequence[str], cluster: str) -> str
 
 def _own_address(towards: str, cluster: str) -> str:
     """Returns this machine's address on the route to another."""
-    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((towards, 9))
-        except OSError as error:
-            raise NoBackend(f"The node {towards} of the {cluster} cannot be reached: {error}") from error
-        found: str = probe.getsockname()[0]
-        return found
+    try:
+        return address_towards(towards)
+    except OSError as error:
+        raise NoBackend(f"The node {towards} of the {cluster} cannot be reached: {error}") from error

@@ -9,7 +9,8 @@ from pathlib import Path
 from sagewright.compute.backend import Backend
 from sagewright.compute.capacity import Machines, this_machine
 from sagewright.compute.forkserver import Cells
-from sagewright.compute.local import LocalBackend, machine_name
+from sagewright.compute.local import LocalBackend
+from sagewright.model.machine import machine_name
 from sagewright.model.settings import Settings
 
 

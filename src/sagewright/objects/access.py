@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from sagewright.model.errors import AwsError
@@ -54,6 +54,15 @@ class ObjectStore(Protocol):
 
     def modified_ms(self, bucket: str, key: str) -> int:
         """Returns when an object was put; another S3 knows the second. Raises AwsError: NoSuchBucket, NoSuchKey (or 404)."""
+        ...
+
+    def tags(self, bucket: str, key: str, version: str | None) -> dict[str, str]:
+        """Returns the tags of an object; none if there is no such object or version. Raises AwsError: NoSuchBucket,
+        ServiceUnavailable."""
+        ...
+
+    def upload_headers(self, bucket: str, key: str, upload_id: str) -> dict[str, Any]:
+        """Returns the headers that a multipart upload began with; none if there is no such upload. Another S3 does not say them."""
         ...
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.disk_room import ClientRoom
@@ -120,6 +121,18 @@ class BucketStore:
     def modified_ms(self, bucket: str, key: str) -> int:
         """See ObjectStore."""
         return self.contents.find(bucket, key).modified_ms
+
+    def tags(self, bucket: str, key: str, version: str | None) -> dict[str, str]:
+        try:
+            return dict(self.contents.find(bucket, key, version).tags)
+        except AwsError:
+            return {}
+
+    def upload_headers(self, bucket: str, key: str, upload_id: str) -> dict[str, Any]:
+        try:
+            return dict(self.uploads.find(bucket, key, upload_id).headers)
+        except AwsError:
+            return {}
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
         """Puts an object from memory."""

@@ -19,6 +19,8 @@ from sagewright.objects.housekeeping import Housekeeper
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 
+_NO_TAGS = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchTagSet", "MethodNotAllowed", "404"})
+
 
 def unavailable(access: Access, error: Exception) -> AwsError:
     """Returns the error for an S3 that does not answer."""
@@ -89,6 +91,20 @@ class ExternalStore:
     def modified_ms(self, bucket: str, key: str) -> int:
         with self._described():
             return int(to_ms(self._client.head_object(Bucket=bucket, Key=key)["LastModified"]))
+
+    def tags(self, bucket: str, key: str, version: str | None) -> dict[str, str]:
+        named = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        try:
+            with self._described():
+                found = self._client.get_object_tagging(**named)["TagSet"]
+        except AwsError as error:
+            if error.code in _NO_TAGS:
+                return {}
+            raise
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def upload_headers(self, bucket: str, key: str, upload_id: str) -> dict[str, Any]:  # noqa: ARG002
+        return {}
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
         with self._described():

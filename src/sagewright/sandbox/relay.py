@@ -18,9 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import psutil
-
 from sagewright.model import addresses
+from sagewright.model.machine import own_addresses
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 
 _SO_ORIGINAL_DST = 80
@@ -75,13 +74,9 @@ class AllowedTargets:
         """True if the target is allowed; never for addresses reserved to the machine: a cloud's metadata, including its
         credentials."""
         found = addresses.read(address)
-        if found.is_loopback or (not self.machine and address in _own_addresses()):
+        if found.is_loopback or (not self.machine and address in own_addresses()):
             return port == self.server_port
         return not addresses.refused(found)
-
-
-def _own_addresses() -> set[str]:
-    return {one.address for addresses in psutil.net_if_addrs().values() for one in addresses}
 
 
 class NetworkRelay:

@@ -11,6 +11,7 @@ from threading import Thread
 
 from sagewright.model.jobs.gates import SERVER, Gate, is_gate
 from sagewright.model.jobs.serving_sockets import ListeningSocket, enter_network, noted_port, opened, serving_folder
+from sagewright.model.machine import machine_name
 
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""
@@ -68,7 +69,16 @@ class GateAddress:
 def server_address(server: str, timeout_s: float = ACCEPT_S) -> ContainerAddress | GateAddress:
     """Returns the address of a model server: of the host in that directory of this machine, or behind that gate. Raises
     ValueError."""
-    return GateAddress(Gate.read(server)) if is_gate(server) else ContainerAddress(Path(server), timeout_s)
+    found = place_of(server)
+    return GateAddress(found) if isinstance(found, Gate) else ContainerAddress(found, timeout_s)
+
+
+def place_of(server: str) -> Gate | Path:
+    """Returns the host's directory if it is on this machine, otherwise its gate. Raises ValueError."""
+    if not is_gate(server):
+        return Path(server)
+    gate = Gate.read(server)
+    return Path(gate.directory) if gate.directory and gate.machine == machine_name() else gate
 
 
 class UnixPath:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 import time
@@ -262,3 +263,50 @@ def test_the_catalogue_of_models_is_written_there(external: RunningServer, weed:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert external.boto("s3").get_object(Bucket=bucket, Key="models_manifest.json")["Body"].read().startswith(b"[{")
+
+
+def test_policies_decide_about_its_objects(
+    weed: SeaweedFS, server_class: type[RunningServer], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also those that ask for tags, which AWS's policy of an execution role does; parts of an upload have no tags to ask for."""
+    data = tmp_path_factory.mktemp("enforced")
+    keys = data / "external-keys"
+    keys.write_text(f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
+    environ = {
+        "SAGEWRIGHT_OBJECTS": f"s3://{weed.address}",
+        "SAGEWRIGHT_OBJECTS_CREDENTIALS": str(keys),
+        "SAGEWRIGHT_ACCESS": "enforced",
+    }
+    running = server_class(data, environ)
+    running.start()
+    try:
+        admin, iam = running.boto("s3"), running.boto("iam")
+        admin.create_bucket(Bucket="decided")
+        for key, tag in (("open", "team=red"), ("closed", "team=blue")):
+            admin.put_object(Bucket="decided", Key=key, Body=b"x", Tagging=tag)
+        iam.create_user(UserName="reader")
+        tagged = {"StringEquals": {"s3:ExistingObjectTag/team": "red"}}
+        encrypted = {"StringEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}
+        statements = [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": tagged},
+            {"Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"], "Resource": "*"},
+            {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*", "Condition": encrypted},
+        ]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName="reader", PolicyName="p", PolicyDocument=policy)
+        made = iam.create_access_key(UserName="reader")["AccessKey"]
+        keypair = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+        reader = running.boto("s3", **keypair)
+        assert reader.get_object(Bucket="decided", Key="open")["Body"].read() == b"x"
+        for key in ("closed", "missing"):
+            with pytest.raises(ClientError) as caught:
+                reader.get_object(Bucket="decided", Key=key)
+            assert code_of(caught) == "AccessDenied"
+        upload = reader.create_multipart_upload(Bucket="decided", Key="parts")["UploadId"]
+        named = {"Bucket": "decided", "Key": "parts", "UploadId": upload}
+        tag = reader.upload_part(**named, PartNumber=1, Body=b"part")["ETag"]
+        reader.complete_multipart_upload(**named, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]})
+        assert admin.get_object(Bucket="decided", Key="parts")["Body"].read() == b"part"
+        assert "Traceback" not in running.log()
+    finally:
+        running.kill_everything()

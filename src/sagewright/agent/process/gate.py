@@ -1,4 +1,4 @@
-"""The gate of a serving host on a node of a cluster (`model.jobs.gates`)."""
+"""The gate of a serving host (`model.jobs.gates`)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sagewright.model.jobs.gates import KEY_CHARACTERS, SERVER, SHELF, Gate, new_key
+from sagewright.model.jobs.gates import KEY_CHARACTERS, ON_ROUTE, SERVER, SHELF, Gate, new_key
 from sagewright.model.jobs.serving_sockets import SHELF as SHELF_SOCKET
+from sagewright.model.machine import address_towards
 from sagewright.sandbox.relay import pass_both_ways
 from sagewright.upstream.connecting import ContainerAddress, UnixPath
 
@@ -25,9 +26,11 @@ _BACKLOG = 256
 class ServingGate:
     """Passes connections to the host's model server. Works in a separate thread until it is closed."""
 
-    def __init__(self, directory: Path, endpoint: str) -> None:
-        """Opens a port on the address by which this machine reaches the server at `endpoint`. Raises OSError."""
-        address = _own_address(endpoint)
+    def __init__(self, directory: Path, listen: str, endpoint: str) -> None:
+        """Opens a port on the address `listen`, or, if that is ON_ROUTE, on the one by which this machine reaches the server at
+        `endpoint`. Raises OSError."""
+        parts = urlsplit(endpoint)
+        address = address_towards(parts.hostname or "", parts.port or 80) if listen == ON_ROUTE else listen
         self._listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         try:
             self._listening.bind((address, 0))
@@ -102,12 +105,3 @@ class ServingGate:
             await pass_both_ways((reader, writer), (far_reader, far_writer))
         finally:
             far_writer.close()
-
-
-def _own_address(endpoint: str) -> str:
-    """Returns this machine's address on the route to a URL. Raises OSError."""
-    parts = urlsplit(endpoint)
-    found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(found[0], socket.SOCK_DGRAM) as probe:
-        probe.connect(found[4])
-        return str(probe.getsockname()[0]).partition("%")[0]

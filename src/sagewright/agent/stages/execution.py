@@ -124,7 +124,7 @@ class Execution:
         host, members = self._context.host, {}
         if host.gate and self._transforming is None:
             try:
-                self._gate = ServingGate(host.directory, host.endpoint)
+                self._gate = ServingGate(host.directory, host.gate, host.endpoint)
             except OSError as error:
                 self._context.control.fail(JobError(f"no port for requests could be opened on this node: {error}"))
                 return

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from sagewright.compute.gates import server_of
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
@@ -232,8 +233,9 @@ class Fleets:
 
     def _server(self, job: Job) -> str:
         found = hosts.of_job(self._dependencies.store, job.id)
-        gate = next((one.gate for one in found if one.gate), None)
-        return gate or str(host_directory(self._dependencies.settings, job.id, found, HOST))
+        directory = host_directory(self._dependencies.settings, job.id, found, HOST)
+        host = max(found, key=lambda one: one.attempt, default=None)
+        return server_of(host.gate, host.handle, directory) if host else str(directory)
 
     def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
         """True if all of the instance's jobs are over and deleted, so that no client can query them. Asks the others to end."""

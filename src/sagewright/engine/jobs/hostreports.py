@@ -143,7 +143,8 @@ class _Reading:
         if url is None:
             return ""
         try:
-            return Gate.read(url if isinstance(url, str) else "").url
+            gate = Gate.read(url if isinstance(url, str) else "")
+            return Gate(gate.host, gate.port, gate.key).url  # an agent names no machine and no directory
         except ValueError:
             self._refuse("gate", url)
             return ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import JobShare
+from sagewright.compute.gates import gate_address
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import inputs, plan_files
 from sagewright.engine.jobs.durations import run_ms
@@ -171,6 +172,7 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
             "token": tokens[name],
             "log_stream": streams[name],
             "gpu_indexes": share.gpus_of(rank),
+            "gate": gate_address(settings, member.brief, shared=not store.embedded),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
         made.append(HostPlan(directory, common | own))

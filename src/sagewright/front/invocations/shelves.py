@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from sagewright.front import faults
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs import gates
-from sagewright.model.jobs.gates import Gate, is_gate
+from sagewright.model.jobs.gates import Gate
 from sagewright.model.jobs.serving_sockets import SHELF
-from sagewright.upstream.connecting import GateAddress, UnixPath
+from sagewright.upstream.connecting import GateAddress, UnixPath, place_of
 from sagewright.upstream.errors import Broken, ContainerUnreachable
 from sagewright.upstream.lines import ask_line
 
@@ -62,7 +61,8 @@ class Shelves:
 
 
 def _address(server: str) -> UnixPath | GateAddress:
-    return GateAddress(Gate.read(server), gates.SHELF) if is_gate(server) else UnixPath(Path(server) / SHELF)
+    found = place_of(server)
+    return GateAddress(found, gates.SHELF) if isinstance(found, Gate) else UnixPath(found / SHELF)
 
 
 async def _requested(server: str, model: str) -> str:

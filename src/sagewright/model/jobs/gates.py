@@ -1,7 +1,7 @@
 """Gates: addresses at which servers on other machines reach the model server of a host.
 
-A host on a node of a cluster opens a TCP port there. A connection begins with the gate's key and one byte that names the socket it
-is for; everything after it is passed to that socket of the host.
+A host on a node of a cluster, or on the machine of one of several servers, opens a TCP port there. A connection begins with the
+gate's key and one byte that names the socket it is for; everything after it is passed to that socket of the host.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import ipaddress
 import re
 import secrets
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sagewright.model import addresses
 
 SERVER, SHELF = b"s", b"m"
 """The model server of the host; the agent's socket that loads models of a multi-model container."""
+ON_ROUTE = "route"
+"""In a host's document, instead of the address of its gate: its machine's address on the route to the server."""
 KEY_CHARACTERS = 32
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SCHEME = "gate"
@@ -23,16 +25,20 @@ _SCHEME = "gate"
 
 @dataclass(frozen=True)
 class Gate:
-    """A port that is open to clients with its key."""
+    """A port that is open to clients with its key. `machine` and `directory`: the machine's name and the host's directory there,
+    which servers on that machine use instead; "" where no server can be."""
 
     host: str
     port: int
     key: str
+    machine: str = ""
+    directory: str = ""
 
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{_SCHEME}://{host}:{self.port}/{self.key}"
+        beside = f"?{urlencode({'machine': self.machine, 'directory': self.directory})}" if self.machine else ""
+        return f"{_SCHEME}://{host}:{self.port}/{self.key}{beside}"
 
     def opening(self, target: bytes) -> bytes:
         """Returns the first bytes of a connection to SERVER or SHELF."""
@@ -47,7 +53,8 @@ class Gate:
         host = str(ipaddress.ip_address(parts.hostname or ""))
         if addresses.refused(addresses.read(host)):
             raise ValueError(f"nothing is sent to {host}")
-        return cls(host, parts.port, parts.path[1:])
+        beside = dict(parse_qsl(parts.query))
+        return cls(host, parts.port, parts.path[1:], beside.get("machine", ""), beside.get("directory", ""))
 
 
 def is_gate(place: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from sagewright.agent.process.gate import ServingGate
 from sagewright.model.jobs import gates
-from sagewright.model.jobs.gates import Gate, is_gate
+from sagewright.model.jobs.gates import ON_ROUTE, Gate, is_gate
 from sagewright.model.jobs.serving_sockets import SHELF, SOCKET
 from sagewright.upstream.connecting import GateAddress, server_address
 
@@ -54,7 +54,7 @@ class Answering:
 def opened(tmp_path: Path) -> Iterator[Gate]:
     host = tmp_path / "host"
     servers = [Answering(host / "ml" / SOCKET, b"server:"), Answering(host / SHELF, b"shelf:")]
-    gate = ServingGate(host, ENDPOINT)
+    gate = ServingGate(host, ON_ROUTE, ENDPOINT)
     yield gate.gate
     gate.close()
     for one in servers:

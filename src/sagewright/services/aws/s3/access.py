@@ -274,20 +274,14 @@ def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[
 
 def _tags_there(context: Context, act: Act, version: str | None) -> dict[str, Sequence[str]]:
     """Returns the current tags of the object."""
-    try:
-        found = context.objects.contents.find(act.bucket, act.key or "", version)
-    except AwsError:
-        return {}
-    return {f"{EXISTING_TAG}{name}".lower(): [value] for name, value in found.tags.items()}
+    found = context.platform.objects.tags(act.bucket, act.key or "", version)
+    return {f"{EXISTING_TAG}{name}".lower(): [value] for name, value in found.items()}
 
 
 def _said_at_the_start(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """Returns the encryption and storage class given when a multipart upload began: requests for its parts don't repeat them."""
-    try:
-        upload = context.objects.uploads.find(request["Bucket"], request["Key"], request["UploadId"])
-    except AwsError:
-        return {}
-    return {key: [str(upload.headers[name])] for name, key in _KEYS_OF_MEMBERS.items() if name in upload.headers}
+    headers = context.platform.objects.upload_headers(request["Bucket"], request["Key"], request["UploadId"])
+    return {key: [str(headers[name])] for name, key in _KEYS_OF_MEMBERS.items() if name in headers}
 
 
 def _tags(tagging: Any) -> list[tuple[str, str]]:
