@@ -226,3 +226,22 @@ def test_lines_of_metrics_are_bounded_whatever_an_agent_sends() -> None:
     assert found.metric_lines == ["{}"] * 498
     assert found.refused[0] == "lines of metrics after the first 500"
     assert [one.split(" ")[:4] for one in found.refused[1:]] == [["a", "line", "of", "metrics"]] * 2
+
+
+def test_a_gate_is_kept_and_names_no_directory(database: Database) -> None:
+    """A directory would lead servers on this machine to sockets of the agent's choice."""
+    placed(database)
+    key = "0123456789abcdef" * 2
+    report(database, 1, phase="Running", gate=f"gate://10.0.0.3:4000/{key}?machine=here&directory=%2Fetc")
+    host = hosts.find(database, "h1")
+    assert host is not None
+    assert host.gate == f"gate://10.0.0.3:4000/{key}"
+
+
+@pytest.mark.parametrize("gate", [7, "", "/var/run", "gate://169.254.169.254:80/" + "0" * 32, ["gate://"], None])
+def test_what_is_no_gate_costs_nothing_else(database: Database, gate: Any) -> None:
+    placed(database)
+    assert report(database, 1, phase="Running", gate=gate, logs=[[1, "a"]]) == "run"
+    host = hosts.find(database, "h1")
+    assert host is not None
+    assert (host.gate, host.phase, lines(database)) == (None, "Running", ["a"])
