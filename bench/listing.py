@@ -56,7 +56,7 @@ class Question:
 
 def name_of(number: int) -> str:
     """Names tell nothing of the order in which the jobs were created."""
-    return f"job-{(number * 7919) % JOBS:06d}"
+    return f"job-{(number * 7919) % JOBS + number // JOBS * JOBS:06d}"
 
 
 def _questions() -> list[Question]:
@@ -174,14 +174,19 @@ def fill(data: Path, count: int = JOBS) -> None:
     """The store as it would be after `count` jobs, none of them active."""
     data.mkdir(parents=True, exist_ok=True)
     store = Database(f"sqlite:///{data / 'store.sqlite'}", "off")
-    rng = random.Random(0)
-    for first in range(0, count, BATCH):
-        made = [_job(number, rng) for number in range(first, min(first + BATCH, count))]
+    add(store, range(count))
+    index(store, data)
+    store.close()
+
+
+def add(store: Database, numbers: range) -> None:
+    """Puts the jobs of these numbers into the store, with their events."""
+    rng = random.Random(numbers.start)
+    for first in range(numbers.start, numbers.stop, BATCH):
+        made = [_job(number, rng) for number in range(first, min(first + BATCH, numbers.stop))]
         with store.write() as connection:
             connection.execute(insert(jobs), made)
             connection.execute(insert(events), [event for job in made for event in _events(job)])
-    index(store, data)
-    store.close()
 
 
 def index(store: Database, data: Path) -> int:

@@ -34,6 +34,7 @@ MODULES = (
     "studio",
     "commands",
     "pretrained",
+    "servers",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

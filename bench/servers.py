@@ -1,0 +1,231 @@
+"""The cost of a request as jobs and servers grow: CPU a request with 10^2 to 10^6 jobs in PostgreSQL, and with one to four servers
+behind HAProxy.
+
+The servers, PostgreSQL, HAProxy and the load generator share the machine, so the rates say little: each row is CPU time of the
+servers and of PostgreSQL together. PostgreSQL writes durably (fsync). BENCH_JOBS limits the number of jobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import listing
+import load
+import psutil
+from rows import Row, percentile
+from server import Sagewright, free_port, job_request, running, scratch
+from throughput import CANNOT_RUN
+
+from sagewright.store.database import Database
+
+SECTION = "t"
+MOST_JOBS = int(os.environ.get("BENCH_JOBS", "1000000"))
+SIZES = (100, 10_000, 100_000, 1_000_000)
+SERVERS = (1, 2, 4)
+REQUESTS = 2_000
+CREATES = 300
+KNOWN = 100
+LISTED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 10}
+CONFIGURATION = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 120s
+    timeout server 120s
+frontend sagewright
+    bind 127.0.0.1:{port}
+    default_backend servers
+backend servers
+    balance roundrobin
+{servers}"""
+BOUND = "the servers' part is the same; PostgreSQL's grows with the depth of its indexes"
+
+
+@dataclass
+class Group:
+    """Servers behind one port. `cpu_s`: CPU seconds of the servers and of PostgreSQL until now."""
+
+    port: int
+    key: tuple[str, str]
+    servers: list[Sagewright]
+    database: psutil.Process
+    signer: load.Signer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.signer = load.Signer(self.port, self.key)
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Returns CPU seconds of the servers and of PostgreSQL until now."""
+        return sum(one.cpu_s() for one in self.servers), _tree_s(self.database)
+
+    def cost_ms(self, requests: list[bytes]) -> tuple[float, float, float]:
+        """Returns CPU ms a request of the servers and of PostgreSQL, and the median latency in ms."""
+        load.drive(self.port, requests[: len(requests) // 10])
+        rest = requests[len(requests) // 10 :]
+        before = self.cpu_s()
+        outcome = load.drive(self.port, rest)
+        if outcome.refused:
+            raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
+        after = self.cpu_s()
+        servers_ms, database_ms = (1000 * (now - then) / len(rest) for now, then in zip(after, before, strict=True))
+        return servers_ms, database_ms, 1000 * percentile(outcome.latencies, 50)
+
+
+def measure() -> list[Row]:
+    """Sizes first, with two servers; then numbers of servers, with the smallest size that is not tiny."""
+    rows: list[Row] = []
+    with scratch() as directory, _postgresql() as (url, database):
+        url_of_store, filled = url("curve"), 0
+        store = Database(url_of_store)
+        try:
+            for size in (one for one in SIZES if one <= MOST_JOBS):
+                listing.add(store, range(filled, size))
+                listing.index(store, directory)
+                filled = size
+                with _servers(directory / f"jobs-{size}", url_of_store, database, 2) as group:
+                    rows += _of_size(group, size, rows)
+        finally:
+            store.close()
+        store = Database(url("servers"))
+        listing.add(store, range(SIZES[1]))
+        listing.index(store, directory)
+        store.close()
+        for count in SERVERS:
+            with _servers(directory / f"servers-{count}", url("servers", make=False), database, count) as group:
+                rows.append(_of_count(group, count, rows))
+    return rows
+
+
+def _of_size(group: Group, size: int, before: list[Row]) -> list[Row]:
+    described = [
+        group.signer.request("DescribeTrainingJob", {"TrainingJobName": listing.name_of(n)}) for n in range(KNOWN)
+    ]
+    listed = group.signer.request("ListTrainingJobs", LISTED)
+    kinds: dict[str, Callable[[], list[bytes]]] = {
+        "Describe": lambda: [described[n % KNOWN] for n in range(REQUESTS)],
+        "List newest first": lambda: [listed] * (REQUESTS // 4),
+        "Create": lambda: _creates(group.signer, CREATES),
+    }
+    return [
+        _row(f"{what}, {size:,} jobs, 2 servers", group.cost_ms(made()), what, before) for what, made in kinds.items()
+    ]
+
+
+def _of_count(group: Group, count: int, before: list[Row]) -> Row:
+    signer = group.signer
+    asked = [signer.request("DescribeTrainingJob", {"TrainingJobName": listing.name_of(n)}) for n in range(KNOWN)]
+    created = iter(_creates(signer, REQUESTS // 10))
+    mixed = [next(created) if n % 10 == 9 else asked[n % KNOWN] for n in range(REQUESTS)]
+    return _row(
+        f"Describe:Create 9:1, {SIZES[1]:,} jobs, {count} servers", group.cost_ms(mixed), "Describe:Create", before
+    )
+
+
+def _creates(signer: load.Signer, count: int) -> list[bytes]:
+    prefix = uuid.uuid4().hex[:12]
+    return [signer.request("CreateTrainingJob", job_request(f"{prefix}-{n}", CANNOT_RUN)) for n in range(count)]
+
+
+def _row(what: str, cost: tuple[float, float, float], kind: str, before: list[Row]) -> Row:
+    """The peer of each row is the first of its kind: the fewest jobs, or one server."""
+    servers_ms, database_ms, p50_ms = cost
+    first = next((row for row in before if row.what.startswith(f"{kind},") or row.what.startswith(f"{kind} ")), None)
+    detail = f"servers {servers_ms:.2f}, PostgreSQL {database_ms:.2f} ms; p50 {p50_ms:.1f} ms with {load.CONNECTIONS} connections"
+    peer, theirs = (f"itself: {first.what.partition(', ')[2]}", first.ours) if first else ("", None)
+    return Row(SECTION, what, servers_ms + database_ms, "ms/req", peer, theirs, BOUND, detail)
+
+
+@contextlib.contextmanager
+def _servers(directory: Path, url: str, database: psutil.Process, count: int) -> Iterator[Group]:
+    """Starts servers on one store, and HAProxy before them."""
+    with contextlib.ExitStack() as held:
+        keeper = Sagewright(directory / "objects")
+        held.enter_context(running(keeper))
+        environ = {
+            "SAGEWRIGHT_DATABASE": url,
+            "SAGEWRIGHT_MASTER_KEY": "5a" * 32,
+            "SAGEWRIGHT_OBJECTS": keeper.endpoint.replace("http://", "s3://"),
+            "SAGEWRIGHT_OBJECTS_CREDENTIALS": str(keeper.data / "credentials"),
+        }
+        servers = [Sagewright(directory / f"server-{number}", environ=environ) for number in range(count)]
+        for one in servers:
+            held.enter_context(running(one))
+        port = free_port()
+        held.enter_context(_haproxy(directory / "haproxy.cfg", port, servers))
+        yield Group(port, servers[0].key(), servers, database)
+
+
+@contextlib.contextmanager
+def _haproxy(file: Path, port: int, servers: list[Sagewright]) -> Iterator[None]:
+    program = shutil.which("haproxy") or "/usr/sbin/haproxy"
+    lines = "".join(f"    server s{one.port} 127.0.0.1:{one.port}\n" for one in servers)
+    file.write_text(CONFIGURATION.format(port=port, servers=lines))
+    process = subprocess.Popen([program, "-db", "-f", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await(port)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _postgresql() -> Iterator[tuple[Callable[..., str], psutil.Process]]:
+    """A PostgreSQL server on the disk: a function that returns the URL of a database, and its first process."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed; on Debian: apt-get install postgresql")
+    binaries, directory = found[-1].parent, Path(tempfile.mkdtemp(prefix="sagewright-bench-pg-"))
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    if as_user:  # PostgreSQL refuses to run as root
+        shutil.chown(directory, "postgres", "postgres")
+
+    def run(program: str, *arguments: str) -> None:
+        argv = [*as_user, str(binaries / program), *arguments]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=directory)
+
+    def url(name: str, *, make: bool = True) -> str:
+        if make:
+            run("createdb", "-h", str(directory), "-U", "bench", name)
+        return f"postgresql+psycopg://bench@/{name}?host={directory}"
+
+    data = str(directory / "data")
+    try:
+        run("initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        options = f"-k {directory} -c listen_addresses= -c max_connections=200"
+        run("pg_ctl", "-D", data, "-w", "-l", str(directory / "log"), "-o", options, "start")
+        pid = int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+        yield url, psutil.Process(pid)
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _tree_s(process: psutil.Process) -> float:
+    """CPU seconds of a process, of its children that have ended, and of those that run."""
+    own = process.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in process.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return float(total)
+
+
+def _await(port: int, timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RuntimeError, OSError):
+            if load.ask(port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 5)[0] == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("HAProxy did not come up")
