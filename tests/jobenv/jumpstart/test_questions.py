@@ -40,7 +40,7 @@ MANIFEST = {
         {"name": name, "type": kind, "default": value} for name, (kind, value) in HYPERPARAMETERS.items()
     ],
 }
-"""The catalogue's file beside the weights, with defaults for few rows."""
+"""The manifest that the catalogue writes next to the weights, with defaults for few rows."""
 WORDS = [
     "[PAD]",
     "[CLS]",
