@@ -27,6 +27,7 @@ MODULES = (
     "objects",
     "containers",
     "endpoints",
+    "explanations",
     "tuner",
     "spinning",
     "pipelines",

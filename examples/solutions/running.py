@@ -94,6 +94,15 @@ class Solution:
         (uri,) = [each["S3Output"]["S3Uri"] for each in outputs if each["OutputName"] == name]
         return self.read(f"{uri}/{file}")
 
+    def best(self, step):
+        """The best training job of a tuning step, its objective and its hyperparameters, in a line."""
+        tuning = self.steps[step]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
+        found = self.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
+        job, counts = found["BestTrainingJob"], found["TrainingJobStatusCounters"]
+        metric = job["FinalHyperParameterTuningJobObjectiveMetric"]
+        tuned = ", ".join(f"{name}={float(value):.3g}" for name, value in sorted(job["TunedHyperParameters"].items()))
+        return f"{metric['MetricName']} {metric['Value']:.4g} of {counts['Completed']} jobs: {tuned}"
+
     def read(self, uri):
         return S3Downloader.read_bytes(uri, sagemaker_session=self.session)
 

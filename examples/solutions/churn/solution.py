@@ -1,4 +1,4 @@
-"""Customer churn: which customers of a telephone company will leave, by XGBoost.
+"""Customer churn: which customers of a telephone company will leave, by the best of several XGBoost models.
 
 Run it: sagewright solutions run churn
 """
@@ -8,13 +8,15 @@ from sagemaker import image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
 from sagemaker.model import Model
+from sagemaker.tuner import ContinuousParameter, HyperparameterTuner, IntegerParameter
 from sagemaker.workflow.parameters import ParameterFloat, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
-from sagemaker.workflow.steps import TrainingStep
+from sagemaker.workflow.steps import TuningStep
 from solutions import steps
 from solutions.running import INSTANCE, Solution
 
 LIMIT = 0.9
+JOBS = 10
 
 solution = Solution("churn")
 data = ParameterString("Data", solution.data(lambda: {"customers.csv": datasets.customers()}))
@@ -34,17 +36,29 @@ xgb = Estimator(
         "objective": "binary:logistic",
         "eval_metric": "auc",
         "num_round": 120,
-        "max_depth": 5,
-        "eta": 0.1,
-        "subsample": 0.8,
         "early_stopping_rounds": 15,
     },
 )
 channels = {
     name: TrainingInput(steps.output(prepare, name), content_type="text/csv") for name in ("train", "validation")
 }
-train = TrainingStep("Train", step_args=xgb.fit(channels))
-artefact = train.properties.ModelArtifacts.S3ModelArtifacts
+tuner = HyperparameterTuner(
+    xgb,
+    "validation:auc",
+    {
+        "max_depth": IntegerParameter(2, 8),
+        "eta": ContinuousParameter(0.03, 0.4, scaling_type="Logarithmic"),
+        "subsample": ContinuousParameter(0.5, 1),
+        "colsample_bytree": ContinuousParameter(0.4, 1),
+        "min_child_weight": ContinuousParameter(1, 20, scaling_type="Logarithmic"),
+    },
+    max_jobs=JOBS,
+    max_parallel_jobs=2,
+    random_seed=0,
+    tags=solution.tags,
+)
+tune = TuningStep("Tune", step_args=tuner.fit(channels))
+artefact = tune.get_top_model_s3_uri(top_k=0, s3_bucket=solution.bucket, prefix=f"solutions/{solution.name}/models")
 model = Model(image, artefact, role=solution.role, sagemaker_session=solution.session)
 create, score = steps.scores(
     solution,
@@ -64,10 +78,12 @@ solution.execute(
     Pipeline(
         solution.pipeline,
         [data, limit],
-        steps=[prepare, train, create, score, evaluate, check],
+        steps=[prepare, tune, create, score, evaluate, check],
         sagemaker_session=solution.session,
     )
 )
+best = solution.best("Tune")
+print(f"best      {best}", flush=True)
 solution.deploy()
 
 rows = solution.output("Prepare", "test", "customers.csv").decode().splitlines()[:20]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sagewright.clarify.analyzer.analysis import _threshold
+from sagewright.clarify.analyzer.analysis import _as_texts, _threshold
 from sagewright.clarify.configuration.analysis import read
 from sagewright.clarify.prediction.answers import AnswerForm, predicted_labels
 
@@ -35,3 +35,19 @@ def test_without_a_threshold_scores_are_predictions():
     answers = AnswerForm(config.predictor, "text/csv").parse(b"14.5\n20\n", 2)
     assert predicted_labels(answers, (), None) == [14.5, 20.0]
     assert predicted_labels(answers, (), 15) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("label", "predicted", "positive", "expected"),
+    [
+        (["ja", "nein", "ja"], [1, 0, 0], ("ja",), ["ja", "nein", "nein"]),
+        (["ja", None, "nein"], [1, 0, 0], ("nein",), ["nein", "ja", "ja"]),
+        (["ja", "nein", "weiß nicht"], [1, 0, 1], ("ja",), [1, 0, 1]),
+        (["ja", "nein", "ja"], ["ja", "ja", "nein"], ("ja",), ["ja", "ja", "nein"]),
+        (["ja", "nein", "ja"], [1, 0, 1], ("yes",), [1, 0, 1]),
+        (["1", "0", "1"], [1, 0, 1], ("1",), [1, 0, 1]),
+        ([1, 0, 1], [1, 0, 1], (1,), [1, 0, 1]),
+    ],
+)
+def test_predictions_of_one_and_zero_are_the_labels_two_texts(label, predicted, positive, expected):
+    assert _as_texts(pd.Series(predicted), pd.Series(label), positive).tolist() == expected

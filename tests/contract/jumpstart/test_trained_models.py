@@ -122,3 +122,10 @@ def test_sdk_v2_hosts_and_trains_by_id(server: RunningServer) -> None:
     objects = ("object: cat 80", "two objects: ['classes', 'normalized_boxes', 'scores'] 2")
     for line in ("picture: analog clock 1000", *objects, "job: Completed", "number: True"):
         assert line in done.stdout, done.stdout
+
+
+def test_sdk_v2_fine_tunes_entities(server: RunningServer) -> None:
+    done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "jumpstart_entities_v2.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "job: Completed ['train:loss', 'validation:f1', 'validation:loss']" in done.stdout, done.stdout
+    assert "entities: [('myosin', 'PROTEIN'), ('pepsin', 'PROTEIN')]" in done.stdout, done.stdout

@@ -11,14 +11,16 @@ from sagewright_jumpstart.hyperparameters import Hyperparameters
 
 
 class EpochTrainer(Protocol):
-    """`state` copies what is trained, `restore` puts it back."""
+    """`state` copies what is trained, `restore` puts it back. `measure`: the word for what `evaluate` returns beside the loss."""
+
+    measure: str
 
     def train_epoch(self) -> float:
         """Returns the mean loss."""
         ...
 
     def evaluate(self) -> tuple[float, float] | None:
-        """Returns the validation's loss and accuracy; None without such data."""
+        """Returns the validation's loss and measure; None without such data."""
         ...
 
     def state(self) -> Any: ...
@@ -43,8 +45,8 @@ def run_epochs(trainer: EpochTrainer, given: Hyperparameters) -> None:
         if found is None:
             print(f"{words} seconds={time.monotonic() - started:.1f}", flush=True)
             continue
-        held_loss, accuracy = found
-        words += f" validation_loss={held_loss:.4f} validation_accuracy={accuracy:.4f}"
+        held_loss, reached = found
+        words += f" validation_loss={held_loss:.4f} validation_{trainer.measure}={reached:.4f}"
         print(f"{words} seconds={time.monotonic() - started:.1f}", flush=True)
         if held_loss < best_loss or state is None:
             best_loss, best_epoch, state = held_loss, epoch, trainer.state()

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,7 +23,7 @@ from sagewright.clarify.data import dataset as datasets
 from sagewright.clarify.data.dataset import Dataset
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.captured import is_captured, load_captured
-from sagewright.clarify.tables import Section
+from sagewright.clarify.tables import Section, Value
 
 if TYPE_CHECKING:
     from sagewright.clarify.report.local import LocalValues
@@ -122,6 +122,7 @@ def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedMode
         labels = model.labels(dataset.inputs, threshold)
         predicted = pd.Series(labels, index=dataset.table.index, name="predicted_label")
         predicted = _as_labels(predicted, dataset.table[dataset.label])
+        predicted = _as_texts(predicted, dataset.table[dataset.label], config.label_values)
     logging.info("Calculating post-training bias metrics")
     return post_training_bias(_bias_table(dataset, settings), predicted, settings)
 
@@ -143,6 +144,21 @@ def _bias_table(dataset: Dataset, settings: BiasSettings) -> pd.DataFrame:
     named = {settings.label, settings.group_variable}
     named |= {one.column for one in settings.facets} | {one.column for one in settings.segmentations}
     return dataset.table[[name for name in dataset.table.columns if name in dataset.features or name in named]]
+
+
+def _as_texts(predicted: pd.Series, label: pd.Series, positive: Sequence[Value]) -> pd.Series:
+    """Returns predictions of 1 and 0 as the two texts of the observed labels, of which one is configured as the positive one.
+
+    On AWS such an analysis fails, since no prediction has the label's values.
+    """
+    found = sorted(label.dropna().unique(), key=str) if label.dtype == object else []
+    if len(found) != 2 or len(positive) != 1 or positive[0] not in found or not predicted.isin((0, 1)).all():
+        return predicted
+    (other,) = [each for each in found if each != positive[0]]
+    if not all(isinstance(each, str) and not each.strip().isdecimal() for each in found):
+        return predicted
+    logging.info("A prediction of 1 counts as %r, and one of 0 as %r.", positive[0], other)
+    return predicted.map({1: positive[0], 0: other})
 
 
 def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:

@@ -120,6 +120,9 @@ def matching(column: Typed, values: Sequence[Value]) -> list[int]:
     positions = _positions(column.categories, values)
     if not positions and len(column.categories):
         positions = _positions(column.categories, _converted(values, column.categories[0], column.name))
+        if not positions:
+            known = ", ".join(map(repr, column.categories[:10].tolist()))
+            _logger.warning("Column %s has none of the values %s; it has %s.", column.name, list(values), known)
     return positions
 
 

@@ -63,6 +63,11 @@ class OnlineExplainer:
         self._asked: OrderedDict[tuple[str, str, str], KernelExplainer] = OrderedDict()
         self._asking = threading.Lock()
 
+    @property
+    def reads_model(self) -> bool:
+        """True if explanations of the model's own scores don't ask for more of them."""
+        return self._artefact is not None
+
     def explain(
         self, body: bytes, media: tuple[str, str, str], answer: bytes, enable: str | None, ask: Ask, model: str = ""
     ) -> bytes:
@@ -104,7 +109,8 @@ class OnlineExplainer:
             explained = self._texts(rows.iloc[places], media, ask)
             return [next(explained) if one else None for one in chosen]
         scores = numeric(AnswerForm(self.settings.predictor, media[1]).parse(answer, len(rows)))[places]
-        values = self._values(rows.iloc[places].reset_index(drop=True), scores, media, ask)
+        some = rows if len(places) == len(rows) else rows.iloc[places].reset_index(drop=True)
+        values = self._values(some, scores, media, ask)
         found = iter(values)
         return [self._attributions(next(found)) if one else None for one in chosen]
 

@@ -41,13 +41,14 @@ class Synthesizer:
     def __init__(self, model: Model, rows: pd.DataFrame, baseline: pd.DataFrame, counter: Counter) -> None:
         self.model, self.counter = model, counter
         self.rows, self.backgrounds = len(rows), len(baseline)
-        both = pd.concat([rows, baseline], ignore_index=True)
-        self.names = list(both.columns)
-        if all(kind == np.float64 for kind in both.dtypes):
-            self._block: Array | None = both.to_numpy()
+        self.names = list(rows.columns)
+        blocks = [table.to_numpy() for table in (rows, baseline) if _is_block(table)]
+        if len(blocks) == 2:
+            self._block: Array | None = np.concatenate(blocks)
             self.columns: dict[object, pd.Series[Any]] = {}
             codes = equal_numbers(self._block)
         else:
+            both = pd.concat([rows, baseline], ignore_index=True)
             self._block, self.columns = None, {name: both[name] for name in both.columns}
             codes = np.stack([pd.factorize(column)[0] for column in self.columns.values()], axis=1)
         # Sums of random 64-bit numbers identify rows; nobody can choose cells so that two sums meet. A missing value has code -1,
@@ -66,6 +67,8 @@ class Synthesizer:
 
     def scores(self, masks: Masks, rows: NDArray[np.int64]) -> Array:
         """Returns (len(rows), m, outputs): scores of coalitions (m, features), or (len(rows), m, features), of these rows."""
+        if self._block is not None and self.backgrounds == 1 and masks.ndim == 2 and self.varying()[rows].all():
+            return self._distinct(masks, rows)
         masks = np.broadcast_to(masks, (len(rows), *masks.shape[-2:]))
         own, others = self._marks[rows], self._marks[self.rows :]
         shape = (len(rows), masks.shape[1], self.backgrounds)
@@ -77,6 +80,15 @@ class Synthesizer:
         place, mask, number = np.unravel_index(first, shape)
         scores = self._predict(masks[place, mask], rows[place], number + self.rows)
         return scores[inverse].reshape(*shape, scores.shape[1]).mean(axis=2)
+
+    def _distinct(self, masks: Masks, rows: NDArray[np.int64]) -> Array:
+        """Returns the scores against one baseline row that differs from the rows in each feature: then no two coalitions are
+        equal."""
+        assert self._block is not None
+        cells = np.where(masks, self._block[rows, None], self._block[-1]).reshape(-1, masks.shape[1])
+        self.counter.calls += len(cells)
+        scores = checked(self.model(pd.DataFrame(cells, columns=self.names)), len(cells))
+        return scores.reshape(len(rows), len(masks), scores.shape[1])
 
     def _predict(self, inside: Masks, own: NDArray[np.int64], other: NDArray[np.int64]) -> Array:
         self.counter.calls += len(own)
@@ -92,6 +104,10 @@ class Synthesizer:
             if table[name].dtype != column.dtype:
                 table[name] = table[name].astype(column.dtype)
         return checked(self.model(table), len(table))
+
+
+def _is_block(table: pd.DataFrame) -> bool:
+    return all(kind == np.float64 for kind in table.dtypes)
 
 
 def equal_numbers(cells: Array) -> NDArray[np.int64]:

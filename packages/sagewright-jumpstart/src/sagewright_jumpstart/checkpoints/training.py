@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from sagewright_jumpstart.checkpoints.questions import QuestionWindows, divide, read_questions, windows_of
+from sagewright_jumpstart.descent import Descent, pick_device, rising, trained_state
 from sagewright_jumpstart.epochs import run_epochs
-from sagewright_jumpstart.errors import InputError, reported
+from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.job import FineTuningJob
-from sagewright_jumpstart.outputs import save
-
-_LARGEST_NORM = 1.0
+from sagewright_jumpstart.program import Fitting, halves, run_program
 
 
 def main() -> None:
-    reported(_train)
+    run_program(_prepare)
 
 
-def _train() -> None:
-    job = FineTuningJob.from_environment()
+def _prepare(job: FineTuningJob) -> Fitting:
     given = job.hyperparameters
     torch.manual_seed(given.whole("seed"))
     tokenizer, model = _model(job)
-    rows = read_questions(job.training)
-    if job.validation is not None:
-        kept, held = rows, read_questions(job.validation)
-    else:
-        kept, held = divide(rows, given.number("validation_split_ratio"), given.whole("seed"))
+    kept, held = halves(job, read_questions, divide)
     length = min(given.whole("max_input_length"), int(model.config.max_position_embeddings))
     windows, checks = (windows_of(each, tokenizer, length) if each else None for each in (kept, held))
     assert windows is not None  # a channel has rows, and some of them are kept
     print(f"rows={len(kept)} windows={len(windows)} validation_rows={len(held)}", flush=True)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    run_epochs(QuestionTrainer(model, given, windows, checks), given)
-    job.model_folder.mkdir(parents=True, exist_ok=True)
-    model.eval().save_pretrained(job.model_folder)
-    tokenizer.save_pretrained(job.model_folder)
-    save(job.model_folder, job.pretrained, job.manifest)
+    model.to(pick_device())
+    trainer = QuestionTrainer(model, given, windows, checks)
+
+    def save(folder: Path) -> None:
+        model.eval().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return Fitting(lambda: run_epochs(trainer, given), save)
 
 
 def _model(job: FineTuningJob) -> tuple[Any, Any]:
@@ -69,30 +66,19 @@ def _model(job: FineTuningJob) -> tuple[Any, Any]:
 class QuestionTrainer:
     """Trains the two scores of each token: that the answer begins and that it ends there."""
 
+    measure = "accuracy"
+
     def __init__(self, model: Any, given: Hyperparameters, data: QuestionWindows, held: QuestionWindows | None) -> None:
         self._model, self._data, self._held, self._size = model, data, held, given.whole("batch_size")
         self._generator = torch.Generator().manual_seed(given.whole("seed"))
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(), given.number("learning_rate"), weight_decay=given.number("weight_decay")
-        )
-        steps = given.whole("epochs") * -(-len(data) // self._size)
-        warm = max(1, round(steps * given.number("warmup_ratio")))
-        rate = lambda step: min((step + 1) / warm, max(0.05, (steps - step) / max(1, steps - warm)))  # noqa: E731
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rate)
+        groups = [{"params": list(model.parameters()), "lr": given.number("learning_rate")}]
+        self._descent = Descent(groups, given, rising(given, len(data)))
 
     def train_epoch(self) -> float:
         """Returns the mean loss."""
         self._model.train()
-        total = 0.0
-        for rows in torch.randperm(len(self._data), generator=self._generator).split(self._size):
-            loss, _ = self._scored(self._data, rows)
-            self._optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self._model.parameters(), _LARGEST_NORM)
-            self._optimizer.step()
-            self._schedule.step()
-            total += float(loss.detach()) * len(rows)
-        return total / len(self._data)
+        order = torch.randperm(len(self._data), generator=self._generator)
+        return self._descent.epoch(order.split(self._size), lambda rows: self._scored(self._data, rows)[0])
 
     @torch.inference_mode()
     def evaluate(self) -> tuple[float, float] | None:
@@ -107,10 +93,10 @@ class QuestionTrainer:
         return loss / len(self._held), right / len(self._held)
 
     def state(self) -> Any:
-        return {name: each.detach().clone() for name, each in self._model.state_dict().items()}
+        return trained_state(self._model)
 
     def restore(self, state: Any) -> None:
-        self._model.load_state_dict(state)
+        self._model.load_state_dict(state, strict=False)
 
     def _scored(self, data: QuestionWindows, rows: torch.Tensor) -> tuple[torch.Tensor, int]:
         """Returns the loss of the windows, and for how many both bounds are right."""

@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import spacy
-
+from sagewright_jumpstart.entities.data import LONGEST
+from sagewright_jumpstart.entities.pipeline import load_pipeline
 from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.manifest import Manifest
 from sagewright_jumpstart.requests import JSON, answer, document_of, media_of, text_of, texts_in, unsupported
 
 _TEXT = frozenset({"application/x-text", "text/plain"})
-_LONGEST, _MOST_TEXTS = 100_000, 256
-_NEEDED = ("tok2vec", "ner")
+_MOST_TEXTS = 256
 
 
 def model_fn(model_dir: str) -> Any:
     folder = Path(model_dir)
-    weights = Manifest.read(folder).weights_folder(folder)
-    return spacy.load(
-        weights, exclude=["tagger", "parser", "senter", "attribute_ruler", "lemmatizer"], enable=list(_NEEDED)
-    )
+    return load_pipeline(Manifest.read(folder), folder)
 
 
 def input_fn(body: str | bytes, content_type: str) -> str | list[str]:
@@ -56,6 +52,6 @@ def _entities(document: Any) -> list[dict[str, Any]]:
 
 
 def _short(text: str) -> str:
-    if len(text) > _LONGEST:
-        raise InputError(f"the text: at most {_LONGEST} characters, not {len(text)}")
+    if len(text) > LONGEST:
+        raise InputError(f"the text: at most {LONGEST} characters, not {len(text)}")
     return text

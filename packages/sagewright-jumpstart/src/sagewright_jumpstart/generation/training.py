@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from sagewright_jumpstart.descent import Descent, pick_device, rising, trained_state
 from sagewright_jumpstart.epochs import run_epochs
-from sagewright_jumpstart.errors import InputError, reported
+from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.generation.data import blocks_of, read_texts
 from sagewright_jumpstart.generation.small import make_model, make_tokenizer
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.job import FineTuningJob
 from sagewright_jumpstart.lora import adapt, merge
-from sagewright_jumpstart.outputs import save
+from sagewright_jumpstart.program import Fitting, halves, run_program
 
 _ADAPTED = frozenset({"q_proj", "v_proj"})
-_LARGEST_NORM = 1.0
 
 
 def main() -> None:
-    reported(_train)
+    run_program(_prepare)
 
 
-def _train() -> None:
-    job = FineTuningJob.from_environment()
+def _prepare(job: FineTuningJob) -> Fitting:
     given = job.hyperparameters
     torch.manual_seed(given.whole("seed"))
     texts = read_texts(job.training)
@@ -36,12 +36,8 @@ def _train() -> None:
         raise InputError(
             f"hyperparameter max_input_length: at most {model.config.max_position_embeddings}, not {length}"
         )
-    rows = blocks_of(texts, tokenizer, length)
-    if job.validation is not None:
-        held = blocks_of(read_texts(job.validation), tokenizer, length)
-    else:
-        count = min(len(rows) - 1, round(len(rows) * given.number("validation_split_ratio")))
-        rows, held = rows[: len(rows) - count], rows[len(rows) - count :]
+    read = lambda folder: blocks_of(texts if folder == job.training else read_texts(folder), tokenizer, length)  # noqa: E731
+    rows, held = halves(job, read, _divide)
     if given.text("peft_type") == "lora":
         if fresh:
             raise InputError(
@@ -53,13 +49,23 @@ def _train() -> None:
         f"tokens={rows.numel()} validation_tokens={held.numel()} vocabulary={len(tokenizer)} trained parameters={trained}",
         flush=True,
     )
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    run_epochs(LanguageTrainer(model, given, rows, held), given)
-    merge(model)
-    job.model_folder.mkdir(parents=True, exist_ok=True)
-    model.eval().save_pretrained(job.model_folder)
-    tokenizer.save_pretrained(job.model_folder)
-    save(job.model_folder, job.pretrained, job.manifest)
+    model.to(pick_device())
+
+    def train() -> None:
+        run_epochs(LanguageTrainer(model, given, rows, held), given)
+        merge(model.eval())
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return Fitting(train, save)
+
+
+def _divide(rows: torch.Tensor, share: float, _seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the first blocks and the last ones, which are other texts."""
+    count = min(len(rows) - 1, round(len(rows) * share))
+    return rows[: len(rows) - count], rows[len(rows) - count :]
 
 
 def _model(job: FineTuningJob, texts: list[str]) -> tuple[Any, Any, bool]:
@@ -76,30 +82,19 @@ def _model(job: FineTuningJob, texts: list[str]) -> tuple[Any, Any, bool]:
 class LanguageTrainer:
     """Trains on blocks of tokens, each predicted from those before it."""
 
+    measure = "accuracy"
+
     def __init__(self, model: Any, given: Hyperparameters, rows: torch.Tensor, held: torch.Tensor) -> None:
         self._model, self._rows, self._held, self._size = model, rows, held, given.whole("batch_size")
         self._generator = torch.Generator().manual_seed(given.whole("seed"))
         trained = [each for each in model.parameters() if each.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            trained, given.number("learning_rate"), weight_decay=given.number("weight_decay")
-        )
-        steps = given.whole("epochs") * -(-len(rows) // self._size)
-        warm = max(1, round(steps * given.number("warmup_ratio")))
-        rate = lambda step: min((step + 1) / warm, max(0.05, (steps - step) / max(1, steps - warm)))  # noqa: E731
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rate)
+        groups = [{"params": trained, "lr": given.number("learning_rate")}]
+        self._descent = Descent(groups, given, rising(given, len(rows)))
 
     def train_epoch(self) -> float:
         self._model.train()
-        total = 0.0
-        for rows in torch.randperm(len(self._rows), generator=self._generator).split(self._size):
-            loss = self._loss(self._rows[rows])
-            self._optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self._model.parameters(), _LARGEST_NORM)
-            self._optimizer.step()
-            self._schedule.step()
-            total += float(loss.detach()) * len(rows)
-        return total / len(self._rows)
+        order = torch.randperm(len(self._rows), generator=self._generator)
+        return self._descent.epoch(order.split(self._size), lambda rows: self._loss(self._rows[rows]))
 
     @torch.inference_mode()
     def evaluate(self) -> tuple[float, float] | None:
@@ -116,7 +111,7 @@ class LanguageTrainer:
         return loss / len(self._held), right / (len(self._held) * (self._held.shape[1] - 1))
 
     def state(self) -> Any:
-        return {name: each.detach().clone() for name, each in self._model.named_parameters() if each.requires_grad}
+        return trained_state(self._model)
 
     def restore(self, state: Any) -> None:
         self._model.load_state_dict(state, strict=False)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
+from sagewright_jumpstart.descent import Descent, steps_of
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.pictures.data import PictureStore
 from sagewright_jumpstart.pictures.network import PictureNetwork, scaled
@@ -19,6 +19,8 @@ _LARGEST_NORM = 5.0
 class PictureTrainer:
     """Trains all of the network, or its top layer alone, whose input is then computed once."""
 
+    measure = "accuracy"
+
     def __init__(self, network: PictureNetwork, given: Hyperparameters, data: PictureStore, held: PictureStore) -> None:
         self._network, self._given, self._data, self._held = network, given, data, held
         self._top_alone = given.flag("train_only_top_layer")
@@ -28,23 +30,19 @@ class PictureTrainer:
         network.requires_grad_(not self._top_alone)
         network.head.requires_grad_(True)
         self._vectors = [self._encoded(each) for each in (data, held)] if self._top_alone else []
-        self._optimizer, self._schedule = self._make_optimizer()
+        falling = lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps_of(given, len(data)))  # noqa: E731
+        self._descent = Descent(self._groups(), given, falling, _LARGEST_NORM)
 
     def train_epoch(self) -> float:
         self._network.train(not self._top_alone)
         order = torch.randperm(len(self._data), generator=self._generator).tolist()
-        size, total = self._given.whole("batch_size"), 0.0
-        for rows in (order[start : start + size] for start in range(0, len(order), size)):
-            if len(rows) == 1 and len(order) > 1 and not self._top_alone:
-                continue  # batch normalization needs two
-            loss = functional.cross_entropy(self._scores(rows), self._data.labels[rows].to(self._device))
-            self._optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_NORM)
-            self._optimizer.step()
-            self._schedule.step()
-            total += float(loss.detach()) * len(rows)
-        return total / len(order)
+        size = self._given.whole("batch_size")
+        batches = (order[start : start + size] for start in range(0, len(order), size))
+        alone = len(order) == 1 or self._top_alone  # else batch normalization needs two
+        return self._descent.epoch(
+            (rows for rows in batches if alone or len(rows) > 1),
+            lambda rows: functional.cross_entropy(self._scores(rows), self._data.labels[rows].to(self._device)),
+        )
 
     @torch.inference_mode()
     def evaluate(self) -> tuple[float, float] | None:
@@ -98,8 +96,8 @@ class PictureTrainer:
         size = self._given.whole("batch_size")
         return (list(range(start, min(count, start + size))) for start in range(0, count, size))
 
-    def _make_optimizer(self) -> tuple[torch.optim.Optimizer, Any]:
-        """Returns AdamW, whose rates fall along a half cosine."""
+    def _groups(self) -> list[dict[str, Any]]:
+        """Returns the parameters with their highest rates."""
         given, head = self._given, list(self._network.head.parameters())
         groups = [{"params": head, "lr": given.number("top_layer_learning_rate")}]
         body = [
@@ -109,6 +107,4 @@ class PictureTrainer:
         ]
         if body:
             groups.append({"params": body, "lr": given.number("learning_rate")})
-        steps = max(1, given.whole("epochs") * -(-len(self._data) // given.whole("batch_size")))
-        optimizer = torch.optim.AdamW(groups, weight_decay=given.number("weight_decay"))
-        return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        return groups

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from sagewright_jumpstart.errors import InputError, reported
+from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.job import FineTuningJob
-from sagewright_jumpstart.outputs import save
+from sagewright_jumpstart.program import Fitting, run_program
 from sagewright_jumpstart.tabular.data import Table, read_tables
 from sagewright_jumpstart.tabular.engines import TabularEngine, make_engine
 
@@ -14,11 +14,10 @@ CLASSIFICATION = "classification"
 
 
 def main() -> None:
-    reported(_train)
+    run_program(_prepare)
 
 
-def _train() -> None:
-    job = FineTuningJob.from_environment()
+def _prepare(job: FineTuningJob) -> Fitting:
     classifies = job.manifest.task == CLASSIFICATION
     columns, data, held = read_tables(job, classifies)
     classes = _count_classes(data) if classifies else 0
@@ -26,14 +25,15 @@ def _train() -> None:
         raise InputError(f"channel validation: the target {held.target.max()} does not occur in the channel training")
     print(f"rows={len(data)} validation_rows={len(held)} features={columns.count} classes={classes}", flush=True)
     engine = make_engine(str(job.manifest.settings["engine"]), columns, classes)
-    started = time.monotonic()
-    engine.train(data, held, job.hyperparameters)
-    print(f"seconds={time.monotonic() - started:.1f}", flush=True)
-    _print_end(engine, held if len(held) else data, classifies)
-    job.model_folder.mkdir(parents=True, exist_ok=True)
-    engine.save(job.model_folder)
+
+    def train() -> None:
+        started = time.monotonic()
+        engine.train(data, held, job.hyperparameters)
+        print(f"seconds={time.monotonic() - started:.1f}", flush=True)
+        _print_end(engine, held if len(held) else data, classifies)
+
     labels = tuple(str(index) for index in range(classes))
-    save(job.model_folder, job.pretrained, job.manifest, labels, columns=columns.document())
+    return Fitting(train, engine.save, labels, {"columns": columns.document()})
 
 
 def _count_classes(data: Table) -> int:

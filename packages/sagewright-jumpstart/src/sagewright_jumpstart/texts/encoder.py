@@ -76,10 +76,6 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         del order[-count:]
 
 
-def pick_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def longest_of(folder: Path) -> int:
     """Returns the length that Sentence Transformers' settings give, or BERT's."""
     file = folder / "sentence_bert_config.json"

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
+from sagewright_jumpstart.descent import Descent, rising, trained_state
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.texts.classifier import TextClassifier
 from sagewright_jumpstart.texts.data import LabelledTexts
 from sagewright_jumpstart.texts.encoder import batches
 
-_LARGEST_NORM = 1.0
 _BATCHES_SORTED_TOGETHER = 16
 
 
@@ -36,6 +35,8 @@ class Prepared:
 class TextTrainer:
     """Trains the parameters of the model that require a gradient."""
 
+    measure = "accuracy"
+
     def __init__(self, model: TextClassifier, given: Hyperparameters, data: LabelledTexts, held: LabelledTexts) -> None:
         self._model, self._given = model, given
         top_alone = not any(parameter.requires_grad for parameter in model.network.parameters())
@@ -44,23 +45,16 @@ class TextTrainer:
         self._step: Callable[[Any], torch.Tensor] = (
             (lambda rows: model.head(model.dropout(rows))) if top_alone else model
         )
-        steps = given.whole("epochs") * -(-len(data) // given.whole("batch_size"))
-        self._optimizer, self._schedule = _optimizer(model, given, steps)
+        self._descent = Descent(_groups(model, given), given, rising(given, len(data), least=0))
         self._generator = random.Random(given.whole("seed"))  # noqa: S311 - it shuffles
 
     def train_epoch(self) -> float:
-        total = 0.0
         self._model.train()
-        for rows in _shuffled(self._rows.sizes, self._given.whole("batch_size"), self._generator):
-            loss = functional.cross_entropy(self._step(self._rows.chosen(rows)), self._rows.labels[rows])
-            self._optimizer.zero_grad()
-            loss.backward()
-            groups = self._optimizer.param_groups
-            nn.utils.clip_grad_norm_((each for group in groups for each in group["params"]), _LARGEST_NORM)
-            self._optimizer.step()
-            self._schedule.step()
-            total += float(loss.detach()) * len(rows)
-        return total / len(self._rows.sizes)
+        batches_ = _shuffled(self._rows.sizes, self._given.whole("batch_size"), self._generator)
+        return self._descent.epoch(
+            batches_,
+            lambda rows: functional.cross_entropy(self._step(self._rows.chosen(rows)), self._rows.labels[rows]),
+        )
 
     @torch.inference_mode()
     def evaluate(self) -> tuple[float, float] | None:
@@ -75,7 +69,7 @@ class TextTrainer:
         return loss / len(self._held.sizes), right / len(self._held.sizes)
 
     def state(self) -> Any:
-        return {name: each.detach().clone() for name, each in self._model.named_parameters() if each.requires_grad}
+        return trained_state(self._model)
 
     def restore(self, state: Any) -> None:
         self._model.load_state_dict(state, strict=False)
@@ -101,16 +95,13 @@ def _labels(model: TextClassifier, data: LabelledTexts) -> torch.Tensor:
     return torch.tensor(data.labels, dtype=torch.long, device=model.head.weight.device)
 
 
-def _optimizer(model: TextClassifier, given: Hyperparameters, steps: int) -> tuple[torch.optim.Optimizer, Any]:
-    """Returns AdamW and a schedule: the rates rise over the warm-up and fall linearly to zero."""
+def _groups(model: TextClassifier, given: Hyperparameters) -> list[dict[str, Any]]:
+    """Returns the parameters with their highest rates."""
     body = [parameter for parameter in model.network.parameters() if parameter.requires_grad]
     groups = [{"params": list(model.head.parameters()), "lr": given.number("top_layer_learning_rate")}]
     if body:
         groups.append({"params": body, "lr": given.number("learning_rate")})
-    warm = max(1, round(steps * given.number("warmup_ratio")))
-    optimizer = torch.optim.AdamW(groups, weight_decay=given.number("weight_decay"))
-    rate = lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))  # noqa: E731
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    return groups
 
 
 def _shuffled(sizes: Sequence[int], size: int, generator: random.Random) -> Iterator[list[int]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sagewright_jumpstart.descent import pick_device
 from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.manifest import Manifest
 from sagewright_jumpstart.requests import (
@@ -25,7 +26,7 @@ from sagewright_jumpstart.requests import (
     unsupported,
 )
 from sagewright_jumpstart.texts.classifier import TextClassifier, load_classifier
-from sagewright_jumpstart.texts.encoder import TextEncoder, pick_device
+from sagewright_jumpstart.texts.encoder import TextEncoder
 
 TEXT, TEXTS = "application/x-text", "application/list-text"
 _MOST_TEXTS, _MOST_LABELS, _MOST_FOUND = 2048, 256, 100

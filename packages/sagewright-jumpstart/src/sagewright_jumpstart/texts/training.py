@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import torch
 
+from sagewright_jumpstart.descent import pick_device
 from sagewright_jumpstart.epochs import run_epochs
-from sagewright_jumpstart.errors import InputError, reported
+from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.job import FineTuningJob
 from sagewright_jumpstart.lora import adapt, merge
-from sagewright_jumpstart.outputs import save
+from sagewright_jumpstart.program import Fitting, halves, run_program
 from sagewright_jumpstart.texts.classifier import TextClassifier, load_classifier
-from sagewright_jumpstart.texts.data import LabelledTexts, divide, label_names, read_texts
-from sagewright_jumpstart.texts.encoder import TextEncoder, pick_device
+from sagewright_jumpstart.texts.data import divide, label_names, read_texts
+from sagewright_jumpstart.texts.encoder import TextEncoder
 from sagewright_jumpstart.texts.loop import TextTrainer
 
 PAIRS = "spc"
@@ -20,33 +21,26 @@ _ADAPTED = frozenset({"query", "value"})
 
 
 def main() -> None:
-    reported(_train)
+    run_program(_prepare)
 
 
-def _train() -> None:
-    job = FineTuningJob.from_environment()
+def _prepare(job: FineTuningJob) -> Fitting:
     given, pairs = job.hyperparameters, job.manifest.task == PAIRS
     torch.manual_seed(given.whole("seed"))
-    data, held = _data(job, pairs)
+    data, held = halves(job, lambda folder: read_texts(folder, pairs), divide)
     names = label_names(job.training, 1 + max(data.labels))
     classes = max(len(names), 1 + max(data.labels), 2)
     if held.labels and max(held.labels) >= classes:
         raise InputError(f"channel validation: the label {max(held.labels)} does not occur in the channel training")
     print(f"rows={len(data)} validation_rows={len(held)} classes={classes}", flush=True)
     model = _model(job, classes, pairs)
-    run_epochs(TextTrainer(model, given, data, held), given)
-    merge(model.network.eval())
-    job.model_folder.mkdir(parents=True, exist_ok=True)
-    model.save(job.model_folder)
+
+    def train() -> None:
+        run_epochs(TextTrainer(model, given, data, held), given)
+        merge(model.network.eval())
+
     labels = names or tuple(str(index) for index in range(classes))
-    save(job.model_folder, job.pretrained, job.manifest, labels, longest=model.encoder.longest, named=bool(names))
-
-
-def _data(job: FineTuningJob, pairs: bool) -> tuple[LabelledTexts, LabelledTexts]:
-    data = read_texts(job.training, pairs)
-    if job.validation is not None:
-        return data, read_texts(job.validation, pairs)
-    return divide(data, job.hyperparameters.number("validation_split_ratio"), job.hyperparameters.whole("seed"))
+    return Fitting(train, model.save, labels, {"longest": model.encoder.longest, "named": bool(names)})
 
 
 def _model(job: FineTuningJob, classes: int, pairs: bool) -> TextClassifier:
