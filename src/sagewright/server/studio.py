@@ -19,6 +19,7 @@ from sagewright.model.aws.service_models import operation_model
 from sagewright.model.errors import AwsError
 from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings, load_settings
+from sagewright.server.list_counts import count_rows
 from sagewright.server.notebook_usage import NotebookUsages
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.server.wrangling import WranglerSessions
@@ -212,6 +213,9 @@ class StoredReadings:
 
     def matches(self, resource: str, expression: dict[str, Any]) -> int | None:
         return count_matches(self._context(), resource, expression)
+
+    def rows(self, operation: str, request: dict[str, Any]) -> int | None:
+        return count_rows(self._context(), operation, request)
 
     def deployments(self, rule: str) -> list[str]:
         found = deployment_states(self._context(), rule)

@@ -245,7 +245,9 @@ def _row(record: dict[str, Any], metrics: list[str], parameters: list[str]) -> R
             tables.text(f"{kind} × {count}" if count > 1 else kind, look="soft"),
             tables.seconds(duration_of(record)),
             tables.time(record.get("CreationTime")),
-            tables.text(wording.name_of(maker), f"/studio/tuning/{wording.name_of(maker)}" if maker else "", "soft"),
+            tables.text(
+                wording.name_of(maker), f"/studio/tuning/{wording.name_of(maker)}" if maker else "", "soft cut3"
+            ),
         ),
     )
 
