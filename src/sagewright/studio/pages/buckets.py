@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
-from sagewright.studio.objects import previews
+from sagewright.studio.objects import footers, previews
 from sagewright.studio.objects.facets import ColumnValues, chosen_values, facets, matching
 from sagewright.studio.objects.previews import Preview
 from sagewright.studio.operations import OperationCall
@@ -198,7 +198,7 @@ def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectVi
         tail = visit.client.call(
             "s3", "GetObject", Bucket=name, Key=key, Range=f"bytes={max(size - previews.FOOT, 0)}-{size - 1}"
         )["Body"]
-        preview = previews.parquet(tail, size)
+        preview = footers.parquet(tail, size)
     chosen = chosen_values(visit.values(IS))
     shown = matching(preview, chosen) if chosen else preview
     facts = {
