@@ -23,7 +23,13 @@ from sagewright.server.notebook_usage import NotebookUsages
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.server.wrangling import WranglerSessions
 from sagewright.services import registry
+from sagewright.services.aws.cloudtrail.lookups import count_events
+from sagewright.services.aws.cloudwatch.alarms import count_alarms
+from sagewright.services.aws.cloudwatch.metrics import count_metrics
 from sagewright.services.aws.events.deployments import deployment_states
+from sagewright.services.aws.events.rules import count_rules
+from sagewright.services.aws.functions.functions import count_functions
+from sagewright.services.aws.logs.groups import count_groups
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
@@ -53,6 +59,31 @@ GIB = 1 << 30
 AGENT = "Sagewright Studio"
 """Studio's name in the audit trail."""
 _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
+MOST_COUNTED = 100_000
+"""Rows up to which they are counted, in about 100 ms."""
+MOST_METRICS = 20_000
+"""Metrics up to which they are counted: each is one look-up in an index of their values."""
+COUNTERS: dict[str, Callable[[Context, dict[str, Any]], int]] = {
+    "LookupEvents": lambda context, request: count_events(context, request, MOST_COUNTED + 1),
+    "DescribeAlarms": count_alarms,
+    "ListMetrics": lambda context, request: count_metrics(context, request, MOST_METRICS + 1),
+    "ListRules": count_rules,
+    "ListFunctions": lambda context, _request: count_functions(context),
+    "DescribeLogGroups": count_groups,
+}
+BOUNDS = {"LookupEvents": MOST_COUNTED, "ListMetrics": MOST_METRICS}
+
+
+def count_rows(context: Context, operation: str, request: dict[str, Any]) -> int | None:
+    """Returns the number of rows that a List operation returns on all its pages; None if it is not quickly known."""
+    counter = COUNTERS.get(operation)
+    if counter is None:
+        return None
+    try:
+        found = counter(context, request)
+    except AwsError:
+        return None
+    return found if found <= BOUNDS.get(operation, found) else None
 
 
 def is_for_studio(scope: Any) -> bool:
@@ -212,6 +243,9 @@ class StoredReadings:
 
     def matches(self, resource: str, expression: dict[str, Any]) -> int | None:
         return count_matches(self._context(), resource, expression)
+
+    def rows(self, operation: str, request: dict[str, Any]) -> int | None:
+        return count_rows(self._context(), operation, request)
 
     def deployments(self, rule: str) -> list[str]:
         found = deployment_states(self._context(), rule)

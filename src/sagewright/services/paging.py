@@ -39,6 +39,21 @@ def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None
     return position
 
 
+def begin_by_name(token: str | None, error: AwsError | None = None) -> tuple[str, int]:
+    """Returns where a page of a list by name begins: after which name, and how many rows are skipped instead. Raises as `decode`
+    does."""
+    position = decode(token, error)
+    skip = rows_before(position)
+    if skip is not None:
+        return "", skip
+    match position:
+        case None:
+            return "", 0
+        case [str(name)]:
+            return name, 0
+    raise error or ValidationException("Invalid NextToken.")
+
+
 def page_of(
     entries: Iterable[T], key: Callable[[T], list[Any]], after: list[Any] | None, size: int, *, descending: bool = False
 ) -> tuple[list[T], str | None]:

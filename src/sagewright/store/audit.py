@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sagewright.store.database import Database
@@ -79,6 +79,8 @@ class AuditQuery:
     to_ms: int | None = None
     before: str = ""
     """Id of the last entry of the page before."""
+    skip: int = 0
+    """Entries that the page leaves out."""
 
 
 def put(store: Database, entries: Sequence[AuditEntry]) -> None:
@@ -99,6 +101,7 @@ def put_lists(store: Database, lists: Sequence[list[Any]]) -> None:
 def find(store: Database, query: AuditQuery, limit: int) -> list[AuditEntry]:
     """Returns at most `limit` entries, newest first."""
     statement = select(*_COLUMNS).where(*_conditions(query)).order_by(audit_events.c.id.desc()).limit(limit)
+    statement = statement.offset(query.skip) if query.skip else statement
     with store.read() as connection:
         rows = connection.execute(statement).all()
         ids = [row.id for row in rows]
@@ -107,6 +110,13 @@ def find(store: Database, query: AuditQuery, limit: int) -> list[AuditEntry]:
     for row in about:
         found.setdefault(row.event_id, []).append(AuditedResource(row.name, row.arn, row.type))
     return [replace(AuditEntry(*row), resources=tuple(found.get(row.id, ()))) for row in rows]
+
+
+def count(store: Database, query: AuditQuery, most: int) -> int:
+    """Returns the number of entries, at most `most`."""
+    found = select(audit_events.c.id).where(*_conditions(query)).limit(most).subquery()
+    with store.read() as connection:
+        return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
 def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:

@@ -74,13 +74,15 @@ _BEFORE = (
     .limit(1)
 )
 _INSERT = PreparedStatement(insert(events), ("kind", "subject_id", *EventEntry.__dataclass_fields__))
-_AFTER = (
-    select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
-    .where(tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")))
-    .order_by(events.c.writer, events.c.seq)
-    .limit(bindparam("how_many"))
+_LOGGED = select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY).limit(
+    bindparam("how_many")
 )
-_SETTLED = _AFTER.where(events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+_AFTER = _LOGGED.where(events.c.seq > bindparam("seq")).order_by(events.c.seq)
+"""For SQLite, which has one writer: it would compare a pair that ends with the row's id with every entry of the log."""
+_SETTLED = _LOGGED.where(
+    tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")),
+    events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
+).order_by(events.c.writer, events.c.seq)
 _LAST = select(func.max(events.c.seq))
 _KEEP_PLACE = (
     update(events)

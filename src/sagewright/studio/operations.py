@@ -144,6 +144,10 @@ class Readings(Protocol):
         """Returns the number of matches of a Search, however many there are; None if it is not quickly known."""
         ...
 
+    def rows(self, operation: str, request: dict[str, Any]) -> int | None:
+        """Returns the number of rows on all pages of a List operation; None if it is not quickly known."""
+        ...
+
     def machine(self) -> MachineLoad: ...
 
     def holders(self) -> list[Holder]:

@@ -25,8 +25,10 @@ def table_rows(listing: Listing, now: datetime, pick: bool) -> Markup:
 
 def _row(row: Row, looks: list[str], now: datetime, *, pick: bool) -> str:
     name = escape(row.name)
-    parts = [f'<tr tabindex="-1" id="r-{name}">']
-    if pick:
+    parts = [f'<tr tabindex="-1" id="r-{name}">' if name else '<tr tabindex="-1">']
+    if pick and not name:
+        parts.append('<td class="pick f-pick"></td>')
+    elif pick:
         parts.append(
             '<td class="pick f-pick"><label class="box"><input type="checkbox" form="chosen" name="pick" '
             f'value="{name}" aria-label="Choose {name}"></label></td>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
@@ -13,7 +13,10 @@ from sagewright.model.row_tokens import MOST_ROWS, row_token
 from sagewright.studio.buttons import Button
 from sagewright.studio.visit import Visit
 
+Entry = TypeVar("Entry")
 ROWS = 100
+CALLS = 4
+"""Calls that fill one page, of an operation that returns few rows at once."""
 
 
 @dataclass(frozen=True)
@@ -134,29 +137,45 @@ class Listing:
 class ListSource:
     """A List operation as a page reads it.
 
-    `operation`, `member`: the operation and the member of its response with the rows; `orders`: values of SortBy by the page's
-    `sort`; `name_filter`: the member that filters by name, `statuses` the values of StatusEquals.
+    `operation`, `member`: the operation and the member of its response with the rows, or several members. `orders`: values of
+    SortBy by the page's `sort`. `name_filter`: the member that filters by name, "" without one, and `named`: the words of its chip.
+    `statuses`: the values of `status_filter`. `each`: the most rows that one call returns; `size`, `after`, `then`: the members of
+    that number ("" without one) and of the position, in the request and in the response.
     """
 
     operation: str
-    member: str
+    member: str | tuple[str, ...]
     orders: Mapping[str, str] = field(default_factory=dict)
     default: str = ""
     name_filter: str = "NameContains"
     statuses: tuple[str, ...] = ()
     service: str = "sagemaker"
-    most: int = ROWS
+    each: int = ROWS
+    named: str = "Name contains"
+    status_filter: str = "StatusEquals"
+    size: str = "MaxResults"
+    after: str = "NextToken"
+    then: str = "NextToken"
 
 
 @dataclass(frozen=True)
 class Read:
-    """Rows of a List operation, the number of the first one, and the URL of those that follow."""
+    """Rows of a List operation, the number of the first one, and the URL of those that follow.
+
+    `count`: the number of all rows, 0 if it is not known.
+    """
 
     rows: list[dict[str, Any]]
     more: str
     chips: tuple[Chip, ...]
     sorted_by: tuple[str, bool]
     first: int
+    count: int = 0
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """The list's fields about its position."""
+        return {"more": self.more, "first": self.first, "count": self.count}
 
 
 def begin(visit: Visit) -> tuple[int, str | None]:
@@ -183,20 +202,48 @@ def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
     query = visit.query
     sort, descending = order(visit, source.default, tuple(source.orders))
     first, after = begin(visit)
-    request: dict[str, Any] = {**fixed, "MaxResults": source.most, "NextToken": after}
+    request = {name: value for name, value in fixed.items() if value is not None}
     if source.orders:
         request |= {"SortBy": source.orders[sort], "SortOrder": "Descending" if descending else "Ascending"}
     chips = []
     if query.get("q") and source.name_filter:
         request[source.name_filter] = query["q"]
-        chips.append(Chip("Name contains", query["q"], visit.link(q=None)))
+        chips.append(Chip(source.named, query["q"], visit.link(q=None)))
     if query.get("status") in source.statuses:
-        request["StatusEquals"] = query["status"]
+        request[source.status_filter] = query["status"]
         chips.append(Chip("Status", query["status"], visit.link(status=None)))
-    found = visit.client.call(source.service, source.operation, **request)
-    rows = found.get(source.member, [])
-    more = following(visit, found.get("NextToken"), first, len(rows))
-    return Read(rows, more, tuple(chips), (sort, descending), first)
+    rows, token = _rows(visit, source, request, first, after)
+    more = following(visit, token, first, len(rows))
+    whole = first - 1 + len(rows) if rows and not more else 0
+    count = whole or visit.client.readings.rows(source.operation, request) or 0
+    return Read(rows, more, tuple(chips), (sort, descending), first, count)
+
+
+def _rows(
+    visit: Visit, source: ListSource, request: dict[str, Any], first: int, token: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Returns the rows of a page, and the token of those that follow. An operation may return fewer or more than a page at once."""
+    rows: list[dict[str, Any]] = []
+    call = visit.client.call
+    for _ in range(CALLS):
+        size = {source.size: min(source.each, ROWS - len(rows))} if source.size else {}
+        found = call(source.service, source.operation, **request, **size, **{source.after: token})
+        members = (source.member,) if isinstance(source.member, str) else source.member
+        rows += [row for member in members for row in found.get(member, [])]
+        token = found.get(source.then)
+        if not token or len(rows) >= ROWS:
+            break
+        call = visit.client.aside  # the page's code shows one call
+    return (rows[:ROWS], row_token(first - 1 + ROWS)) if len(rows) > ROWS else (rows, token)
+
+
+def sliced(visit: Visit, rows: Sequence[Entry]) -> tuple[Sequence[Entry], dict[str, Any]]:
+    """Returns the page's rows of a list that is in memory, and the list's fields about its position."""
+    first, _ = begin(visit)
+    shown = rows[first - 1 : first - 1 + ROWS]
+    rest = first - 1 + len(shown) < len(rows)
+    more = visit.link(start=str(first + ROWS)) if rest and shown else ""
+    return shown, {"more": more, "first": first, "count": len(rows)}
 
 
 def order(visit: Visit, default: str, allowed: Sequence[str]) -> tuple[str, bool]:

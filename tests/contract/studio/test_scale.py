@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -101,9 +103,10 @@ def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None
     chosen = ("studio-many-0005", "studio-many-0150", "studio-many-0499")
     for name in chosen:
         while not page.locator(f'[id="r-{name}"]').count():
-            scroll.evaluate("one => one.scrollTop = one.scrollHeight")
+            scroll.evaluate("one => one.scrollBy(0, 600)")
             page.wait_for_timeout(100)
         page.locator(f'[id="r-{name}"] .box input').check()
+    scroll.evaluate("one => one.scrollTop = one.scrollHeight")
     expect(page.locator("[data-shown]")).to_have_text(re.compile(f" to {many}$"))
     expect(page.locator('[id="r-studio-many-0150"]')).to_have_count(0)
     assert rows.count() < many - 50
@@ -224,10 +227,89 @@ def test_rows_are_reached_without_scripts(chromium: Browser, browser: Any, exper
     context.close()
 
 
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_row_is_gone_to_on_a_phone(chromium: Browser, browser: Any, many: int, touch: bool) -> None:
+    size: Any = {"width": 360, "height": 740}
+    context = chromium.new_context(
+        base_url=browser.url, viewport=size, has_touch=touch, is_mobile=touch, reduced_motion="reduce"
+    )
+    context.add_cookies([{"name": name, "value": value, "url": browser.url} for name, value in browser.cookies.items()])
+    page = context.new_page()
+    page.goto(f"/studio/alarms?q=studio-many-&start={many - 199}")
+    expect(page.locator("[data-shown]")).to_have_text(re.compile(f"^{many - 199} to "))
+    below = "document.querySelector('.side').getBoundingClientRect().bottom"
+    row = page.locator(f'[id="r-studio-many-{many - 200:04d}"]')
+    expect(row).to_have_count(1)
+    assert abs(row.evaluate(f"row => row.getBoundingClientRect().top - {below}")) < 3
+    context.close()
+
+
+COUNTED = {
+    "audit": ("user=admin", 150), "functions": ("", 3), "rules": ("q=studio-rows-", 130), "metrics": ("namespace=StudioRows", 130),
+    "logs": ("q=studio-rows-", 130), "buckets": ("q=studio-rows-", 105), "alarms": ("q=studio-rows-", 130),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def counted(server: Any) -> None:
+    """More than a page of each of the things that COUNTED filters."""
+    events, logs, s3, cloudwatch = (server.boto(name) for name in ("events", "logs", "s3", "cloudwatch"))
+    for at in range(130):
+        events.put_rule(Name=f"studio-rows-{at:03d}", ScheduleExpression="rate(1 day)", State="DISABLED")
+        logs.create_log_group(logGroupName=f"/studio-rows-{at:03d}")
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"studio-rows-{at:03d}", Namespace="StudioRows", MetricName="none", Statistic="Sum", Period=86_400,
+            EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("f.py", "def handler(event, context):\n    return event\n")
+    for at in range(3):
+        server.boto("lambda").create_function(
+            FunctionName=f"studio-rows-{at}",
+            Runtime="python3.12",
+            Handler="f.handler",
+            Role=ROLE,
+            Code={"ZipFile": archive.getvalue()},
+        )
+    for at in range(105):
+        s3.create_bucket(Bucket=f"studio-rows-{at:03d}")
+    data = [{"MetricName": f"m{at:03d}", "Value": 1.0} for at in range(130)]
+    cloudwatch.put_metric_data(Namespace="StudioRows", MetricData=data)
+
+
+@pytest.mark.parametrize("name", sorted(COUNTED))
+def test_each_list_goes_to_a_row(browser: Any, counted: None, name: str) -> None:
+    """Row by row, whatever the page that shows it, and with the number of all rows."""
+    query, least = COUNTED[name]
+    first = json.loads(browser.get(f"/studio/{name}.json?{query}").text)
+    assert first["first"] == 1
+    assert first["count"] >= least
+    assert len(first["rows"]) == min(first["count"], 100)
+    rest = json.loads(browser.get(f"/studio/{name}.json?{query}&start=41").text)
+    assert rest["first"] == 41
+    if name == "audit":  # each of these requests adds a record
+        assert rest["count"] > first["count"] - 41
+        return
+    assert rest["count"] == first["count"]
+    shown = [row["name"] for row in first["rows"]]
+    assert [row["name"] for row in rest["rows"]][: len(shown) - 40] == shown[40:]
+    if first["more"]:
+        following = json.loads(browser.get(first["more"].replace("?", ".json?", 1)).text)
+        assert following["first"] == 101
+        assert [row["name"] for row in following["rows"]] == [row["name"] for row in rest["rows"]][
+            60 : 60 + len(following["rows"])
+        ]
+    past = browser.get(f"/studio/{name}?{query}&start=100000")
+    assert "<h2>No row 100,000</h2>" in past.text
+    assert f"The list has {first['count']:,} rows" in past.text
+
+
 def test_lists_begin_at_a_row(browser: Any, experiment: str) -> None:
     pages = [
         "jobs", "processing", "transform", "tuning", "pipelines", "models", "endpoints", "shadow-tests", "monitors", "trackers",
-        "experiments", "alarms", "notebooks/profiles", "notebooks/images", "notebooks/image-configs", f"experiments/{experiment}",
+        "experiments", "alarms", "metrics", "logs", "rules", "functions", "buckets", "audit", "clarify", "jumpstart", "usage",
+        "wrangler", "notebooks/profiles", "notebooks/images", "notebooks/image-configs", f"experiments/{experiment}",
     ]  # fmt: skip
     for one in pages:
         for start in ("2", "9" * 40, "-1", "x", "1"):

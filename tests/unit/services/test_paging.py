@@ -47,6 +47,15 @@ def test_a_row_is_a_number_of_rows(rows: object) -> None:
     assert rows_before([{"rows": 5}, 1]) is None
 
 
+def test_a_list_by_name_begins_behind_a_name_or_at_a_row() -> None:
+    assert paging.begin_by_name(None) == ("", 0)
+    assert paging.begin_by_name(paging.encode(["a"])) == ("a", 0)
+    assert paging.begin_by_name(row_token(7)) == ("", 7)
+    for token in ("x", paging.encode([1]), paging.encode(["a", "b"]), paging.encode([{"rows": -1}])):
+        with pytest.raises(ValidationException):
+            paging.begin_by_name(token)
+
+
 @pytest.mark.parametrize("token", ["x", "e30=", "bnVsbA=="])
 def test_tokens_that_are_none(token: str) -> None:
     with pytest.raises(ValidationException):

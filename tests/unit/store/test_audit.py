@@ -54,6 +54,18 @@ def test_it_is_found_by_each_condition(database: Database) -> None:
     assert audit.find(database, AuditQuery("elsewhere"), 10) == []
 
 
+def test_a_page_begins_at_a_row_and_all_are_counted(database: Database) -> None:
+    entries = [entry(number, username="ann" if number % 2 else "bob") for number in range(1, 9)]
+    audit.put(database, entries)
+    newest = entries[::-1]
+    assert audit.find(database, AuditQuery("r", skip=3), 2) == newest[3:5]
+    assert audit.find(database, AuditQuery("r", {"username": "bob"}, skip=3), 2) == newest[::2][3:]
+    assert audit.find(database, AuditQuery("r", skip=8), 2) == []
+    assert audit.count(database, AuditQuery("r"), 100) == 8
+    assert audit.count(database, AuditQuery("r", {"username": "bob"}), 100) == 4
+    assert audit.count(database, AuditQuery("r"), 5) == 5
+
+
 def test_old_ones_are_removed_with_their_resources(database: Database) -> None:
     old, new = [entry(number) for number in range(1, 1203)], [entry(3 * DAY_MS)]
     audit.put(database, [*old, *new])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sagewright.store import events
@@ -31,6 +33,26 @@ def test_entries_are_read_in_pages_and_whole(database: Database) -> None:
     assert [(one.subject, one.entry) for one in first] == [(EventSubject("training", m), entry(m)) for m in ("a", "b")]
     assert messages(database, first[-1].cursor) == ["c"]
     assert events.of(database, "b") == [entry("b")]
+
+
+def test_the_log_is_read_from_the_cursor_and_not_from_its_start(tmp_path: Path) -> None:
+    """SQLite counts the steps of its program: those of a whole log would be thousands."""
+    database = Database(f"sqlite:///{tmp_path}/s")
+    with database.write() as connection:
+        for number in range(3000):
+            events.append(connection, EventSubject("training", str(number)), entry("m"))
+    last, steps = events.last(database), 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with database.read() as connection:
+        connection.connection.driver_connection.set_progress_handler(step, 10)  # type: ignore[union-attr]
+    assert events.after(database, last, 100) == []
+    assert steps < 100
+    database.close()
 
 
 def test_a_removed_subject_leaves_no_entry(database: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, insert, literal, select, tuple_, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
@@ -69,12 +69,13 @@ def _create_group(connection: Connection, scope: LogScope, name: str) -> bool:
 
 @dataclass(frozen=True)
 class GroupQuery:
-    """A page of a list of groups. `after`: the name that it begins behind."""
+    """A page of a list of groups. `after`: the name that it begins behind; `skip`: rows that it leaves out."""
 
     prefix: str = ""
     pattern: str = ""
     limit: int = 50
     after: str = ""
+    skip: int = 0
 
 
 def groups(store: Database, scope: LogScope, query: GroupQuery) -> list[Any]:
@@ -91,18 +92,30 @@ def groups(store: Database, scope: LogScope, query: GroupQuery) -> list[Any]:
     ).label("stored_bytes")
     statement = (
         select(log_groups.c.name, log_groups.c.created_ms, log_groups.c.retention_days, stored)
-        .where(
-            log_groups.c.account == scope.account,
-            log_groups.c.region == scope.region,
-            log_groups.c.name > query.after,
-            log_groups.c.name.startswith(query.prefix, autoescape=True),
-            log_groups.c.name.contains(query.pattern, autoescape=True),
-        )
+        .where(*_listed(scope, query))
         .order_by(log_groups.c.name)
         .limit(query.limit)
+        .offset(query.skip)
     )
     with store.read() as connection:
         return list(connection.execute(statement))
+
+
+def count_groups(store: Database, scope: LogScope, query: GroupQuery) -> int:
+    with store.read() as connection:
+        return connection.execute(
+            select(func.count()).select_from(log_groups).where(*_listed(scope, query))
+        ).scalar_one()
+
+
+def _listed(scope: LogScope, query: GroupQuery) -> list[ColumnElement[bool]]:
+    return [
+        log_groups.c.account == scope.account,
+        log_groups.c.region == scope.region,
+        log_groups.c.name > query.after,
+        log_groups.c.name.startswith(query.prefix, autoescape=True),
+        log_groups.c.name.contains(query.pattern, autoescape=True),
+    ]
 
 
 def group_exists(store: Database, scope: LogScope, name: str) -> bool:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Connection, bindparam, func, insert, literal, select, tuple_
 
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
 
 Position = tuple[str, str, str]
 """Namespace, name and dimensions of a series."""
+_KEY = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
 MOST_LOOKUPS = 10_000
 """Maximum number of series that one page of a list examines: a page may be shorter than requested, or even empty, and
 still have a successor."""
@@ -109,7 +110,7 @@ def series_is(series: MetricSeries) -> list[Any]:
 @dataclass(frozen=True)
 class SeriesQuery:
     """`having`: names and values of dimensions that each series has; None matches any value. `after`: the namespace, name and
-    dimensions after which it begins."""
+    dimensions after which it begins; or, without dimensions, `skip`: the number of series before it."""
 
     account: str
     region: str
@@ -117,6 +118,7 @@ class SeriesQuery:
     name: str | None = None
     having: tuple[tuple[str, str | None], ...] = ()
     after: Position | None = None
+    skip: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def series_page(store: Database, query: SeriesQuery, most: int) -> SeriesPage:
     statements, leaps = _statements(query), store.engine.dialect.name == "sqlite"
     found: list[MetricSeries] = []
     with store.read() as connection:
-        row = _looked_up(connection, statements, "after" if query.after else "first", query.after)
+        begin = _skipped(connection, query) if query.skip else query.after
+        if query.skip and begin is None:
+            return SeriesPage(found, None)
+        row = _looked_up(connection, statements, "after" if begin else "first", begin)
         for _ in range(MOST_LOOKUPS):
             if row is None:
                 return SeriesPage(found, None)
@@ -157,6 +162,35 @@ def series_page(store: Database, query: SeriesQuery, most: int) -> SeriesPage:
     return SeriesPage(found, after)
 
 
+def count_series(store: Database, query: SeriesQuery, most: int) -> int:
+    """Returns the number of series of a query without dimensions, at most `most`."""
+    walk = _walk(query, most)
+    with store.read() as connection:
+        return connection.execute(select(func.count(walk.c.id))).scalar_one()
+
+
+def _skipped(connection: Connection, query: SeriesQuery) -> Position | None:
+    """Returns the last one of the first `skip` series; None if there are fewer."""
+    walk = _walk(query, query.skip)
+    last = select(walk.c.id).where(walk.c.number == query.skip)
+    row = connection.execute(select(*_KEY).where(metric_data.c.id == last.scalar_subquery())).first()
+    return (row.namespace, row.name, row.dimensions) if row else None
+
+
+def _walk(query: SeriesQuery, most: int) -> CTE:
+    """Returns the first `most` series by their numbers, each by the id of a datum: one index look-up finds the next. The last id is
+    null where they end."""
+    named = _named(query)
+    first = select(metric_data.c.id).where(*named).order_by(*_KEY).limit(1).scalar_subquery()
+    walk = select(literal(1).label("number"), first.label("id")).cte("walk", recursive=True)
+    before = metric_data.alias("before")
+    key = select(*(before.c[column.name] for column in _KEY)).where(before.c.id == walk.c.id)
+    behind = select(metric_data.c.id).where(*named, tuple_(*_KEY) > key.correlate(walk).scalar_subquery())
+    behind = behind.order_by(*_KEY).limit(1).correlate(walk)
+    following = select(walk.c.number + 1, behind.scalar_subquery()).where(walk.c.id.is_not(None), walk.c.number < most)
+    return walk.union_all(following)
+
+
 def _leap(text: str, sought: tuple[str, str | None]) -> str | None:
     """Returns the least dimensions behind `text`, which do not match, that can match; None if those that follow it can.
 
@@ -174,16 +208,18 @@ def _leap(text: str, sought: tuple[str, str | None]) -> str | None:
 
 def _statements(query: SeriesQuery) -> dict[str, Any]:
     """Returns the statements that find the first series, the first after a position, and the first at or after a position."""
-    key = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
-    own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}
-    named = [metric_data.c[column] == value for column, value in own.items() if value is not None]
-    first = select(*key).where(*named).order_by(*key).limit(1)
-    position = tuple_(*(bindparam(column.name) for column in key))
+    first = select(*_KEY).where(*_named(query)).order_by(*_KEY).limit(1)
+    position = tuple_(*(bindparam(column.name) for column in _KEY))
     return {
         "first": first,
-        "after": first.where(tuple_(*key) > position),
-        "from": first.where(tuple_(*key) >= position),
+        "after": first.where(tuple_(*_KEY) > position),
+        "from": first.where(tuple_(*_KEY) >= position),
     }
+
+
+def _named(query: SeriesQuery) -> list[ColumnElement[bool]]:
+    own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}
+    return [metric_data.c[column] == value for column, value in own.items() if value is not None]
 
 
 def _looked_up(connection: Connection, statements: dict[str, Any], which: str, position: Position | None) -> Any:

@@ -1,4 +1,4 @@
-"""Previews of objects by their first bytes: tables, JSON lines, text, pictures, and Parquet by its footer.
+"""Previews of objects by their first bytes: tables, JSON lines, text, pictures, see `footers` for Parquet.
 
 Bytes of users are read with limits on rows, columns and lengths; nothing is unpacked, imported or run.
 """
@@ -9,11 +9,8 @@ import base64
 import csv
 import io
 import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from sagewright.studio.objects.thrift import BadThrift, read_struct
 
 ROWS, COLUMNS, CELL = 2000, 60, 120
 PICTURE = 64 * 1024
@@ -21,17 +18,18 @@ PICTURE = 64 * 1024
 FOOT = 256 * 1024
 """Bytes of the end of a Parquet file that are read."""
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
 
 @dataclass(frozen=True)
 class PreviewColumn:
-    """`shape`: words of its values in the rows that were read: numbers from least to greatest, or the number of distinct texts."""
+    """`shape`: words of its values in the rows that were read: numbers from least to greatest, or the number of distinct texts.
+    `missing`: None if it is not known; `size`: of the column in the file, "" if it has none of its own."""
 
     name: str
     type: str
     shape: str
-    missing: int
+    missing: int | None
+    size: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Preview:
 
 
 def preview(key: str, begun: bytes, size: int) -> Preview:
-    """Returns the preview of an object by its first bytes. For Parquet, only the kind: see `parquet`."""
+    """Returns the preview of an object by its first bytes. For Parquet, only the kind: see `footers`."""
     if not begun:
         return Preview("bytes", "empty")
     if begun.startswith(b"PAR1"):
@@ -119,7 +117,7 @@ def _json_lines(lines: Sequence[str]) -> Preview:
     names = list(dict.fromkeys(name for record in records for name in record))[:COLUMNS]
     rows = tuple(tuple(_cell(record.get(name, "")) for name in names) for record in records)
     columns = tuple(_column(name, [row[at] for row in rows]) for at, name in enumerate(names))
-    return Preview("jsonlines", f"JSON lines, the first {len(records)}", columns, rows)
+    return Preview("jsonlines", f"JSON lines, the first {len(records):,}", columns, rows)
 
 
 def _cell(value: object) -> str:
@@ -142,7 +140,7 @@ def _table(lines: Sequence[str]) -> Preview:
     words = "with a header" if headed else "no header"
     return Preview(
         "csv",
-        f"{'TSV' if delimiter == chr(9) else 'CSV'}, {words}, {len(names)} columns; the first {len(body)} rows",
+        f"{'TSV' if delimiter == chr(9) else 'CSV'}, {words}, {len(names)} columns; the first {len(body):,} rows",
         columns,
         tuple(body),
     )
@@ -164,38 +162,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def parquet(tail: bytes, size: int) -> Preview:
-    """Returns the preview of a Parquet file by its footer, `tail` being its last bytes. Source: parquet-format, parquet.thrift."""
-    if len(tail) < 12 or tail[-4:] != b"PAR1":
-        return Preview("bytes", "it begins like a Parquet file but does not end like one")
-    length = struct.unpack("<I", tail[-8:-4])[0]
-    if length + 8 > len(tail):
-        return Preview("parquet", f"Parquet; its footer has {length} bytes, too many to read")
-    try:
-        meta = read_struct(tail[-8 - length : -8])
-        return _parquet(meta, size)
-    except (BadThrift, KeyError, IndexError, TypeError, AttributeError, ValueError):
-        return Preview("parquet", "Parquet; its footer can't be read")
-
-
-def _parquet(meta: dict[int, object], size: int) -> Preview:
-    schema, rows, groups = meta[2], meta[3], meta[4]
-    if not isinstance(schema, list) or not isinstance(rows, int) or not isinstance(groups, list):
-        raise BadThrift("the footer lacks its schema")
-    sizes: dict[str, int] = {}
-    for group in groups[:1000]:
-        for chunk in group[1]:
-            described = chunk[3]
-            name = ".".join(part.decode("utf-8", "replace") for part in described[3])
-            sizes[name] = sizes.get(name, 0) + int(described[7])
-    leaves = [one for one in schema[1:] if 1 in one]
-    columns = []
-    for one in leaves[:COLUMNS]:
-        name = one[4].decode("utf-8", "replace")
-        columns.append(PreviewColumn(name, TYPES[one[1]].lower(), f"{sizes.get(name, 0):,} bytes", 0))
-    maker = meta.get(6)
-    by = f", by {maker.decode('utf-8', 'replace')[:60]}" if isinstance(maker, bytes) else ""
-    said = f"Parquet, {rows:,} rows in {len(groups)} row groups, {len(leaves)} columns, {size:,} bytes{by}; read from its footer"
-    return Preview("parquet", said, tuple(columns))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from sagewright.studio import tables
-from sagewright.studio.tables import Chip, Choice, EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import Chip, Choice, EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
 START = EmptyState("Nothing was recorded", "sagewright audit --since 7d   # the setting audit says what is recorded")
@@ -17,6 +18,9 @@ BY = {
     "reads": ("ReadOnly", "Kind"),
 }
 """Attributes of a lookup, by parameters of the URL. CloudTrail takes one: the others choose among its rows."""
+SOURCE = ListSource("LookupEvents", "Events", service="cloudtrail", name_filter="", each=50)
+SINCE = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7)}
+TIMES = (("", "Any time"), ("1h", "Last hour"), ("24h", "Last 24 hours"), ("7d", "Last 7 days"))
 READS = (("", "Reads and writes"), ("false", "Writes"), ("true", "Reads"))
 
 
@@ -24,8 +28,9 @@ READS = (("", "Reads and writes"), ("false", "Writes"), ("true", "Reads"))
 def audit(visit: Visit) -> Listing:
     query = {name: visit.query.get("q" if name == "resource" else name, "") for name in BY}
     wanted = [{"AttributeKey": BY[name][0], "AttributeValue": value} for name, value in query.items() if value]
-    found = visit.client.call(
-        "cloudtrail", "LookupEvents", LookupAttributes=wanted[:1] or None, NextToken=visit.query.get("after")
+    since = SINCE.get(visit.query.get("since", ""))
+    read = tables.read(
+        visit, SOURCE, LookupAttributes=wanted[:1] or None, StartTime=visit.now - since if since else None
     )
     columns = (
         TableColumn("Event", "name"),
@@ -36,16 +41,20 @@ def audit(visit: Visit) -> Listing:
         TableColumn("Time", "time"),
     )
     chips = tuple(Chip(BY[one][1], query[one], visit.link(**{one: None})) for one in ("user", "event") if query[one])
-    token = found.get("NextToken")
+    shown = tuple(_row(visit, one) for one in read.rows if _has(one, wanted[1:]))
+    numbered = len(wanted) < 2  # rows that a second attribute leaves out have numbers too
     return Listing(
         "Audit",
         columns,
-        tuple(_row(visit, one) for one in found["Events"] if _has(one, wanted[1:])),
+        shown,
         START,
         crumb="Data and tools",
-        choices=(Choice("reads", "Kind", READS, query["reads"]),),
+        choices=(
+            Choice("reads", "Kind", READS, query["reads"]),
+            Choice("since", "Time", TIMES, visit.query.get("since", "")),
+        ),
         chips=chips,
-        more=visit.link(after=token) if token else "",
+        **(read.position if numbered else {"more": read.more}),
         hint="Resource…",
         q=query["resource"],
     )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
-from sagewright.studio.objects import previews
+from sagewright.studio.objects import footers, previews
 from sagewright.studio.objects.facets import ColumnValues, chosen_values, facets, matching
 from sagewright.studio.objects.previews import Preview
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.runs.usedby import ObjectUser, used_by
-from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 
 START = EmptyState(
     "No bucket yet", 'import sagemaker\n\nsagemaker.Session().upload_data("data/", key_prefix="churn/train")'
 )
+ORDERS = {"name": "Name", "made": "CreationDate"}
+OBJECTS = (TableColumn("Name", "name"), TableColumn("Size", "size"), TableColumn("Changed", "time"))
 EACH = 200
 HEAD = 256 * 1024
 """Bytes of an object that its preview reads."""
@@ -32,13 +35,20 @@ IS = "is"
 
 @page("/buckets", "list.html", "buckets")
 def buckets(visit: Visit) -> Listing:
-    found = visit.client.call("s3", "ListBuckets")
-    columns = (TableColumn("Bucket", "name"), TableColumn("Created", "time"))
+    query = visit.query.get("q", "")
+    found = [one for one in visit.client.call("s3", "ListBuckets").get("Buckets", []) if query in one["Name"]]
+    sort, descending = tables.order(visit, "name", tuple(ORDERS))
+    found.sort(key=itemgetter(ORDERS[sort]), reverse=descending)
+    columns = (TableColumn("Bucket", "name", "name"), TableColumn("Created", "time", "made"))
+    shown, position = tables.sliced(visit, found)
     rows = tuple(
         Row(one["Name"], (tables.name(one["Name"], f"/studio/buckets/{one['Name']}"), tables.time(one["CreationDate"])))
-        for one in found.get("Buckets", [])
+        for one in shown
     )
-    return Listing("Buckets", columns, rows, START, crumb="Data and tools", hint="")
+    return Listing(
+        "Buckets", columns, rows, START, crumb="Data and tools", q=query, sorted_by=(sort, descending),
+        chips=(Chip("Name contains", query, visit.link(q=None)),) if query else (), **position,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class FolderView:
     more: str
     q: str
     flat: bool
-    acts: tuple[Button, ...]
+    table: Listing = field(repr=False)
     users: tuple[ObjectUser, ...] = ()
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
@@ -149,10 +159,19 @@ def _folder(visit: Visit, name: str, prefix: str) -> FolderView:
         "Delete…", OperationCall("s3", "DeleteObject", {"Bucket": name}), "Deleted {n}", "harm", each="Key",
         confirm="The chosen objects are deleted. In a bucket with versions, older versions stay.", back=back,
     )  # fmt: skip
+    more = visit.link(after=token) if token else ""
+    rows = tuple(_entry(one) for one in entries)
+    table = Listing(f"Objects in s3://{name}/{prefix}", OBJECTS, rows, START, more=more, acts=(delete,))
     return FolderView(
-        name, prefix, crumbs(name, prefix), tuple(entries), visit.link(after=token) if token else "", q, flat, (delete,),
+        name, prefix, crumbs(name, prefix), tuple(entries), more, q, flat, table,
         used_by(visit, name, prefix) if prefix else (),
     )  # fmt: skip
+
+
+def _entry(one: Entry) -> Row:
+    """The row of a folder has no name: it can't be chosen."""
+    size = TableCell(one.size, "size", look="f-num")
+    return Row("" if one.size is None else one.key, (tables.name(one.name, one.link), size, tables.time(one.changed)))
 
 
 def _link(name: str, key: str) -> str:
@@ -179,7 +198,7 @@ def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectVi
         tail = visit.client.call(
             "s3", "GetObject", Bucket=name, Key=key, Range=f"bytes={max(size - previews.FOOT, 0)}-{size - 1}"
         )["Body"]
-        preview = previews.parquet(tail, size)
+        preview = footers.parquet(tail, size)
     chosen = chosen_values(visit.values(IS))
     shown = matching(preview, chosen) if chosen else preview
     facts = {

@@ -29,8 +29,7 @@ def jumpstart(visit: Visit) -> Listing:
     chosen = {name: query.get(name, "") for name in ("task", "state")}
     found = [one for one in every if all(not value or one[name] == value for name, value in chosen.items())]
     found.sort(key=lambda one: (one["state"] != "here", one["name"]))
-    first = int(query["after"]) if query.get("after", "").isdecimal() else 0
-    shown = found[first : first + tables.ROWS]
+    shown, position = tables.sliced(visit, found)
     columns = (
         TableColumn("Model", "name"),
         TableColumn("Here", "status"),
@@ -45,7 +44,7 @@ def jumpstart(visit: Visit) -> Listing:
         tuple(_row(one) for one in shown),
         START,
         f"{len(every):,} models, {here} here",
-        visit.link(after=str(first + tables.ROWS)) if len(found) > first + tables.ROWS else "",
+        **position,
         crumb="Data and tools",
         chips=tuple(_chip(visit, name, value) for name, value in chosen.items() if value) + _word(visit),
         views=tabs("Models"),

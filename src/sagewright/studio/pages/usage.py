@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagewright.studio import tables
 from sagewright.studio.operations import Holder
-from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
 START = EmptyState("Nothing is running or waiting", "sagewright quotas set jobs 2 --user ann   # limits are shown here")
@@ -28,15 +28,18 @@ def usage(visit: Visit) -> Listing:
         TableColumn("Limits, used of", "text", "", 1),
     )
     held = f"{machine.cpus_held:g} of {machine.cpus} CPUs and {machine.gpus_held} of {machine.gpus} GPUs are in use"
+    shown, position = tables.sliced(visit, found)
     return Listing(
         "Usage",
         columns,
-        tuple(_row(one) for one in found),
+        tuple(_row(one) for one in shown),
         START,
         total=held,
         crumb="Data and tools",
         hint="Owner or role…",
         q=query,
+        chips=(Chip("Owner or role contains", query, visit.link(q=None)),) if query else (),
+        **position,
     )
 
 

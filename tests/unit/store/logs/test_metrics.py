@@ -47,6 +47,24 @@ def test_series_are_listed_without_reading_their_data(database: Database) -> Non
     assert listed(database, SeriesQuery("0", "r", name="m4")) == [series[4]]
 
 
+@pytest.mark.parametrize("name", [None, "m1"])
+def test_a_list_begins_at_a_row_and_all_series_are_counted(database: Database, name: str | None) -> None:
+    every = [MetricSeries("0", "r", f"ns{n % 3}", f"m{n % 2}", f"of={n}") for n in range(12)]
+    with database.write() as connection:
+        for one in every:
+            metrics.put(connection, [(one, Datum.of_value(at, 1.0)) for at in range(3)])
+        metrics.put(connection, [(MetricSeries("0", "elsewhere", "ns", "m1", ""), Datum.of_value(1, 1.0))])
+    whole = listed(database, SeriesQuery("0", "r", name=name))
+    assert len(whole) == (6 if name else 12)
+    for skip in range(len(whole) + 2):
+        page = metrics.series_page(database, SeriesQuery("0", "r", name=name, skip=skip), 4)
+        assert page.series == whole[skip : skip + 4]
+        assert (page.after is not None) == (skip + 4 < len(whole))
+    for most in (1, 5, 50):
+        assert metrics.count_series(database, SeriesQuery("0", "r", name=name), most) == min(most, len(whole))
+    assert metrics.count_series(database, SeriesQuery("0", "nowhere"), 50) == 0
+
+
 def of_dimensions(database: Database, name: str, *every: dict[str, str]) -> list[MetricSeries]:
     series = [MetricSeries("0", "r", "ns", name, metrics.dimension_text(one)) for one in every]
     with database.write() as connection:

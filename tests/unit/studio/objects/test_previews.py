@@ -9,7 +9,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagewright.studio.objects.previews import parquet, preview
+from sagewright.studio.objects.footers import parquet
+from sagewright.studio.objects.previews import preview
 from sagewright.studio.objects.thrift import BadThrift, read_struct
 
 
@@ -72,7 +73,42 @@ def test_a_parquet_file_by_its_footer() -> None:
     assert preview("t.parquet", PARQUET[:100], len(PARQUET)).kind == "parquet"
     found = parquet(PARQUET, len(PARQUET))
     assert "3 rows in 1 row groups, 2 columns" in found.said
-    assert [(column.name, column.type) for column in found.columns] == [("age", "int64"), ("name", "byte_array")]
+    assert [(column.name, column.type) for column in found.columns] == [("age", "int64"), ("name", "text")]
+
+
+FOOTER = base64.b64decode(
+    "FQQZbDUAGAZzY2hlbWEVCgAVAiUCGANhZ2UAFQolAhgFc2NvcmUAFQwlAhgGY29sb3VyJQBMHAAAABUCJQIYA2RheSUMTGwAAAAVAiUCGARzZW"
+    "VuJRpMrBMgEgAAABYIGSwZXCYAHBUCGSUGABkYA2FnZRUAFgQWchZyJgg8GAQiAAAAGAQiAAAAFgIoBCIAAAAYBCIAAAAREQAZHBUAFQAVAgA8"
+    "KQYZJgICAAAAJgAcFQoZJQYAGRgFc2NvcmUVABYEFqoBFqoBJno8GAgAAAAAAAACQBgIAAAAAAAA4D8WACgIAAAAAAAAAkAYCAAAAAAAAOA/ER"
+    "EAGRwVABUAFQIAPCkGGSYABAAAACYAHBUMGSUGABkYBmNvbG91chUAFgQWbhZuJqQCPDYAKANyZWQYBGJsdWUREQAZHBUAFQAVAgA8Fg4ZBhkm"
+    "AAQAAAAmABwVAhklBgAZGANkYXkVABYEFnoWeiaSAzwYBHpOAAAYBIlNAAAWACgEek4AABgEiU0AABERABkcFQAVABUCADwpBhkmAAQAAAAmAB"
+    "wVAhklBgAZGARzZWVuFQAWBBZiFmImjAQ8NgAoBAIAAAAYBAEAAAAREQAZHBUAFQAVAgA8KQYZJgAEAAAAFuYEFgQmCBbmBAAZXCYAHBUCGSUG"
+    "ABkYA2FnZRUAFgQWehZ6Ju4EPBgEMwAAABgE+f///xYAKAQzAAAAGAT5////EREAGRwVABUAFQIAPCkGGSYABAAAACYAHBUKGSUGABkYBXNjb3"
+    "JlFQAWBBaqARaqASboBTwYCAAAAAAAAPA/GAgAAAAAAAAIwBYAKAgAAAAAAADwPxgIAAAAAAAACMAREQAZHBUAFQAVAgA8KQYZJgAEAAAAJgAc"
+    "FQwZJQYAGRgGY29sb3VyFQAWBBZoFmgmkgc8NgIoBWdyZWVuGAVncmVlbhERABkcFQAVABUCADwWChkGGSYCAgAAACYAHBUCGSUGABkYA2RheR"
+    "UAFgQWehZ6JvoHPBgEtE4AABgEeU4AABYAKAS0TgAAGAR5TgAAEREAGRwVABUAFQIAPCkGGSYABAAAACYAHBUCGSUGABkYBHNlZW4VABYEFmIW"
+    "Yib0CDw2ACgEBAAAABgEAwAAABERABkcFQAVABUCADwpBhkmAAQAAAAW6AQWBCbuBBboBAAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMj"
+    "YuMC4xGVwcAAAcAAAcAAAcAAAcAAAAogMAAFBBUjE="
+)
+"""The end of a file by pyarrow: four rows in two groups, with a missing age and colour, dates, and unsigned numbers."""
+
+
+def test_a_footer_tells_values_and_missing_ones() -> None:
+    columns = parquet(FOOTER, 2000).columns
+    assert [(one.name, one.type, one.shape, one.missing) for one in columns] == [
+        ("age", "int32", "−7 to 51", 1),
+        ("score", "double", "−3 to 2.2500", 0),
+        ("colour", "text", "blue to red", 1),
+        ("day", "int32", "2024-05-06 to 2025-03-01", 0),
+        ("seen", "int32", "", 0),
+    ]
+    assert all(one.size for one in columns)
+
+
+@given(st.integers(0, len(FOOTER) - 9), st.binary(min_size=1, max_size=8))
+def test_a_footer_that_was_changed_is_read_or_refused(at: int, put: bytes) -> None:
+    changed = FOOTER[:at] + put + FOOTER[at + len(put) :]
+    assert parquet(changed[: len(FOOTER) - 8] + FOOTER[-8:], 2000).kind in ("parquet", "bytes")
 
 
 def test_json_nested_beyond_reading_is_shown() -> None:

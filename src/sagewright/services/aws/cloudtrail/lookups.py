@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.row_tokens import rows_before
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -42,13 +43,19 @@ def lookup_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"Events": [_event(one) for one in page], **more}
 
 
+def count_events(context: Context, request: dict[str, Any], most: int) -> int:
+    """Returns the number of events that LookupEvents finds, at most `most`."""
+    return audit.count(context.store, _query(context, request), most)
+
+
 def _query(context: Context, request: dict[str, Any]) -> AuditQuery:
     """Raises InvalidLookupAttributesException, InvalidTimeRangeException, InvalidNextTokenException."""
     attributes = request.get("LookupAttributes") or []
     if len(attributes) > 1:
         raise AwsError("InvalidLookupAttributesException", f"You can look up by one attribute, not {len(attributes)}.")
     position = paging.decode(request.get("NextToken"), _wrong_token())
-    if position is not None and not (len(position) == 1 and isinstance(position[0], str)):
+    skip = rows_before(position)
+    if position is not None and skip is None and not (len(position) == 1 and isinstance(position[0], str)):
         raise _wrong_token()
     times = {name: _ms(request.get(name)) for name in ("StartTime", "EndTime")}
     if None not in times.values() and times["StartTime"] > times["EndTime"]:  # type: ignore[operator]
@@ -61,7 +68,8 @@ def _query(context: Context, request: dict[str, Any]) -> AuditQuery:
         by["AttributeValue"] if by["AttributeKey"] == "ResourceType" else "",
         times["StartTime"],
         times["EndTime"],
-        position[0] if position else "",
+        position[0] if position and skip is None else "",
+        skip or 0,
     )
 
 

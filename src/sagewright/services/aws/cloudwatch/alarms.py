@@ -81,6 +81,11 @@ def describe_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return answer | ({"NextToken": token} if token else {})
 
 
+def count_alarms(context: Context, request: dict[str, Any]) -> int:
+    """Returns the number of alarms that DescribeAlarms finds by these filters."""
+    return len(_chosen(context, request))
+
+
 def _chosen(context: Context, request: dict[str, Any]) -> list[Resource]:
     names, prefix = request.get("AlarmNames"), request.get("AlarmNamePrefix", "")
     return [

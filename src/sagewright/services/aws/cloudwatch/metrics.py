@@ -8,6 +8,7 @@ from typing import Any
 
 from sagewright.model.clock import now_ms, to_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.row_tokens import rows_before
 from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
@@ -76,20 +77,35 @@ def _number(value: float) -> float:
 
 @operation("cloudwatch", "ListMetrics")
 def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    page = metrics.series_page(context.store, _asked(context, request), LIST_PAGE)
+    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in page.series]}
+    return answer if page.after is None else answer | {"NextToken": paging.encode(list(page.after))}
+
+
+def count_metrics(context: Context, request: dict[str, Any], most: int) -> int:
+    """Returns the number of metrics that ListMetrics lists, at most `most`."""
+    return metrics.count_series(context.store, _asked(context, request), most)
+
+
+def _asked(context: Context, request: dict[str, Any]) -> SeriesQuery:
+    """Raises InvalidParameterValue for a token of another list."""
+    having = tuple((one["Name"], one.get("Value")) for one in request.get("Dimensions", []))
     position = paging.decode(request.get("NextToken"), invalid("NextToken is invalid."))
-    if position is not None and len(position) != 3:
-        raise invalid("NextToken is invalid.")
-    query = SeriesQuery(
+    skip, after = rows_before(position), None
+    match position:
+        case [str(namespace), str(name), str(dimensions)]:
+            after = (namespace, name, dimensions)
+        case _ if position is not None and (skip is None or having):
+            raise invalid("NextToken is invalid.")
+    return SeriesQuery(
         context.account,
         context.region,
         request.get("Namespace"),
         request.get("MetricName"),
-        tuple((one["Name"], one.get("Value")) for one in request.get("Dimensions", [])),
-        (position[0], position[1], position[2]) if position else None,
+        having,
+        after,
+        skip or 0,
     )
-    page = metrics.series_page(context.store, query, LIST_PAGE)
-    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in page.series]}
-    return answer if page.after is None else answer | {"NextToken": paging.encode(list(page.after))}
 
 
 def _metric(series: MetricSeries) -> dict[str, Any]:

@@ -129,12 +129,23 @@ def describe_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("events", "ListRules")
 def list_rules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    prefix, bus = request.get("NamePrefix", ""), bus_of(context, request.get("EventBusName"))
-    found = [rule for rule in all_rules(context, bus) if rule.name.startswith(prefix)]
     page, token = paging.page_of(
-        found, lambda rule: [rule.name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)
+        _listed(context, request),
+        lambda rule: [rule.name],
+        paging.decode(request.get("NextToken")),
+        request.get("Limit", MOST_LISTED),
     )
     return {"Rules": [_described(rule) for rule in page], **({"NextToken": token} if token else {})}
+
+
+def count_rules(context: Context, request: dict[str, Any]) -> int:
+    """Returns the number of rules that ListRules lists."""
+    return len(_listed(context, request))
+
+
+def _listed(context: Context, request: dict[str, Any]) -> list[EventRule]:
+    prefix, bus = request.get("NamePrefix", ""), bus_of(context, request.get("EventBusName"))
+    return [rule for rule in all_rules(context, bus) if rule.name.startswith(prefix)]
 
 
 @operation("events", "EnableRule")

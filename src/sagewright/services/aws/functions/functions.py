@@ -6,7 +6,7 @@ Source: AWS's API reference, Lambda.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,9 +71,16 @@ def get_function_configuration(context: Context, request: dict[str, Any]) -> dic
 
 @operation("lambda", "ListFunctions")
 def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return _page(request, "Functions", [configuration(context, row) for row in _all(context)])
+
+
+def count_functions(context: Context) -> int:
+    return len(_all(context))
+
+
+def _all(context: Context) -> Sequence[Resource]:
     requested = PageRequest(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
-    rows = resources.page(context.store, scope_of(context), requested)
-    return _page(request, "Functions", [configuration(context, row) for row in rows])
+    return resources.page(context.store, scope_of(context), requested)
 
 
 @operation("lambda", "ListVersionsByFunction")

@@ -86,12 +86,7 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
         message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
         raise AwsError("InvalidParameterException", message)
     size = request.get("limit", 50)
-    query = GroupQuery(
-        prefix=request.get("logGroupNamePrefix", ""),
-        pattern=request.get("logGroupNamePattern", ""),
-        limit=size + 1,
-        after=(paging.decode(request.get("nextToken"), _bad_token()) or [""])[0],
-    )
+    query = _asked(request, size + 1)
     rows = logs.groups(context.store, scope_of(context), query)
     found = []
     said, counts = groupsettings.of(context), groupsettings.filter_counts(context, [row.name for row in rows[:size]])
@@ -112,17 +107,27 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
     return {"logGroups": found, **({"nextToken": paging.encode([rows[size - 1].name])} if len(rows) > size else {})}
 
 
+def count_groups(context: Context, request: dict[str, Any]) -> int:
+    """Returns the number of groups that DescribeLogGroups lists."""
+    return logs.count_groups(context.store, scope_of(context), _asked(request, 0))
+
+
+def _asked(request: dict[str, Any], limit: int) -> GroupQuery:
+    after, skip = paging.begin_by_name(request.get("nextToken"), _bad_token())
+    return GroupQuery(request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", ""), limit, after, skip)
+
+
 @operation("logs", "ListLogGroups")
 def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Lists groups. A pattern consists of words between bars; the name must contain one of them, or begin with it after ^."""
     if refused := [member for member in NOT_LISTED_BY if request.get(member)]:
         raise AwsError("InvalidParameterException", f"Sagewright does not serve {refused[0]} of ListLogGroups.")
-    size, after = request.get("limit", 50), (paging.decode(request.get("nextToken"), _bad_token()) or [""])[0]
+    size, (after, skip) = request.get("limit", 50), paging.begin_by_name(request.get("nextToken"), _bad_token())
     words = request.get("logGroupNamePattern", "").split("|")
     everything = logs.groups(
         context.store, scope_of(context), GroupQuery(prefix="", pattern="", limit=1 << 30, after=after)
     )
-    chosen = [row.name for row in everything if any(_is_named(row.name, word) for word in words)]
+    chosen = [row.name for row in everything if any(_is_named(row.name, word) for word in words)][skip:]
     if request.get("logGroupClass", STANDARD) != STANDARD:
         chosen = []
     listed = [

@@ -113,8 +113,7 @@ def listing(visit: Visit, kind: JobPageKind) -> Listing:
         ),
         tuple(_row(kind, one) for one in read.rows),
         kind.start,
-        more=read.more,
-        first=read.first,
+        **read.position,
         chips=read.chips,
         choices=(tables.status_choice(visit, STATUSES),),
         acts=(

@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.studio import tables, wording
 from sagewright.studio.buttons import Button, Field
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import Chip, EmptyState, Listing, ListTab, Row, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, ListTab, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
 STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
@@ -240,12 +240,14 @@ def _row(record: dict[str, Any], metrics: list[str], parameters: list[str]) -> R
         (
             tables.name(name, f"/studio/jobs/{name}"),
             tables.status(record["TrainingJobStatus"]),
-            *(tables.count(final.get(metric)) for metric in metrics),
+            *(TableCell(final.get(metric), "number", look="" if at else "f-num") for at, metric in enumerate(metrics)),
             *(tables.parameter(given.get(parameter)) for parameter in parameters),
             tables.text(f"{kind} × {count}" if count > 1 else kind, look="soft"),
             tables.seconds(duration_of(record)),
             tables.time(record.get("CreationTime")),
-            tables.text(wording.name_of(maker), f"/studio/tuning/{wording.name_of(maker)}" if maker else "", "soft"),
+            tables.text(
+                wording.name_of(maker), f"/studio/tuning/{wording.name_of(maker)}" if maker else "", "soft cut3"
+            ),
         ),
     )
 

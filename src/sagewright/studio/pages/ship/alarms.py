@@ -17,7 +17,7 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import Choice, EmptyState, Listing, ListTab, Row, TableColumn
+from sagewright.studio.tables import Choice, EmptyState, Listing, ListSource, ListTab, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
 START = EmptyState(
@@ -36,6 +36,17 @@ SIGNS = {
     "LessThanThreshold": "<",
     "LessThanOrEqualToThreshold": "≤",
 }
+SOURCE = ListSource(
+    "DescribeAlarms", ("MetricAlarms", "CompositeAlarms"), name_filter="AlarmNamePrefix", service="cloudwatch",
+    named="Name begins with", statuses=tuple(state for state, _ in STATES if state), status_filter="StateValue", size="MaxRecords",
+)  # fmt: skip
+METRICS = ListSource("ListMetrics", "Metrics", name_filter="MetricName", service="cloudwatch", named="Metric", size="")
+NAMESPACES = (
+    "/aws/sagemaker/TrainingJobs",
+    "AWS/SageMaker",
+    "/aws/sagemaker/ProcessingJobs",
+    "/aws/sagemaker/Endpoints",
+)
 HISTORY = 50
 VIEWS = (("Alarms", "/studio/alarms"), ("Metrics", "/studio/metrics"), ("Logs", "/studio/logs"))
 
@@ -46,17 +57,7 @@ def _tabs(current: str) -> tuple[ListTab, ...]:
 
 @page("/alarms", "list.html", "alarms", KINDS)
 def alarms(visit: Visit) -> Listing:
-    state = visit.query.get("state", "")
-    first, after = tables.begin(visit)
-    found = visit.client.call(
-        "cloudwatch",
-        "DescribeAlarms",
-        MaxRecords=100,
-        NextToken=after,
-        StateValue=state or None,
-        AlarmNamePrefix=visit.query.get("q") or None,
-        AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-    )
+    read = tables.read(visit, SOURCE, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     columns = (
         TableColumn("Name", "name"),
         TableColumn("State", "status"),
@@ -73,7 +74,7 @@ def alarms(visit: Visit) -> Listing:
                 tables.time(one.get("StateUpdatedTimestamp")),
             ),
         )
-        for one in [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
+        for one in read.rows
     )
     delete = OperationCall("cloudwatch", "DeleteAlarms", {})
     act = Button(
@@ -92,12 +93,12 @@ def alarms(visit: Visit) -> Listing:
         START,
         crumb="Ship",
         views=_tabs("Alarms"),
-        choices=(Choice("state", "State", STATES, state),),
+        chips=read.chips,
+        choices=(Choice("status", "State", STATES, visit.query.get("status", "")),),
         acts=(act,),
         hint="Name begins with…",
         q=visit.query.get("q", ""),
-        more=tables.following(visit, found.get("NextToken"), first, len(rows)),
-        first=first,
+        **read.position,
     )
 
 
@@ -232,20 +233,14 @@ def series(
 def metrics(visit: Visit) -> Listing:
     """All metrics, by namespace and name; the URL of one draws it."""
     namespace = visit.query.get("namespace") or None
-    found = visit.client.call(
-        "cloudwatch",
-        "ListMetrics",
-        Namespace=namespace,
-        MetricName=visit.query.get("q") or None,
-        NextToken=visit.query.get("after"),
-    )
+    read = tables.read(visit, METRICS, Namespace=namespace)
     columns = (
         TableColumn("Metric", "name"),
         TableColumn("Namespace", "text", "", 1),
         TableColumn("Dimensions", "text"),
     )
     rows = []
-    for one in found.get("Metrics", []):
+    for one in read.rows:
         words = ", ".join(f"{each['Name']}={each['Value']}" for each in one.get("Dimensions", []))
         parts = {
             "namespace": one["Namespace"],
@@ -263,13 +258,7 @@ def metrics(visit: Visit) -> Listing:
                 ),
             )
         )
-    token = found.get("NextToken")
-    spaces = (
-        "/aws/sagemaker/TrainingJobs",
-        "AWS/SageMaker",
-        "/aws/sagemaker/ProcessingJobs",
-        "/aws/sagemaker/Endpoints",
-    )
+    spaces = dict.fromkeys((*NAMESPACES, *([namespace] if namespace else ())))
     options = (("", "Any namespace"), *((one, one) for one in spaces))
     return Listing(
         "Metrics",
@@ -281,7 +270,8 @@ def metrics(visit: Visit) -> Listing:
         choices=(Choice("namespace", "Namespace", options, namespace or ""),),
         hint="Metric is…",
         q=visit.query.get("q", ""),
-        more=visit.link(after=token) if token else "",
+        chips=read.chips,
+        **read.position,
     )
 
 

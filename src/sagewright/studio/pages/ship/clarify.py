@@ -30,7 +30,7 @@ from sagewright.studio.jobview import Fact
 from sagewright.studio.pages.ship import clarify_results
 from sagewright.studio.pages.ship.clarify_results import LocalRows, S3Folder
 from sagewright.studio.pages.ship.monitors import tabs
-from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, page
 
 PATH = "/studio/clarify"
@@ -56,11 +56,12 @@ def analyses(visit: Visit) -> Listing:
     filters.append({"Name": "Source.SourceType", "Operator": "Equals", "Value": "SageMakerProcessingJob"})
     if visit.query.get("q"):
         filters.append({"Name": "TrialComponentName", "Operator": "Contains", "Value": visit.query["q"]})
+    first, after = tables.begin(visit)
     found = visit.client.sagemaker(
         "Search",
         Resource="ExperimentTrialComponent",
         MaxResults=tables.ROWS,
-        NextToken=visit.query.get("after"),
+        NextToken=after,
         SearchExpression={"Filters": filters},
         SortBy="CreationTime",
         SortOrder="Descending",
@@ -72,14 +73,17 @@ def analyses(visit: Visit) -> Listing:
         TableColumn("Duration", "duration", "", 1),
         TableColumn("Started", "time"),
     )
-    token = found.get("NextToken")
+    chips = (Chip("Name contains", visit.query["q"], visit.link(q=None)),) if visit.query.get("q") else ()
     return Listing(
         "Clarify",
         columns,
         tuple(_listed(one["TrialComponent"], visit) for one in found["Results"] if one["TrialComponent"].get("Source")),
         START,
         crumb="Ship",
-        more=visit.link(after=token) if token else "",
+        more=tables.following(visit, found.get("NextToken"), first, len(found["Results"])),
+        first=first,
+        count=tables.counted(visit, "ExperimentTrialComponent", {"Filters": filters}, found["TotalHits"]),
+        chips=chips,
         views=tabs("Analyses"),
         q=visit.query.get("q", ""),
         hint="Name…",

@@ -12,7 +12,7 @@ from sagewright.studio.buttons import Button
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.pages.ship.logs import LogPage, read_group
 from sagewright.studio.rendering import when
-from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, form, page
 
 START = EmptyState(
@@ -22,11 +22,14 @@ START = EmptyState(
     '    Role="arn:aws:iam::000000000000:role/SageMakerExecutionRole", Code={"ZipFile": open("f.zip", "rb").read()})',
 )
 PATH = "/studio/functions"
+SOURCE = ListSource(
+    "ListFunctions", "Functions", name_filter="", service="lambda", each=50, size="MaxItems", after="Marker", then="NextMarker"
+)  # fmt: skip
 
 
 @page("/functions", "list.html", "functions", ("function",))
 def functions(visit: Visit) -> Listing:
-    found = visit.client.call("lambda", "ListFunctions", MaxItems=50, Marker=visit.query.get("after"))
+    read = tables.read(visit, SOURCE)
     columns = (
         TableColumn("Name", "name"),
         TableColumn("Runtime", "text"),
@@ -47,11 +50,16 @@ def functions(visit: Visit) -> Listing:
                 tables.time(when(one.get("LastModified"))),
             ),
         )
-        for one in found["Functions"]
+        for one in read.rows
     )
-    more = found.get("NextMarker")
     return Listing(
-        "Functions", columns, rows, START, crumb="Ship", more=visit.link(after=more) if more else "", hint=""
+        "Functions",
+        columns,
+        rows,
+        START,
+        crumb="Ship",
+        **read.position,
+        hint="",
     )
 
 

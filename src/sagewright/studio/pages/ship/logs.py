@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from sagewright.studio import tables
 from sagewright.studio.jobview import LogLine, look_of
 from sagewright.studio.rendering import when
-from sagewright.studio.tables import Chip, EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
 START = EmptyState(
     "No log yet", "sagewright exec -- python your_script.py   # the log of each job, endpoint and function is kept"
 )
+SOURCE = ListSource(
+    "DescribeLogGroups", "logGroups", name_filter="logGroupNamePattern", service="logs", each=50, size="limit",
+    after="nextToken", then="nextToken",
+)  # fmt: skip
 MOST = 1000
 
 
@@ -27,10 +31,7 @@ class LogPage:
 
 @page("/logs", "list.html", "alarms")
 def groups(visit: Visit) -> Listing:
-    prefix = visit.query.get("q") or None
-    found = visit.client.call(
-        "logs", "DescribeLogGroups", limit=50, nextToken=visit.query.get("after"), logGroupNamePrefix=prefix
-    )
+    read = tables.read(visit, SOURCE)
     columns = (
         TableColumn("Group", "mono"),
         TableColumn("Size", "size", "", 1),
@@ -47,20 +48,17 @@ def groups(visit: Visit) -> Listing:
                 tables.time(when(one.get("creationTime"))),
             ),
         )
-        for one in found["logGroups"]
+        for one in read.rows
     )
-    more = found.get("nextToken")
-    chips = (Chip("Begins with", prefix, visit.link(q=None)),) if prefix else ()
     return Listing(
         "Logs",
         columns,
         rows,
         START,
         crumb="Ship",
-        more=visit.link(after=more) if more else "",
-        hint="Group begins with…",
-        q=prefix or "",
-        chips=chips,
+        **read.position,
+        q=visit.query.get("q", ""),
+        chips=read.chips,
     )
 
 

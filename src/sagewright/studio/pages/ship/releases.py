@@ -22,6 +22,9 @@ TESTS = EmptyState(
     "    ModelVariants=[production, shadow], ShadowModeConfig=config)",
 )
 RULES = EmptyState("No rule yet", "sagewright models deploy-rules create --group churn --endpoint churn")
+RULES_SOURCE = ListSource(
+    "ListRules", "Rules", name_filter="NamePrefix", service="events", named="Name begins with", size="Limit"
+)
 ORDERS = {"name": "Name", "status": "Status", "made": "CreationTime"}
 TABS = (("Endpoints", "/studio/endpoints"), ("Shadow tests", "/studio/shadow-tests"), ("Rules", "/studio/rules"))
 
@@ -58,8 +61,7 @@ def shadow_tests(visit: Visit) -> Listing:
         rows,
         TESTS,
         crumb="Ship",
-        more=read.more,
-        first=read.first,
+        **read.position,
         chips=read.chips,
         views=tabs("Shadow tests"),
         q=visit.query.get("q", ""),
@@ -144,9 +146,7 @@ def _verdicts(name: str, found: Mapping[str, Any]) -> tuple[Button, ...]:
 @page("/rules", "list.html", "endpoints", ("rule", "deployment"))
 def rules(visit: Visit) -> Listing:
     """Rules of EventBridge, with the state of their deployments."""
-    found = visit.client.call(
-        "events", "ListRules", Limit=100, NextToken=visit.query.get("after"), NamePrefix=visit.query.get("q") or None
-    )
+    read = tables.read(visit, RULES_SOURCE)
     columns = (
         TableColumn("Rule", "name"),
         TableColumn("State", "status"),
@@ -155,7 +155,7 @@ def rules(visit: Visit) -> Listing:
         TableColumn("Deployment", "text", "", 2),
     )
     rows = []
-    for one in found.get("Rules", []):
+    for one in read.rows:
         targets = visit.client.aside("events", "ListTargetsByRule", Rule=one["Name"]).get("Targets", [])
         states = visit.client.readings.deployments(one["Name"])
         rows.append(
@@ -178,7 +178,6 @@ def rules(visit: Visit) -> Listing:
             "Disable", OperationCall("events", "DisableRule", {}), "Disabled {n}", each="Name", back="/studio/rules"
         ),
     )
-    token = found.get("NextToken")
     return Listing(
         "Rules",
         columns,
@@ -189,7 +188,8 @@ def rules(visit: Visit) -> Listing:
         acts=acts,
         hint="Name begins with…",
         q=visit.query.get("q", ""),
-        more=visit.link(after=token) if token else "",
+        chips=read.chips,
+        **read.position,
     )
 
 

@@ -32,11 +32,13 @@ SAMPLE_ROWS = 50_000
 @page("/wrangler", "list.html", "wrangler")
 def flows(visit: Visit) -> Listing:
     """The flows in this account's bucket."""
-    found = [one for one in saved.listed(visit) if visit.query.get("q", "").lower() in one[0].lower()]
+    query = visit.query.get("q", "")
+    found = [one for one in saved.listed(visit) if query.lower() in one[0].lower()]
+    shown, position = tables.sliced(visit, found)
     columns = (TableColumn("Flow", "name"), TableColumn("Changed", "time"), TableColumn("Size", "size", "", 1))
     rows = tuple(
         Row(name, (tables.name(name, f"{PATH}/{name}"), tables.time(changed), TableCell(size, "size", look="soft")))
-        for name, changed, size in found
+        for name, changed, size in shown
     )
     return Listing(
         "Data Wrangler",
@@ -45,7 +47,9 @@ def flows(visit: Visit) -> Listing:
         START,
         f"{len(found):,} flows" if len(found) != 1 else "1 flow",
         crumb="Data and tools",
-        q=visit.query.get("q", ""),
+        q=query,
+        chips=(tables.Chip("Name contains", query, visit.link(q=None)),) if query else (),
+        **position,
         new=("New flow", f"{PATH}/new"),
         sdk_code=(("CLI", "sagewright wrangle FLOW --input s3://BUCKET/DATA --output s3://BUCKET/PREFIX"),),
     )

@@ -96,8 +96,8 @@ def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         message = f"Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}"
         raise errors.invalid_argument(message, "max-buckets", most)
     refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
-    after = (paging.decode(request.get("ContinuationToken"), refusal) or [""])[0]
-    found = context.objects.buckets.page(prefix, after, most + 1)
+    after, skip = paging.begin_by_name(request.get("ContinuationToken"), refusal)
+    found = context.objects.buckets.page(prefix, after, skip + most + 1)[skip:]
     region = request.get("BucketRegion")
     if region is not None and region not in _known_regions():
         message = f"Argument value {region} is not a valid AWS Region"
