@@ -8,6 +8,7 @@ both together are worse than the last season's values, they are moved towards th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from sagewright.algorithms.deepar.linear import About, Linear, Total
 from sagewright.algorithms.firstparty import baseline
 
 SETTLING, FEWEST_EPOCHS = 0.5, 5
-"""Share of the epochs, the last ones, that learn from the held-out windows too; fewer epochs hold none out."""
+"""Share of the epochs, the last ones, that learn from the held-out windows too; of fewer epochs none does."""
 FEWEST, MOST, PART, SAMPLES, COST = 20, 200, 0.1, 50, 0.04
 """Numbers of windows to hold out, several of a series only up to PART of its length; samples of each. Their steps are at most the
 share COST of those of training, each of which counts three times.
@@ -104,6 +105,11 @@ class HeldOut:
 def windows(training_steps: int, horizon: int) -> int:
     """The number of windows to hold out, given the steps of all windows that are learnt from."""
     return int(np.clip(3 * COST * training_steps / (SAMPLES * horizon), FEWEST, MOST))
+
+
+def settling(epochs: int) -> int:
+    """The number of epochs that don't learn from the held-out windows."""
+    return epochs if epochs < FEWEST_EPOCHS else math.ceil((1 - SETTLING) * epochs)
 
 
 @dataclass(frozen=True)

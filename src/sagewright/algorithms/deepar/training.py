@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -137,20 +136,16 @@ class DeepARTrainer:
         self._schedule = schedule if falls else schedules.constant()
         self._lines = EpochLines(EVERY)
         self._held = self._held_out(panel, run.together.most(steps))
-        self._settling = math.ceil((1 - calibration.SETTLING) * run.values["epochs"])
-        self._panel = panel if self._held is None else self._held.known
+        self._settling = calibration.settling(run.values["epochs"])
+        self._panel = self._held.known
 
-    def _held_out(self, panel: Panel, steps: int) -> HeldOut | None:
-        if self._run.values["epochs"] < calibration.FEWEST_EPOCHS:
-            return None
+    def _held_out(self, panel: Panel, steps: int) -> HeldOut:
         layout, random = panel.layout, np.random.default_rng([self._run.seed, 4, self._run.together.rank])
         most = calibration.windows(steps * self._batch * layout.steps, layout.horizon)
         return HeldOut.of(panel, max(1, most // self._run.together.size), random)
 
     def calibration(self) -> Calibration:
         """The calibration, which is measured now if training ended before it was due; reports `train:baseline_ratio`."""
-        if self._held is None:
-            return Calibration()
         if MEASURED not in self._state.counters:
             self._calibrate(self._held)
         below, above, share, network, ratio = self._state.counters[MEASURED]
@@ -182,15 +177,14 @@ class DeepARTrainer:
 
     def validate(self, number: int) -> Mapping[str, float]:
         """Calibrates before the first epoch that learns from the held-out windows; DeepAR has no channel validation."""
-        if self._held is not None and number + 1 == self._settling:
+        if number + 1 == self._settling:
             self._calibrate(self._held)
         return {}
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         run, began, count, losses = self._run, time.monotonic(), 0, [0.0, 0.0]
         self._task.network.train()
-        if self._held is not None:
-            self._panel = self._held.known if number < self._settling else self._held.panel
+        self._panel = self._held.known if number < self._settling else self._held.panel
         self._lines.begin()
         batches = self._batches(number)
         for place, (rows, cuts) in enumerate(self._course.watched(batches, len(batches))):

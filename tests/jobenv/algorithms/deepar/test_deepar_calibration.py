@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from seriesofrows import NAME, configured, seasonal
 
-from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure
+from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure, settling
 from sagewright.algorithms.deepar.calibration import seasonal as naive
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.inputs import Normal
@@ -188,3 +188,21 @@ def test_a_job_of_few_series_keeps_its_linear_model(job: Any, run: Any) -> None:
     model = Model.read(job.model)
     assert model.calibration.network == pytest.approx(float(share), abs=0.01)
     assert model.linear is not None
+
+
+@pytest.mark.parametrize("epochs", ["1", "2"])
+def test_a_job_of_few_epochs_is_no_worse_than_the_last_season(job: Any, run: Any, epochs: str) -> None:
+    rows = seasonal(30, 84)
+    assert run(configured(job, rows[:, :-7], epochs=epochs, prediction_length="7"), NAME) == 0, job.output
+    (ratio,) = re.findall(r"train baseline_ratio <loss>=(\S+)", job.output)
+    assert 0 < float(ratio) <= 1
+    model = Model.read(job.model)
+    own = Panel([Series(START, row[:-7].astype(np.float32)) for row in rows], model.layout)
+    every = np.arange(30), own.lengths
+    said = [part.quantiles([0.5])[0] for part in model.forecaster.forecast(own, *every, 50, np.random.default_rng(0))]
+    errors = [np.abs(each - rows[:, -7:]).mean() for each in (np.concatenate(said), naive(own, *every))]
+    assert errors[0] <= errors[1]
+
+
+def test_few_epochs_never_learn_from_held_out_windows() -> None:
+    assert [settling(epochs) for epochs in (1, 2, 4, 5, 30)] == [1, 2, 4, 3, 15]
