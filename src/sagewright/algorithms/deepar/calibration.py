@@ -196,12 +196,13 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     wider = beside.widening(np.stack([low, high]), factor[:, 0], network)
     moved = [naive + share * (middle - naive) for share in baseline.SHARES]
     losses = losses_of(moved)
-    best = baseline.share(losses, losses[-1])
+    best = 0 if beside.about.scaling.kind == "counts" else baseline.share(losses, losses[-1])
     above, below = (
         _stretch(sign * (truth - moved[best]), sign * (edge - centre) * wider, counted, count, total)
         for sign, edge in ((1, high), (-1, low))
     )
     ratio = baseline.ratio(losses[best] / count, losses[-1] / count)
+    baseline.warn(ratio)
     return Calibration(below, above, baseline.shrunk(best), network), ratio
 
 

@@ -88,6 +88,16 @@ def line(own: Panel) -> Linear:
     return found
 
 
+def test_counts_that_are_worse_than_the_last_season_stay_and_are_told(caplog: Any) -> None:
+    rows = np.tile(np.arange(7.0), (30, 9)) + np.random.default_rng(0).integers(0, 3, (30, 63))
+    counts = Beside(None, About(Scaling("counts", 7, floor=0.0), ABOUT.normal, 1.0))
+    found = measure(Drawn(80, 1), HeldOut.of(panel(rows), 200, np.random.default_rng(0)), counts, list)
+    assert found is not None
+    assert found[0].share == 1
+    assert found[1] > 10
+    assert "that of one that looks at no feature" in caplog.text
+
+
 def test_a_linear_model_knows_a_level_and_a_week() -> None:
     rows = cycles(12, 67, noise=1.0)
     own = panel(rows[:, :60])
