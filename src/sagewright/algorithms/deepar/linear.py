@@ -28,8 +28,8 @@ others, and the penalty with the least errors there is taken."""
 LONG, FAR = 600, 4.0
 """Number of values before a forecast from which the mean and the season are computed, and the distance of one from the mean around
 it, in usual ones, beyond which it counts as this distance: a level that shifts is no season."""
-TOGETHER = 4096
-"""Number of series that are forecast at once."""
+TOGETHER = 1 << 20
+"""Maximum number of inputs of windows that are made at once; at least those of one window."""
 ADDED = 4
 Total = Callable[[list[float]], list[float]]
 """Sums over all hosts."""
@@ -68,7 +68,8 @@ class Linear:
 
     def forecast(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, about: About) -> np.ndarray:
         """(n, horizon) in the target's units; NaN for series without values."""
-        parts = [slice(start, start + TOGETHER) for start in range(0, len(rows), TOGETHER)]
+        some = _together(panel.layout)
+        parts = [slice(start, start + some) for start in range(0, len(rows), some)]
         empty = np.zeros((0, panel.layout.horizon))
         return np.concatenate([empty, *(self._ahead(panel, rows[part], cuts[part], about) for part in parts)])
 
@@ -91,6 +92,11 @@ class Linear:
 def width(layout: Layout) -> int:
     """The number of inputs of a step."""
     return inputs.width(layout) + inputs.direct(layout) + ADDED
+
+
+def _together(layout: Layout) -> int:
+    """The number of windows whose inputs are made at once."""
+    return max(1, TOGETHER // (layout.steps * width(layout)))
 
 
 def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Linear | None:
@@ -141,8 +147,9 @@ def _rows(
     layout = panel.layout
     places = np.maximum(panel.lengths - layout.least, 0)
     windows = max(1, min(most // layout.horizon, int(places.sum())))
-    for start in range(0, windows if places.any() else 0, TOGETHER):
-        rows = random.choice(len(panel), min(TOGETHER, windows - start), p=places / places.sum())
+    some = _together(layout)
+    for start in range(0, windows if places.any() else 0, some):
+        rows = random.choice(len(panel), min(some, windows - start), p=places / places.sum())
         cuts = dataset.cuts(panel, rows, random)
         drawn = panel.windows(rows, cuts)
         x, levels = about.table(panel, drawn, rows, cuts)
