@@ -2,12 +2,14 @@
 
 A network that has seen all of its series is overconfident. The gaps between the median and the samples above and
 below it are widened or narrowed until a tenth of the held-out values lie beyond each of the quantiles at 0.1 and 0.9.
-Where the medians are worse than the last season's values, they are moved towards them.
+The medians share their place with linear forecasts (`linear`), as far as those err less on the held-out windows; where
+both together are worse than the last season's values, they are moved towards them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +17,11 @@ import numpy as np
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
+from sagewright.algorithms.deepar.linear import About, Linear, Total
 from sagewright.algorithms.firstparty import baseline
 
 SETTLING, FEWEST_EPOCHS = 0.5, 5
-"""Share of the epochs, the last ones, that learn from the held-out windows too; fewer epochs hold none out."""
+"""Share of the epochs, the last ones, that learn from the held-out windows too; of fewer epochs none does."""
 FEWEST, MOST, PART, SAMPLES, COST = 20, 200, 0.1, 50, 0.04
 """Numbers of windows to hold out, several of a series only up to PART of its length; samples of each. Their steps are at most the
 share COST of those of training, each of which counts three times.
@@ -28,19 +31,50 @@ TAIL = 0.1
 STRETCHES = np.exp(np.linspace(-np.log(3), np.log(3), 61))
 NARROWING = 0.5
 """Share of a stretch below 1 that is used: series that end at the same time share what happened there, and may be calm together."""
+NORMAL = 1.2816
+"""The quantile of the normal distribution at 1 - TAIL."""
+LEAST, TINY = 0.02, 1e-9
+"""The smallest share of linear forecasts that is used, and the smallest mean error."""
 PRIOR = 4.0
 """Number of windows of a forecaster that needs no calibration, which the held-out ones are added to."""
-Total = Callable[[list[float]], list[float]]
-"""Sums over all hosts."""
+STEPS, UNFINISHED = 4, 0.9
+"""Shares of the network that are compared: 0, 1 / STEPS, ..., 1; and what is expected of its errors after the last epochs, in
+multiples of those that are measured before them."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors of the gaps below and above the median, and the `share` of the median's deviation from the last season's values."""
+    """Factors of the gaps below and above the median, the `share` of the median's deviation from the last season's values, and the
+    `network`'s share of the median, the rest of which is the linear forecast's."""
 
     below: float = 1.0
     above: float = 1.0
     share: float = 1.0
+    network: float = 1.0
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A linear model, if there is one, and what its inputs depend on."""
+
+    linear: Linear | None
+    about: About
+
+    def points(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        """Linear forecasts (n, horizon); the medians `centre` of a network where there is none."""
+        if self.linear is None:
+            return centre
+        found = self.linear.forecast(panel, rows, cuts, self.about)
+        return np.where(np.isnan(found), centre, found)
+
+    def widening(self, edges: np.ndarray, factor: np.ndarray, share: float) -> np.ndarray:
+        """Factors (n, horizon) of the gaps between the network's `edges` (2, n, horizon), its quantiles at TAIL and 1 - TAIL, with
+        which they are the mean of these gaps and of the linear model's, by the network's `share`."""
+        if self.linear is None or share == 1:
+            return np.ones(edges.shape[1:])
+        own = np.maximum(edges[1] - edges[0], TINY * factor[:, None])
+        found: np.ndarray = share + (1 - share) * 2 * NORMAL * self.linear.error * factor[:, None] / own
+        return found
 
 
 @dataclass(frozen=True)
@@ -73,13 +107,22 @@ def windows(training_steps: int, horizon: int) -> int:
     return int(np.clip(3 * COST * training_steps / (SAMPLES * horizon), FEWEST, MOST))
 
 
+def settling(epochs: int) -> int:
+    """The number of epochs that don't learn from the held-out windows."""
+    return epochs if epochs < FEWEST_EPOCHS else math.ceil((1 - SETTLING) * epochs)
+
+
 @dataclass(frozen=True)
 class Calibrated:
     """A calibrated forecaster."""
 
     plain: Forecasting
     calibration: Calibration
-    scaling: Scaling
+    beside: Beside
+
+    @property
+    def scaling(self) -> Scaling:
+        return self.beside.about.scaling
 
     def forecast(
         self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
@@ -93,16 +136,21 @@ class Calibrated:
 
     def _stretched(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> Forecast:
         centre = part.quantiles([0.5])[0]
-        moved = centre
+        moved, wider = centre, np.ones_like(centre)
+        if self.calibration.network < 1:
+            linear = self.beside.points(panel, rows, cuts, centre)
+            moved = linear + self.calibration.network * (centre - linear)
+            factor = self.scaling.levels(panel.before(rows, cuts)).factor
+            wider = self.beside.widening(part.quantiles([TAIL, 1 - TAIL]), factor, self.calibration.network)
         if self.calibration.share < 1:
             naive = seasonal(panel, rows, cuts)
-            moved = np.where(np.isnan(naive), centre, naive + self.calibration.share * (centre - naive))
+            moved = np.where(np.isnan(naive), centre, naive + self.calibration.share * (moved - naive))
         if isinstance(part, Quantiles):
-            return Quantiles(self._moved(part.values, centre[..., None], moved[..., None]), part.count, part.random)
-        return Paths(self._moved(part.samples(), centre[:, None], moved[:, None]))
+            values = self._moved((part.values - centre[..., None]) * wider[..., None], moved[..., None])
+            return Quantiles(values, part.count, part.random)
+        return Paths(self._moved((part.samples() - centre[:, None]) * wider[:, None], moved[:, None]))
 
-    def _moved(self, values: np.ndarray, centre: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        gaps = values - centre
+    def _moved(self, gaps: np.ndarray, moved: np.ndarray) -> np.ndarray:
         found = moved + gaps * np.where(gaps < 0, self.calibration.below, self.calibration.above)
         return np.clip(found, self.scaling.floor, 1.0 if self.scaling.kind == "shares" else None)
 
@@ -118,7 +166,7 @@ def seasonal(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(found), last[:, None], found).astype(np.float64)
 
 
-def measure(plain: Forecasting, held: HeldOut, scaling: Scaling, total: Total) -> tuple[Calibration, float] | None:
+def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> tuple[Calibration, float] | None:
     """Calibrates a forecaster on the held-out windows of all hosts. Also returns the medians' mean error as a multiple of the
     seasonal naive forecast's. Returns None if there is nothing to compare.
     """
@@ -130,21 +178,45 @@ def measure(plain: Forecasting, held: HeldOut, scaling: Scaling, total: Total) -
         for level in (TAIL, 0.5, 1 - TAIL)
     )
     naive, truth = seasonal(panel, rows, cuts), panel.future(rows, cuts).astype(np.float64)
-    factor = scaling.levels(panel.before(rows, cuts)).factor[:, None]
+    factor = beside.about.scaling.levels(panel.before(rows, cuts)).factor[:, None]
     seen = ~np.isnan(truth) & ~np.isnan(naive)
     counted = np.where(seen, 1 / np.maximum(seen.sum(axis=1), 1)[:, None], 0.0)  # a series counts once
-    moved = [naive + share * (centre - naive) for share in baseline.SHARES]
-    errors = [float(np.nansum(counted * np.abs(truth - each) / factor)) for each in moved]
-    *losses, count = total([*errors, float(seen.any(axis=1).sum())])
+
+    def losses_of(forecasts: list[np.ndarray]) -> list[float]:
+        return total([float(np.nansum(counted * np.abs(truth - each) / factor)) for each in forecasts])
+
+    (count,) = total([float(seen.any(axis=1).sum())])
     if not count:
         return None
-    best = baseline.share(losses, losses[-1])
+    network, middle = 1.0, centre
+    if beside.linear is not None:
+        linear = beside.points(panel, rows, cuts, centre)
+        network = _likely(losses_of([linear + share * (centre - linear) for share in _shares()]), count)
+        middle = linear + network * (centre - linear)
+    wider = beside.widening(np.stack([low, high]), factor[:, 0], network)
+    moved = [naive + share * (middle - naive) for share in baseline.SHARES]
+    losses = losses_of(moved)
+    best = 0 if beside.about.scaling.kind == "counts" else baseline.share(losses, losses[-1])
     above, below = (
-        _stretch(sign * (truth - moved[best]), sign * (edge - centre), counted, count, total)
+        _stretch(sign * (truth - moved[best]), sign * (edge - centre) * wider, counted, count, total)
         for sign, edge in ((1, high), (-1, low))
     )
     ratio = baseline.ratio(losses[best] / count, losses[-1] / count)
-    return Calibration(below, above, baseline.shrunk(best)), ratio
+    baseline.warn(ratio)
+    return Calibration(below, above, baseline.shrunk(best), network), ratio
+
+
+def _shares() -> np.ndarray:
+    return np.arange(STEPS + 1) / STEPS
+
+
+def _likely(losses: list[float], count: float) -> float:
+    """The mean of the network's shares, weighted by the likelihoods that a window's absolute errors give each of them."""
+    expected = np.array(losses) / count * UNFINISHED ** _shares()
+    heights = -count * np.log(np.maximum(expected, TINY))
+    weights = np.exp(heights - heights.max())
+    found = float(weights @ _shares() / weights.sum())
+    return 1.0 if found > 1 - LEAST else found
 
 
 def _stretch(beyond: np.ndarray, gaps: np.ndarray, counted: np.ndarray, count: float, total: Total) -> float:

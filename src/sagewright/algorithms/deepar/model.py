@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deepar import residual
-from sagewright.algorithms.deepar.calibration import Calibrated, Calibration
+from sagewright.algorithms.deepar import linear, residual
+from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Fields
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -27,6 +27,7 @@ from sagewright.algorithms.deepar.experts import EXPERTS
 from sagewright.algorithms.deepar.forecaster import Forecaster
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecasting
 from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
+from sagewright.algorithms.deepar.linear import About, Linear
 from sagewright.algorithms.deepar.network import Network, Shape
 from sagewright.algorithms.deepar.pooled import Experts, Pooled
 from sagewright.algorithms.deepar.residual import ResidualForecaster, ResidualNetwork
@@ -51,11 +52,16 @@ class Model:
     reach: float
     experts: Experts | None = None
     calibration: Calibration = Calibration()
+    linear: Linear | None = None
+
+    @property
+    def about(self) -> About:
+        return About(self.scaling, self.normal, self.reach)
 
     @property
     def alone(self) -> Forecasting:
-        """The network without experts."""
-        return Calibrated(self.plain, self.calibration, self.scaling)
+        """The network, calibrated, without experts."""
+        return Calibrated(self.plain, self.calibration, Beside(self.linear, self.about))
 
     @property
     def plain(self) -> Forecasting:
@@ -87,6 +93,7 @@ class Model:
             "normal": asdict(self.normal),
             "reach": self.reach,
             "calibration": asdict(self.calibration),
+            "linear": None if self.linear is None else {**asdict(self.linear), "weights": self.linear.weights.tolist()},
             "experts": None if experts is None else _described(experts),
         }
         weights.write(directory / PARAMS, self.network.state_dict())
@@ -134,7 +141,7 @@ class Model:
         return cls(
             layout, Fields(layout.cardinality, layout.features, ignored), _network(document["network"], layout),
             scaling, normal, _number(document["reach"]), _experts(document["experts"], layout),
-            _calibration(document.get("calibration", {})),
+            _calibration(document.get("calibration", {})), _linear(document.get("linear"), layout),
         )  # fmt: skip
 
 
@@ -166,6 +173,15 @@ def _described(experts: Experts) -> dict[str, Any]:
 
 def _calibration(given: Mapping[str, Any]) -> Calibration:
     return Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
+
+
+def _linear(given: Any, layout: Layout) -> Linear | None:
+    if given is None:
+        return None
+    weights = np.array([_number(each) for each in given["weights"]])
+    if weights.shape != (linear.width(layout),):
+        raise ValueError(f"linear: {len(weights)} weights")
+    return Linear(weights, _only(_number(given["error"]), lambda each: each >= 0, "error"))
 
 
 def _experts(given: Any, layout: Layout) -> Experts | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,13 +18,14 @@ from sagewright.algorithms.deep.training.epochs import Course, run_epochs
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.state import State
-from sagewright.algorithms.deepar import calibration, residual
-from sagewright.algorithms.deepar.calibration import Calibration, HeldOut
+from sagewright.algorithms.deepar import calibration, linear, residual
+from sagewright.algorithms.deepar.calibration import Beside, Calibration, HeldOut
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Draws
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.declaration import DECLARATION
 from sagewright.algorithms.deepar.learnable import Learnable, gather, is_residual
+from sagewright.algorithms.deepar.linear import Linear
 from sagewright.algorithms.deepar.model import Model
 from sagewright.algorithms.deepar.network import Network, Shape
 from sagewright.algorithms.deepar.pooled import Experts, measured
@@ -39,6 +39,8 @@ WARM_STEPS = 50
 """Steps after which the rate begins to fall, to 0 at the end, if no learning_rate is given."""
 SHARED = 1 << 26
 """Minimum of weights times windows of a mini-batch for the CPUs to share the products; smaller products are slower that way."""
+MEASURED = "measured"
+"""The calibration's name in a checkpoint."""
 EVERY = 5
 """Batches between two log lines of the loss."""
 
@@ -79,6 +81,8 @@ def fit(run: Run, held: Learnable) -> Model:
     trainer = DeepARTrainer(run, course, task, model, held.panel)
     run_epochs(course, trainer)
     model = replace(model, calibration=trainer.calibration())
+    if model.calibration.network < 1:
+        model = replace(model, linear=trainer.line(held.panel))
     torch.set_num_threads(run.device.threads)
     if patience.best is not None:
         run.lines.quality("train", {"final_loss": patience.best}, "loss")
@@ -132,33 +136,40 @@ class DeepARTrainer:
         self._schedule = schedule if falls else schedules.constant()
         self._lines = EpochLines(EVERY)
         self._held = self._held_out(panel, run.together.most(steps))
-        self._settling = math.ceil((1 - calibration.SETTLING) * run.values["epochs"])
-        self._panel = panel if self._held is None else self._held.known
+        self._settling = calibration.settling(run.values["epochs"])
+        self._panel = self._held.known
 
-    def _held_out(self, panel: Panel, steps: int) -> HeldOut | None:
-        if self._run.values["epochs"] < calibration.FEWEST_EPOCHS:
-            return None
+    def _held_out(self, panel: Panel, steps: int) -> HeldOut:
         layout, random = panel.layout, np.random.default_rng([self._run.seed, 4, self._run.together.rank])
         most = calibration.windows(steps * self._batch * layout.steps, layout.horizon)
         return HeldOut.of(panel, max(1, most // self._run.together.size), random)
 
     def calibration(self) -> Calibration:
         """The calibration, which is measured now if training ended before it was due; reports `train:baseline_ratio`."""
-        if self._held is None:
-            return Calibration()
-        if "calibration" not in self._state.counters:
+        if MEASURED not in self._state.counters:
             self._calibrate(self._held)
-        below, above, share, ratio = self._state.counters["calibration"]
+        below, above, share, network, ratio = self._state.counters[MEASURED]
         if ratio is None:
             return Calibration()
         logging.info("Gaps below and above the median are stretched by %.3f and %.3f.", below, above)
+        if network < 1:
+            logging.info("The network has a share of %.2f in the medians, and a linear model the rest.", network)
         self._run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
-        return Calibration(below, above, share)
+        return Calibration(below, above, share, network)
+
+    def line(self, panel: Panel) -> Linear | None:
+        """A linear model that stands beside the network; None where the values are counts."""
+        if self._model.scaling.kind == "counts" or is_residual(self._run.values):
+            return None
+        return linear.fit(
+            panel, self._model.about, self._run.together.total, [self._run.seed, 5, self._run.together.rank]
+        )
 
     def _calibrate(self, held: HeldOut) -> None:
-        found = calibration.measure(self._model.plain, held, self._model.scaling, self._run.together.total)
+        beside = Beside(self.line(held.known), self._model.about)
+        found = calibration.measure(self._model.plain, held, beside, self._run.together.total)
         known, ratio = (Calibration(), None) if found is None else found
-        self._state.counters["calibration"] = [known.below, known.above, known.share, ratio]
+        self._state.counters[MEASURED] = [known.below, known.above, known.share, known.network, ratio]
 
     @property
     def state(self) -> State:
@@ -166,15 +177,14 @@ class DeepARTrainer:
 
     def validate(self, number: int) -> Mapping[str, float]:
         """Calibrates before the first epoch that learns from the held-out windows; DeepAR has no channel validation."""
-        if self._held is not None and number + 1 == self._settling:
+        if number + 1 == self._settling:
             self._calibrate(self._held)
         return {}
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         run, began, count, losses = self._run, time.monotonic(), 0, [0.0, 0.0]
         self._task.network.train()
-        if self._held is not None:
-            self._panel = self._held.known if number < self._settling else self._held.panel
+        self._panel = self._held.known if number < self._settling else self._held.panel
         self._lines.begin()
         batches = self._batches(number)
         for place, (rows, cuts) in enumerate(self._course.watched(batches, len(batches))):

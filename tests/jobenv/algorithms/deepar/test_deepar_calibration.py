@@ -11,17 +11,21 @@ import numpy as np
 import pytest
 from seriesofrows import NAME, configured, seasonal
 
-from sagewright.algorithms.deepar.calibration import Calibrated, Calibration, HeldOut, measure
+from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure, settling
 from sagewright.algorithms.deepar.calibration import seasonal as naive
 from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.inputs import Normal
 from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.forecasts import Forecast, Paths
+from sagewright.algorithms.deepar.linear import About, Linear, fit
 from sagewright.algorithms.deepar.model import Model
 
 START = datetime(2024, 1, 1)
 LAYOUT = Layout(Frequency.parse("D"), 7, 7, ())
+ABOUT = About(Scaling("steps", 7), Normal((0.0, 0.0), (1.0, 1.0)), 1.0)
+ALONE = Beside(None, ABOUT)
 
 
 def panel(rows: np.ndarray) -> Panel:
@@ -45,15 +49,14 @@ def test_quantiles_are_stretched_to_what_they_say(spread: float) -> None:
     random = np.random.default_rng(0)
     rows = 100 + random.normal(size=(200, 60))
     held = HeldOut.of(panel(rows), 200, random)
-    scaling = Scaling("steps", 7)
-    found = measure(Drawn(100, spread), held, scaling, list)
+    found = measure(Drawn(100, spread), held, ALONE, list)
     assert found is not None
     calibration, ratio = found
     stretch = 1 / spread if spread <= 1 else spread**-0.5  # narrowing is used by half
     assert [calibration.below, calibration.above] == pytest.approx([stretch, stretch], rel=0.1)
     assert calibration.share == 1
     assert 0.6 < ratio < 0.8  # the naive forecast has the noise of a value besides
-    made = Calibrated(Drawn(100, spread), calibration, scaling)
+    made = Calibrated(Drawn(100, spread), calibration, ALONE)
     (part,) = made.forecast(panel(rows), np.arange(200), np.full(200, 60), 400, random)
     assert part.quantiles([0.9])[0].mean() == pytest.approx(100 + 1.28 * spread * stretch, abs=0.15)
 
@@ -61,15 +64,101 @@ def test_quantiles_are_stretched_to_what_they_say(spread: float) -> None:
 def test_a_forecaster_that_is_worse_than_the_last_season_is_drawn_towards_it(caplog: Any) -> None:
     rows = np.tile(np.arange(7.0), (30, 9)) + 50
     held = HeldOut.of(panel(rows), 200, np.random.default_rng(0))
-    found = measure(Drawn(80, 1), held, Scaling("steps", 7), list)
+    found = measure(Drawn(80, 1), held, ALONE, list)
     assert found is not None
     calibration, ratio = found
     assert calibration.share == 0
     assert ratio == 1
     assert "worse than one that looks at no feature" in caplog.text
-    made = Calibrated(Drawn(80, 1), calibration, Scaling("steps", 7))
+    made = Calibrated(Drawn(80, 1), calibration, ALONE)
     (part,) = made.forecast(panel(rows), np.arange(30), np.full(30, 63), 100, np.random.default_rng(0))
     assert part.quantiles([0.5])[0] == pytest.approx(np.tile(np.arange(7.0) + 50, (30, 1)))
+
+
+def cycles(count: int, length: int, noise: float) -> np.ndarray:
+    """A level of each series' own and a week that all share."""
+    random = np.random.default_rng(3)
+    week = 5 * np.sin(2 * np.pi * np.arange(length) / 7)
+    return random.uniform(20, 80, (count, 1)) + week + noise * random.normal(size=(count, length))
+
+
+def line(own: Panel) -> Linear:
+    found = fit(own, ABOUT, list, [0])
+    assert found is not None
+    return found
+
+
+def test_counts_that_are_worse_than_the_last_season_stay_and_are_told(caplog: Any) -> None:
+    rows = np.tile(np.arange(7.0), (30, 9)) + np.random.default_rng(0).integers(0, 3, (30, 63))
+    counts = Beside(None, About(Scaling("counts", 7, floor=0.0), ABOUT.normal, 1.0))
+    found = measure(Drawn(80, 1), HeldOut.of(panel(rows), 200, np.random.default_rng(0)), counts, list)
+    assert found is not None
+    assert found[0].share == 1
+    assert found[1] > 10
+    assert "that of one that looks at no feature" in caplog.text
+
+
+def test_a_linear_model_knows_a_level_and_a_week() -> None:
+    rows = cycles(12, 67, noise=1.0)
+    own = panel(rows[:, :60])
+    said = line(own).forecast(own, np.arange(12), np.full(12, 60), ABOUT)
+    errors = [float(np.abs(rows[:, 60:] - each).mean()) for each in (said, naive(own, np.arange(12), np.full(12, 60)))]
+    assert errors[0] < 0.95
+    assert line(own).error * np.abs(np.diff(rows)).mean() == pytest.approx(1.1, abs=0.25)
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_a_linear_model_says_nothing_of_a_series_without_values() -> None:
+    rows = cycles(12, 60, noise=1.0)
+    rows[3] = np.nan
+    own = panel(rows)
+    model = line(own)
+    assert np.isnan(model.forecast(own, np.arange(12), np.full(12, 60), ABOUT)).all(axis=1).tolist() == [
+        number == 3 for number in range(12)
+    ]
+    assert (Beside(model, ABOUT).points(own, np.array([3]), np.array([60]), np.full((1, 7), 4.0)) == 4).all()
+
+
+def test_hosts_fit_one_linear_model() -> None:
+    rows = cycles(12, 60, noise=1.0)
+    alone = line(panel(rows))
+    twice = fit(panel(rows), ABOUT, lambda sums: [2 * each for each in sums], [0])
+    assert twice is not None
+    assert alone.weights == pytest.approx(twice.weights, abs=0.05)
+
+
+def test_medians_are_shared_with_linear_forecasts_that_err_less() -> None:
+    rows = cycles(30, 70, noise=0.3)
+    held = HeldOut.of(panel(rows), 200, np.random.default_rng(0))
+    beside = Beside(line(held.known), ABOUT)
+    found = measure(Drawn(50, 1), held, beside, list)
+    assert found is not None
+    calibration, ratio = found
+    assert calibration.network < 0.05
+    assert calibration.share == 1
+    assert ratio < 1
+    (part,) = Calibrated(Drawn(50, 1), calibration, beside).forecast(
+        held.panel, held.rows, held.cuts, 100, np.random.default_rng(0)
+    )
+    truth = held.panel.future(held.rows, held.cuts)
+    assert np.abs(part.quantiles([0.5])[0] - truth).mean() < 1.5
+
+
+def test_gaps_are_those_of_both_by_their_shares() -> None:
+    beside = Beside(Linear(np.zeros(3), 2.0), ABOUT)
+    edges = np.array([[[-1.0]], [[1.0]]])
+    assert beside.widening(edges, np.array([3.0]), 0.5) == pytest.approx(0.5 + 0.5 * 1.2816 * 2 * 3)
+    assert beside.widening(edges, np.array([3.0]), 1.0) == 1
+    assert ALONE.widening(edges, np.array([3.0]), 0.5) == 1
+
+
+def test_a_network_that_errs_less_keeps_its_medians() -> None:
+    rows = 50 + np.random.default_rng(1).normal(size=(60, 70))
+    held = HeldOut.of(panel(rows), 200, np.random.default_rng(0))
+    wild = Linear(np.random.default_rng(2).normal(0, 3, len(line(held.known).weights)), 1.0)
+    found = measure(Drawn(50, 1), held, Beside(wild, ABOUT), list)
+    assert found is not None
+    assert found[0].network == 1
 
 
 def test_the_last_season_has_the_last_value_where_it_misses() -> None:
@@ -90,7 +179,7 @@ def test_held_out_windows_are_not_known() -> None:
     assert not np.isnan(own.future(np.array([0]), np.array([272]))).any()
     short = panel(np.arange(20.0)[None])
     assert len(HeldOut.of(short, 200, np.random.default_rng(0)).rows) == 0
-    assert measure(Drawn(0, 1), HeldOut.of(short, 200, np.random.default_rng(0)), Scaling("steps", 7), list) is None
+    assert measure(Drawn(0, 1), HeldOut.of(short, 200, np.random.default_rng(0)), ALONE, list) is None
 
 
 def test_a_job_tells_and_keeps_its_calibration(job: Any, run: Any) -> None:
@@ -101,3 +190,29 @@ def test_a_job_tells_and_keeps_its_calibration(job: Any, run: Any) -> None:
     kept = Model.read(job.model).calibration
     assert [kept.below, kept.above] == pytest.approx([below, above], abs=1e-3)
     assert kept != Calibration()
+
+
+def test_a_job_of_few_series_keeps_its_linear_model(job: Any, run: Any) -> None:
+    assert run(configured(job, seasonal(12, 60), epochs="5"), NAME) == 0, job.output
+    (share,) = re.findall(r"The network has a share of (\S+) in the medians", job.output)
+    model = Model.read(job.model)
+    assert model.calibration.network == pytest.approx(float(share), abs=0.01)
+    assert model.linear is not None
+
+
+@pytest.mark.parametrize("epochs", ["1", "2"])
+def test_a_job_of_few_epochs_is_no_worse_than_the_last_season(job: Any, run: Any, epochs: str) -> None:
+    rows = seasonal(30, 84)
+    assert run(configured(job, rows[:, :-7], epochs=epochs, prediction_length="7"), NAME) == 0, job.output
+    (ratio,) = re.findall(r"train baseline_ratio <loss>=(\S+)", job.output)
+    assert 0 < float(ratio) <= 1
+    model = Model.read(job.model)
+    own = Panel([Series(START, row[:-7].astype(np.float32)) for row in rows], model.layout)
+    every = np.arange(30), own.lengths
+    said = [part.quantiles([0.5])[0] for part in model.forecaster.forecast(own, *every, 50, np.random.default_rng(0))]
+    errors = [np.abs(each - rows[:, -7:]).mean() for each in (np.concatenate(said), naive(own, *every))]
+    assert errors[0] <= errors[1]
+
+
+def test_few_epochs_never_learn_from_held_out_windows() -> None:
+    assert [settling(epochs) for epochs in (1, 2, 4, 5, 30)] == [1, 2, 4, 3, 15]

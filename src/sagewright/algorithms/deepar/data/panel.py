@@ -94,8 +94,8 @@ class Panel:
         offsets = np.array((1, *layout.lags))
         ticks = layout.frequency.ticks(self._ticks[rows][:, None], places)
         return Windows(
-            self._values(rows, places),
-            self._values(rows, places[:, :, None] - offsets),
+            self.values(rows, places),
+            self.values(rows, places[:, :, None] - offsets),
             self.before(rows, cuts),
             layout.frequency.calendar(ticks),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
@@ -111,13 +111,13 @@ class Panel:
 
     def before(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """(n, H): the values from which the level before `cuts` is computed."""
-        return self._values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
+        return self.values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
 
     def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """(n, horizon): the values from `cuts` on, NaN where there are none."""
-        return self._values(rows, cuts[:, None] + np.arange(self.layout.horizon))
+        return self.values(rows, cuts[:, None] + np.arange(self.layout.horizon))
 
-    def _values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Values as float32 in the shape of `places`, which has one row for each of `rows`."""
         shape = (-1,) + (1,) * (places.ndim - 1)
         lengths = self.lengths[rows].reshape(shape)

@@ -1,0 +1,187 @@
+"""Linear forecasts beside the network's: a ridge regression of a value on the inputs that a step of the network has, on the means
+of the series and of its categories, and on the series' own season.
+
+Some hundred observations determine a few dozen weights better than those of a network. Each step's forecast is an input of the
+steps after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.algorithms.deepar.data import dataset, inputs
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Layout, Panel, Windows
+from sagewright.algorithms.deepar.data.scaling import Levels, Scaling
+
+NUMBERS, MOST_INPUTS = 3_000_000, 256
+"""Limits on the numbers in the table that a regression is fitted to, and on its columns. With more columns there is none."""
+FARTHEST = 10.0
+"""Maximum distance of values from the level, in factors of the scaling."""
+PARTS = 5
+PENALTIES = 10.0 ** np.arange(-1, 6)
+"""On the squared weights of columns of unit mean square, for the sum of squared errors. Each part of the series is predicted by the
+others, and the penalty with the least errors there is taken."""
+LONG, FAR = 600, 4.0
+"""Number of values before a forecast from which the mean and the season are computed, and the distance of one from the mean around
+it, in usual ones, beyond which it counts as this distance: a level that shifts is no season."""
+TOGETHER = 1 << 20
+"""Maximum number of inputs of windows that are made at once; at least those of one window."""
+ADDED = 4
+Total = Callable[[list[float]], list[float]]
+"""Sums over all hosts."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Describes what a step's inputs depend on, beside the series; `reach`: see `Forecaster`."""
+
+    scaling: Scaling
+    normal: Normal
+    reach: float
+
+    def table(self, panel: Panel, windows: Windows, rows: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, Levels]:
+        """The inputs (n, horizon, inputs) of the steps to forecast, and the levels."""
+        told = inputs.told(windows, self.scaling, self.normal)
+        x, levels = told.x[:, panel.layout.context :].astype(np.float64), told.levels
+        values = slice(0, 1 + len(panel.layout.lags))
+        x[..., values] = np.clip(x[..., values], -FARTHEST, FARTHEST)
+        usual = self.scaling.levels(np.full_like(windows.history, np.nan), windows.cat).shift
+        mean, season = _long(panel, rows, cuts)
+        apart = [np.nan_to_num((each - levels.shift) / levels.factor) for each in (mean, usual)]
+        once = np.stack([*(np.clip(each, -FARTHEST, FARTHEST) for each in apart), np.ones(len(rows))], axis=1)
+        once = np.repeat(once[:, None], x.shape[1], axis=1)
+        own = np.clip(season / levels.factor[:, None], -FARTHEST, FARTHEST)
+        return np.concatenate([x, once, own[..., None]], axis=2), levels
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The `weights` (inputs,) of a step, and the root mean square `error`, in factors of the scaling, at values that it did not
+    learn from."""
+
+    weights: np.ndarray
+    error: float
+
+    def forecast(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, about: About) -> np.ndarray:
+        """(n, horizon) in the target's units; NaN for series without values."""
+        some = _together(panel.layout)
+        parts = [slice(start, start + some) for start in range(0, len(rows), some)]
+        empty = np.zeros((0, panel.layout.horizon))
+        return np.concatenate([empty, *(self._ahead(panel, rows[part], cuts[part], about) for part in parts)])
+
+    def _ahead(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, about: About) -> np.ndarray:
+        windows = panel.windows(rows, cuts)
+        x, levels = about.table(panel, windows, rows, cuts)
+        low, high = inputs.bounds(windows, about.scaling, levels, about.reach)
+        back = (1, *panel.layout.lags)
+        ahead = np.zeros((len(rows), panel.layout.horizon))
+        for number in range(panel.layout.horizon):
+            for column, lag in enumerate(back):
+                if lag <= number:
+                    x[:, number, column] = np.clip(ahead[:, number - lag], -FARTHEST, FARTHEST)
+                    x[:, number, len(back) + column] = 0
+            ahead[:, number] = np.clip(x[:, number] @ self.weights, low, high)
+        unknown = np.isnan(windows.history).all(axis=1)[:, None]
+        return np.where(unknown, np.nan, about.scaling.own(ahead, levels))
+
+
+def width(layout: Layout) -> int:
+    """The number of inputs of a step."""
+    return inputs.width(layout) + inputs.direct(layout) + ADDED
+
+
+def _together(layout: Layout) -> int:
+    """The number of windows whose inputs are made at once."""
+    return max(1, TOGETHER // (layout.steps * width(layout)))
+
+
+def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Linear | None:
+    """A linear model of the series of all hosts; None if there are too many inputs or no values."""
+    count = width(panel.layout)
+    if count > MOST_INPUTS:
+        return None
+    power, along, rows, squares = np.zeros((PARTS, count, count)), np.zeros((PARTS, count)), 0, 0.0
+    for x, y, part in _rows(panel, about, NUMBERS // count, np.random.default_rng(seed)):
+        rows, squares = rows + len(y), squares + float(y @ y)
+        for number in range(PARTS):
+            own = x[part == number]
+            power[number] += own.T @ own
+            along[number] += own.T @ y[part == number]
+    sums = np.array(total([*power.ravel().tolist(), *along.ravel().tolist(), float(rows), squares]))
+    power, along = sums[: power.size].reshape(power.shape), sums[power.size : -2].reshape(along.shape)
+    use = np.diagonal(power.sum(axis=0)) > 0
+    weights = np.zeros(count)
+    if not use.any():
+        return None
+    weights[use], less = _ridge(power[:, use][:, :, use], along[:, use], sums[-2])
+    return Linear(weights, float(np.sqrt(max(sums[-1] + less, 0.0) / sums[-2])))
+
+
+def _ridge(power: np.ndarray, along: np.ndarray, rows: float) -> tuple[np.ndarray, float]:
+    """Weights (d,) from the products of inputs (parts, d, d) and of inputs and values (parts, d); and the sum of squared errors of
+    left-out values, less the sum of their squares."""
+    scale = np.sqrt(np.diagonal(power.sum(axis=0)) / rows)
+    power, along = power / np.outer(scale, scale), along / scale
+    every, told, losses = power.sum(axis=0), along.sum(axis=0), np.zeros(len(PENALTIES))
+    for own, its in zip(power, along, strict=True):
+        for place, penalty in enumerate(PENALTIES):
+            weights = _solved(every - own, told - its, penalty)
+            losses[place] += weights @ own @ weights - 2 * its @ weights
+    best = int(np.argmin(losses))
+    return _solved(every, told, PENALTIES[best]) / scale, float(losses[best])
+
+
+def _solved(power: np.ndarray, along: np.ndarray, penalty: float) -> np.ndarray:
+    found: np.ndarray = np.linalg.solve(power + penalty * np.eye(len(power)), along)
+    return found
+
+
+def _rows(
+    panel: Panel, about: About, most: int, random: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Inputs, scaled values and the part of the steps that follow drawn positions."""
+    layout = panel.layout
+    places = np.maximum(panel.lengths - layout.least, 0)
+    windows = max(1, min(most // layout.horizon, int(places.sum())))
+    some = _together(layout)
+    for start in range(0, windows if places.any() else 0, some):
+        rows = random.choice(len(panel), min(some, windows - start), p=places / places.sum())
+        cuts = dataset.cuts(panel, rows, random)
+        drawn = panel.windows(rows, cuts)
+        x, levels = about.table(panel, drawn, rows, cuts)
+        y = about.scaling.relative(drawn.values[:, layout.context :], levels).astype(np.float64)
+        seen = ~np.isnan(y) & ~np.isnan(drawn.history).all(axis=1)[:, None]
+        part = (rows if len(panel) >= PARTS else cuts // (2 * layout.horizon)) % PARTS
+        yield x[seen], np.clip(y[seen], -FARTHEST, FARTHEST), np.repeat(part[:, None], y.shape[1], axis=1)[seen]
+
+
+def _long(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (n,) of the last LONG values before the cuts, NaN where there is none; and for each step (n, horizon) the mean
+    deviation of the values some seasons before it from the mean of the season around each, 0 where there is none."""
+    season = panel.layout.frequency.season
+    steps = max(season, min(LONG, int(cuts.max(initial=1))) // season * season)
+    past = panel.values(rows, cuts[:, None] + np.arange(-steps, 0)).astype(np.float64)
+    seen = ~np.isnan(past)
+    filled, count = np.where(seen, past, 0), seen.sum(axis=1)
+    mean = np.where(count > 0, filled.sum(axis=1) / np.maximum(count, 1), np.nan)
+    sums, known = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (filled, seen.astype(np.float64)))
+    first = np.clip(np.arange(steps) - season // 2, 0, steps - season)
+    around, known = sums[:, first + season] - sums[:, first], known[:, first + season] - known[:, first]
+    apart = np.where(seen & (known >= season / 2), past - around / np.maximum(known, 1), np.nan)
+    apart = _near(apart).reshape(len(rows), -1, season)
+    there = ~np.isnan(apart)
+    phases = np.where(there, apart, 0).sum(axis=1) / (there.sum(axis=1) + 1)
+    return mean, phases[:, np.arange(panel.layout.horizon) % season]
+
+
+def _near(apart: np.ndarray) -> np.ndarray:
+    """Deviations (n, m), none farther than FAR times the row's usual one."""
+    sizes = np.sort(np.abs(apart), axis=1)
+    middle = np.maximum((~np.isnan(sizes)).sum(axis=1) - 1, 0) // 2
+    usual = np.take_along_axis(sizes, middle[:, None], axis=1)
+    limit = np.where(usual > 0, FAR * usual, np.inf)
+    return np.clip(apart, -limit, limit)
