@@ -147,10 +147,7 @@ def _bias_table(dataset: Dataset, settings: BiasSettings) -> pd.DataFrame:
 
 
 def _as_texts(predicted: pd.Series, label: pd.Series, positive: Sequence[Value]) -> pd.Series:
-    """Returns predictions of 1 and 0 as the two texts of the observed labels, of which one is configured as the positive one.
-
-    On AWS such an analysis fails, since no prediction has the label's values.
-    """
+    """Returns predictions of 1 and 0 as the two texts of the observed labels, of which one is configured as the positive one."""
     found = sorted(label.dropna().unique(), key=str) if label.dtype == object else []
     if len(found) != 2 or len(positive) != 1 or positive[0] not in found or not predicted.isin((0, 1)).all():
         return predicted
