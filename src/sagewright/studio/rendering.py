@@ -35,6 +35,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "number": wording.number,
+        "brief": wording.brief,
         "dur": wording.duration,
         "size": wording.size,
         "word": wording.status_word,

@@ -41,8 +41,8 @@ def _row(row: Row, looks: list[str], now: datetime, *, pick: bool) -> str:
 
 
 def _look(column: TableColumn) -> str:
-    """Returns the classes of a column's cells."""
-    state = {"status": "f-state ", "time": "f-when "}.get(column.kind, "")
+    """Returns the classes of a column's cells. A phone shows one time of a row: that of a column which is always there."""
+    state = {"status": "f-state ", "time": "" if column.rank else "f-when "}.get(column.kind, "")
     return f"{'n ' if column.right else ''}{f'p{column.rank} ' if column.rank else ''}{state}"
 
 

@@ -37,6 +37,7 @@ WORDS = {
     "DELETE_FAILED": "Not deleted",
 }  # fmt: skip
 NONE = "–"
+_MOST_DIGITS = 9
 
 
 FALLING = ("loss", "error", "rmse", "mae", "mse", "perplexity", "ratio")
@@ -103,6 +104,17 @@ def clock(at: datetime, now: datetime) -> str:
     if at.date() == now.date():
         return f"{at:%H:%M:%S}"
     return f"{at:%b %d %H:%M}" if at.year == now.year else f"{at:%Y-%m-%d}"
+
+
+def brief(value: object) -> str:
+    """Returns the text of a hyperparameter, of which a number with many digits keeps six that count."""
+    text = str(value)
+    if len(text) <= _MOST_DIGITS or "." not in text:
+        return text
+    try:
+        return f"{float(text):.6g}"
+    except ValueError:
+        return text
 
 
 def number(value: float | int | None) -> str:

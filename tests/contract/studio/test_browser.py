@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.contract.studio.chromium import violations
-from tests.contract.studio.world import BUCKET, World, train
+from tests.contract.studio.world import BUCKET, ROLE, XGBOOST, World, train
 from tests.tuning import Tuners
 
 
@@ -81,6 +81,30 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, world: World) -> None:
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(address)
     assert not wide
+
+
+OVERLAPPING = """() => [...document.querySelectorAll(".tbl.fold tbody tr")].flatMap(row => {
+  const boxes = [...row.children].map(cell => cell.getBoundingClientRect()).filter(box => box.width && box.height);
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return boxes.some((a, i) => boxes.slice(i + 1).some(b => meet(a, b))) ? [row.textContent] : [];
+})"""
+"""The rows of which two cells lie on each other."""
+
+
+def test_no_cell_of_a_row_lies_on_another_on_a_phone(page: Page, world: World, server: Any) -> None:
+    """Also those with two times, which endpoints, experiments and pipelines have."""
+    sagemaker = server.boto("sagemaker")
+    sagemaker.create_model(ModelName="thin", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": XGBOOST})
+    variant = {"VariantName": "all", "ModelName": "thin", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="thin", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="thin", EndpointConfigName="thin")
+    page.set_viewport_size({"width": 360, "height": 700})
+    wrong = {}
+    for address in addresses(world):
+        page.goto(address)
+        if rows := page.evaluate(OVERLAPPING):
+            wrong[address] = rows
+    assert not wrong
 
 
 def test_rows_are_compared_by_keys_alone(page: Page, world: World) -> None:

@@ -126,6 +126,18 @@ def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: An
     assert "content-disposition" not in shown.headers
 
 
+def test_a_folder_is_found_without_its_slash(browser: Any, server: Any) -> None:
+    """Outputs of jobs name their folders so; what only begins with the name is not in it."""
+    s3 = server.boto("s3")
+    for key in ("results/part.csv", "results-of-old/part.csv"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"a,b\n")
+    found = json.loads(browser.get(f"/studio/buckets/{BUCKET}/results?format=json").text)
+    assert (found["prefix"], [one["name"] for one in found["entries"]]) == ("results/", ["part.csv"])
+    found = json.loads(browser.get(f"/studio/buckets/{BUCKET}/resu?format=json").text)
+    assert [one["name"] for one in found["entries"]] == ["results-of-old/", "results/"]
+    assert "Nothing here" in browser.get(f"/studio/buckets/{BUCKET}/none/at/all").text
+
+
 def test_each_list_and_page_has_its_twins(browser: Any, world: World) -> None:
     found = json.loads(browser.get("/studio/jobs.json").text)
     assert world.job in [row["name"] for row in found["rows"]]

@@ -82,3 +82,14 @@ def test_bars_have_the_look_of_their_status() -> None:
     assert [wording.bar(one) for one in ("Completed", "Stopping", "Failed", "Stopped", "run", "anything")] == [
         "b-ok", "b-run", "b-fail", "b-idle", "b-run", "b-idle",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0.1363330848805227", "0.136333"), ("1e-05", "1e-05"), ("0.3", "0.3"), (0.1 + 0.2, "0.3"), ("12345678901", "12345678901"),
+        ("s3://bucket/a.very.long.key", "s3://bucket/a.very.long.key"), ("binary:logistic", "binary:logistic"), (None, "None"),
+    ],
+)  # fmt: skip
+def test_long_numbers_are_brief(value: object, text: str) -> None:
+    assert wording.brief(value) == text

@@ -71,10 +71,10 @@ def _row(visit: Visit, event: dict[str, Any]) -> Row:
         event["EventId"],
         (
             tables.name(event["EventName"], visit.link(event=event["EventName"])),
-            tables.text(user, visit.link(user=user), "f-state bad" if error else "f-state"),
+            tables.text(user, visit.link(user=user), "" if error else "f-state"),
             tables.TableCell(", ".join(one["ResourceName"] for one in event["Resources"]), "mono", look="f-num"),
             tables.TableCell(record.get("sourceIPAddress", ""), "mono"),
-            tables.text(error, look="bad"),
+            tables.text(error, look="bad f-state" if error else ""),
             tables.time(event["EventTime"]),
         ),
     )

@@ -122,7 +122,7 @@ def bucket(visit: Visit) -> FolderView:
 
 @page("/buckets/{bucket}/{key:path}", "folder.html", "buckets")
 def place(visit: Visit) -> FolderView | ObjectView:
-    """A folder where the key ends with / or names no object; otherwise the object."""
+    """A folder where the key ends with / or names no object; otherwise the object. Outputs of jobs name folders without the /."""
     name, key = visit.path["bucket"], visit.path["key"]
     if not key or key.endswith("/"):
         return _folder(visit, name, key)
@@ -131,7 +131,8 @@ def place(visit: Visit) -> FolderView | ObjectView:
     except AwsError as error:
         if error.status != 404:
             raise
-        return _folder(visit, name, key)
+        inside = visit.client.call("s3", "ListObjectsV2", Bucket=name, Prefix=f"{key}/", MaxKeys=1)
+        return _folder(visit, name, f"{key}/" if inside.get("Contents") else key)
     return _object(visit, name, key, head)
 
 
@@ -146,10 +147,11 @@ def _folder(visit: Visit, name: str, prefix: str) -> FolderView:
         MaxKeys=EACH,
         ContinuationToken=visit.query.get("after"),
     )
+    folder = prefix[: prefix.rfind("/") + 1]
     folders = [one["Prefix"] for one in found.get("CommonPrefixes", [])]
-    entries = [Entry(key, key.removeprefix(prefix), _link(name, key), None, None) for key in folders]
+    entries = [Entry(key, key.removeprefix(folder), _link(name, key), None, None) for key in folders]
     entries += [
-        Entry(one["Key"], one["Key"].removeprefix(prefix), _link(name, one["Key"]), one["Size"], one["LastModified"])
+        Entry(one["Key"], one["Key"].removeprefix(folder), _link(name, one["Key"]), one["Size"], one["LastModified"])
         for one in found.get("Contents", [])
         if one["Key"] != prefix
     ]

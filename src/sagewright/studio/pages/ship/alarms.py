@@ -254,7 +254,7 @@ def metrics(visit: Visit) -> Listing:
                 (
                     tables.name(one["MetricName"], link),
                     tables.text(one["Namespace"], look="soft"),
-                    tables.text(words, look="soft cut2"),
+                    tables.TableCell(words, "mono", look="soft cut2 f-state"),
                 ),
             )
         )
