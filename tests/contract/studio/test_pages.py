@@ -111,7 +111,7 @@ def test_html_of_users_stays_text(browser: Any, world: World) -> None:
         assert "<img src=x" not in text
 
 
-def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: Any) -> None:
+def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: Any, world: World) -> None:
     s3 = server.boto("s3")
     s3.put_object(Bucket=BUCKET, Key="page.html", Body=b"<script>fetch('/studio')</script>", ContentType="text/html")
     url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "page.html"})
@@ -126,7 +126,7 @@ def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: An
     assert "content-disposition" not in shown.headers
 
 
-def test_a_folder_is_found_without_its_slash(browser: Any, server: Any) -> None:
+def test_a_folder_is_found_without_its_slash(browser: Any, server: Any, world: World) -> None:
     """Outputs of jobs name their folders so; what only begins with the name is not in it."""
     s3 = server.boto("s3")
     for key in ("results/part.csv", "results-of-old/part.csv"):
