@@ -18,7 +18,7 @@ def test_the_catalogue_is_filtered(browser: Any) -> None:
     assert TUNED in found
     assert AWAY not in found
     assert "Nothing matches" in browser.get("/studio/jumpstart?q=nothing-of-that-name").text
-    later = browser.get("/studio/jumpstart?after=900").text
+    later = browser.get("/studio/jumpstart?start=901").text
     assert "xgboost-classification-snowflake" in later
     assert HERE not in later.split("<tbody", 1)[1]
 
