@@ -36,6 +36,19 @@ class LazyCommand:
         return command
 
 
+_OF_JOBS = frozenset({"list", "logs", "shell", "show", "stop", "wait"})
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """Returns up to two commands that a mistyped name may mean: those that it begins, the same verb for jobs, or similar names."""
+    from difflib import get_close_matches
+
+    if name in _OF_JOBS and "jobs" in known:
+        return [f"jobs {name}"]
+    longer = [one for one in known if one.startswith(name)]
+    return longer[:2] or get_close_matches(name, known, 2, 0.5)
+
+
 class LazyGroup(TyperGroup):
     """Commands that were registered, and those of `table` after them."""
 
@@ -53,11 +66,9 @@ class LazyGroup(TyperGroup):
         """Suggests the nearest names of an unknown command."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], known, 3, 0.5)
+            near = _nearest(args[0], known)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
-            ctx.fail(f"There is no command {args[0]}. {hint}")
+            ctx.fail(f"There is no command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

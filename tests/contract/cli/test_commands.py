@@ -78,7 +78,9 @@ def test_queries_import_no_sdk(server: RunningServer, jobs: None) -> None:
 
 def test_unknown_commands_suggest_near_ones() -> None:
     done = run("job")
-    assert done.returncode == 2 and "There is no command job. Did you mean jobs?" in done.stderr
+    assert done.returncode == 2 and "There is no command 'job'. Did you mean jobs?" in done.stderr
+    assert run("endpoint").stderr.rstrip().endswith("Did you mean endpoints?")
+    assert run("logs").stderr.rstrip().endswith("Did you mean jobs logs?")
     done = run("jobs", "shw")
     assert done.returncode == 2 and "Did you mean 'show'" in done.stderr
     assert run("jobs", "list", "--nonsense").returncode == 2

@@ -195,6 +195,33 @@ def test_a_stratified_sample(column: str, tmp_path: Path) -> None:
     assert 55 <= len(found) <= 70
 
 
+ORDERED = {
+    "integers": pl.Series([2**63 - 1, -(2**63), None, 2**53, 2**53 + 1, 2**53 + 1, 0, -1], dtype=pl.Int64),
+    "small": pl.Series([3, 1, 2, 1, None, 250, 0, 3], dtype=pl.UInt8),
+    "floats": pl.Series([0.0, -0.0, float("nan"), float("inf"), -float("inf"), None, 5e-324, 0.0]),
+    "single": pl.Series([0.1, 0.2, None, float("nan"), -0.1, 0.1, 3e38, 0.0], dtype=pl.Float32),
+    "none": pl.Series([None] * 8, dtype=pl.Float64),
+    "days": pl.Series([None, date(1, 1, 1), date(2024, 2, 29), date(9999, 1, 1)] * 2),
+    "times": pl.Series(
+        [None, datetime(1969, 12, 31, 23, 59, 59, 999_999), datetime(9999, 1, 1), datetime(2024, 2, 29)] * 2
+    ),
+}
+SHARES = ([0.8, 0.2], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0], [0.1, 0.2, 0.7], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize("column", ORDERED)
+@pytest.mark.parametrize("together", [True, False])
+def test_an_ordered_split(column: str, together: bool, tmp_path: Path) -> None:
+    limit = MemoryBudget(100, 1 << 30)
+    for number, shares in enumerate(SHARES):
+        draw = random.Random(number)
+        rows = draw.choices(range(8), k=200 + number)
+        frame = pl.DataFrame({column: ORDERED[column][rows], "row": range(len(rows))})
+        splits = [{"name": f"part {part}", "percentage": share} for part, share in enumerate(shares)]
+        given = {"splits": splits, "input_column": column, "handle_duplicates": together}
+        same(tool("split", "Ordered split", "ordered_split_parameters", given, "s"), [frame], tmp_path, limit=limit)
+
+
 def test_the_files_of_parts_are_removed(tmp_path: Path) -> None:
     step = node("join_tables", {"left_column": "text", "right_column": "text", "join_type": "inner"}, "a", "b")
     ran(step, [table(150, 1), table(120, 2)], tmp_path)

@@ -17,13 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.toolkit.apps.errors import SetupFailed
+from sagewright.toolkit.apps.waiting_kernel import LAUNCHER
 
 KERNELS_VARIABLE = "SAGEWRIGHT_KERNELS"
 OWN_KERNEL, OWN_TITLE = "python3", "Python 3 (SDK v3)"
+KERNEL_OPTIONS = ["-Xfrozen_modules=off"]
+"""Options of a kernel's interpreter; its debugger needs modules that are not frozen."""
 _QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/extensionmanager-extension:plugin": {"enabled": False},
 }
+_PAGE = {
+    "buildAvailable": False,
+    "buildCheck": False,
+    "disabledExtensions": {
+        "@jupyterlab/apputils-extension:announcements": True,
+        "@jupyterlab/extensionmanager-extension": True,
+        "@jupyterlab/hub-extension": True,
+    },
+}
+"""Parts of JupyterLab's page that an app can't use: extensions can't be built or installed in it, and there is no JupyterHub."""
 _SETTINGS = {
     "ServerApp.open_browser": "False",
     "ServerApp.allow_root": "True",
@@ -38,7 +51,9 @@ _SETTINGS = {
     "LabApp.news_url": "",
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "MappingKernelManager.default_kernel_name": OWN_KERNEL,
-    "ServerApp.jpserver_extensions": "{'sagewright.toolkit.apps.jupyter_activity': True}",
+    "ServerApp.jpserver_extensions": str(
+        {f"sagewright.toolkit.apps.{name}": True for name in ("jupyter_activity", "jupyter_start")}
+    ),
     "LanguageServerManager.autodetect": "False",  # it would start npm
 }
 _MOST_IPC = 40
@@ -75,6 +90,7 @@ def jupyter(place: AppPlace) -> list[str]:
     settings = own / "settings"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "overrides.json").write_text(json.dumps(_QUIET))
+    (settings / "page_config.json").write_text(json.dumps(_PAGE))
     os.environ["JUPYTER_PATH"] = str(own / "share")
     os.environ["JUPYTER_RUNTIME_DIR"] = str(own / "runtime")
     os.environ["JUPYTER_CONFIG_PATH"] = str(_installed() / "etc" / "jupyter")
@@ -152,7 +168,7 @@ def _write_kernels(place: Path) -> None:
         python = Path(kernel["python"])
         variables = {"PATH": f"{python.parent}:${{PATH}}", "VIRTUAL_ENV": str(python.parent.parent)}
         specification = {
-            "argv": [str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [str(python), *KERNEL_OPTIONS, "-m", LAUNCHER, "-f", "{connection_file}"],
             "display_name": kernel["title"],
             "language": "python",
             "env": variables | kernel["environment"],

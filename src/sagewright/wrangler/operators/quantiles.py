@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,7 @@ _COPIES = 4
 
 def quantiles(step: OperatorStep, values: Sequence[pl.Expr], shares: Sequence[float]) -> list[tuple[float | None, ...]]:
     """Returns the quantiles of each column of floats, interpolated linearly between two numbers; None for a column without any."""
-    if not _is_large(step, len(values)):
+    if not is_large(step, len(values)):
         asked = [
             value.quantile(share, "linear").alias(f"{number} {place}")
             for number, value in enumerate(values)
@@ -32,7 +32,7 @@ def quantiles(step: OperatorStep, values: Sequence[pl.Expr], shares: Sequence[fl
     return _by_counting(step.frame.select(one.alias(str(number)) for number, one in enumerate(values)), shares)
 
 
-def _is_large(step: OperatorStep, columns: int) -> bool:
+def is_large(step: OperatorStep, columns: int) -> bool:
     if step.scratch is None or step.memory is None:
         return False
     rows = int(step.fit(step.frame.select(pl.len())).item())
@@ -86,6 +86,23 @@ def _by_counting(frame: pl.LazyFrame, shares: Sequence[float]) -> list[tuple[flo
         if column.rows:
             ranks = {rank for share in shares for rank in _position(share, column.rows, column.nulls)[1:]}
             column.prefixes, column.left = dict.fromkeys(ranks, 0), {rank: rank for rank in ranks}
+    _narrow(frame, columns)
+    return [tuple(column.quantile(share) for share in shares) for column in columns.values()]
+
+
+def numbers_at(frame: pl.LazyFrame, ranks: Iterable[int]) -> dict[int, int | float]:
+    """Returns the numbers at `ranks`, counted from 0, of those of the frame's only column, which has the type Int64 or Float64."""
+    ((name, dtype),) = frame.collect_schema().items()
+    wanted = set(ranks)
+    column = RankedColumn(0, 0, dict.fromkeys(wanted, 0), {rank: rank for rank in wanted})
+    if wanted:
+        _narrow(frame, {name: column})
+    of_key = _integer if dtype.is_integer() else _number
+    return {rank: of_key(key) for rank, key in column.prefixes.items()}
+
+
+def _narrow(frame: pl.LazyFrame, columns: dict[str, RankedColumn]) -> None:
+    """Finds all bits of the numbers at the columns' ranks."""
     for shift in _SHIFTS:
         counts = {
             name: {prefix: np.zeros(_CLASSES, dtype=np.int64) for prefix in set(one.prefixes.values())}
@@ -96,7 +113,6 @@ def _by_counting(frame: pl.LazyFrame, shares: Sequence[float]) -> list[tuple[flo
                 _count(_keys(batch[name]), by_prefix, shift)
         for name, column in columns.items():
             column.narrow(counts[name])
-    return [tuple(column.quantile(share) for share in shares) for column in columns.values()]
 
 
 def _count(keys: np.ndarray, by_prefix: dict[int, np.ndarray], shift: int) -> None:
@@ -108,10 +124,16 @@ def _count(keys: np.ndarray, by_prefix: dict[int, np.ndarray], shift: int) -> No
 
 def _keys(column: pl.Series) -> np.ndarray:
     """Returns integers in the order of the numbers: NaN last, as polars sorts it."""
+    if column.dtype.is_integer():
+        return column.drop_nulls().to_numpy().astype(np.int64).view(np.uint64) ^ _SIGN
     numbers = column.drop_nulls().to_numpy().astype(np.float64, copy=True)
     numbers[np.isnan(numbers)] = np.nan
     bits = numbers.view(np.uint64)
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+
+
+def _integer(key: int) -> int:
+    return int(key) - int(_SIGN)
 
 
 def _number(key: int) -> float:

@@ -115,7 +115,6 @@ declare(
                     "Ordered split",
                     "Splits in the order of a column: the first part has its smallest values.",
                     (_SPLITS, column(), flag("handle_duplicates", "Keep equal values together")),
-                    memory="a column's numbers",
                 ),
                 Tool("Stratified split", "Splits each group alike.", (_SPLITS, column(), _ERROR, _SEED)),
                 Tool(
