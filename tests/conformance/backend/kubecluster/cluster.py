@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from backend.kubecluster.network import Network
 from backend.kubecluster.state import Resource, State, set_condition
 
 IMAGE = "registry.example/sagewright:tests"
-MOUNT_POINTS = ("/run/sagewright/orders", "/run/sagewright", "/data", "/dev/termination-log")
 _STEP_S = 0.05
 NODES = {"n1": "0", "n2": "2"}
 """GPUs by node."""
@@ -37,7 +35,8 @@ def missing() -> str:
 
 
 class KubernetesCluster:
-    """Started by `start`; `stop` ends its pods. Two nodes with room for hosts of 4 CPUs and 8 GiB each."""
+    """Started by `start`; `stop` ends its pods, and leaves their mount points: another cluster's may be in use, and to remove one
+    would unmount it there. Two nodes with room for hosts of 4 CPUs and 8 GiB each."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sagewright-tests-kubernetes-", dir="/tmp"))
@@ -46,7 +45,6 @@ class KubernetesCluster:
         self.pods: dict[str, RunningPod] = {}
         self._ending = threading.Event()
         self._loop = threading.Thread(target=self._control, name="kubernetes", daemon=True)
-        self._made = [Path(place) for place in MOUNT_POINTS if not Path(place).exists()]
 
     @property
     def host(self) -> str:
@@ -165,7 +163,4 @@ class KubernetesCluster:
             pod.thread.join(timeout=10)
             pod.clean()
         self.network.stop()
-        for place in self._made:
-            with suppress(OSError):
-                place.rmdir() if place.is_dir() else place.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
