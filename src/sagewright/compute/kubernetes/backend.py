@@ -103,7 +103,12 @@ class KubernetesBackend:
             raise BackendUnreachable(f"Kubernetes could not show the pods: {error}") from error
         host = str(handle["host_id"])
         if found and found.reason and self._waits.get(host) != found.reason:
-            log.info("host %s waits: %s", host, found.reason)
+            log.log(
+                logging.WARNING if "Unschedulable" in found.reason else logging.INFO,
+                "host %s waits: %s",
+                host,
+                found.reason,
+            )
             self._waits[host] = found.reason
         elif not found:
             self._waits.pop(host, None)
