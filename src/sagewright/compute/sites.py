@@ -34,7 +34,9 @@ class Site:
 
 def open_site(settings: Settings) -> Site:
     """Opens the site of the settings. Raises NoBackend if it is not available."""
-    return {"local": _here, "ray": _on_ray, "slurm": _on_slurm}[settings.backend](settings)
+    return {"local": _here, "ray": _on_ray, "slurm": _on_slurm, "kubernetes": _on_kubernetes}[settings.backend](
+        settings
+    )
 
 
 def _here(settings: Settings) -> Site:
@@ -59,4 +61,13 @@ def _on_slurm(settings: Settings) -> Site:
     backend = SlurmBackend(settings)
     machines = Machines(backend.machines, "the cluster")
     name = f"slurm {settings.slurm_options}".strip()
+    return Site(backend, machines, name, backend.endpoint, lambda: None, backend.close)
+
+
+def _on_kubernetes(settings: Settings) -> Site:
+    from sagewright.compute.kubernetes.backend import KubernetesBackend
+
+    backend = KubernetesBackend(settings)
+    machines = Machines(backend.machines, "the cluster")
+    name = f"kubernetes {settings.kubernetes_namespace}".strip()
     return Site(backend, machines, name, backend.endpoint, lambda: None, backend.close)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
 from sagewright.model import disk_room, process_memory
 from sagewright.model.jobs import interruptions
+from sagewright.model.setting_checks import (
+    check_domain,
+    check_not_negative,
+    check_port,
+    check_positive,
+    check_program,
+    check_tables,
+    check_url,
+    parse_file_systems,
+)
 from sagewright.model.sign_on import ClaimOfUser, parse_oidc_users
 
 PREFIX = "SAGEWRIGHT_"
@@ -36,60 +44,6 @@ def _setting(
     return field(default=default, metadata={"doc": doc, "choices": choices, "check": check}, repr=not secret)
 
 
-def _parse_file_systems(text: str) -> dict[str, Path]:
-    """Parses the mapping of file systems. Raises ValueError."""
-    folders: dict[str, Path] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, folder = entry.partition("=")
-        if not equals or not Path(folder.strip()).is_absolute():
-            raise ValueError(f"{entry!r} must be ID=/absolute/folder")
-        folders[name.strip()] = Path(folder.strip())
-    return folders
-
-
-def _check_not_negative(number: int) -> None:
-    """Rejects negative numbers. Raises ValueError."""
-    if number < 0:
-        raise ValueError(f"{number} must be 0 or more")
-
-
-def _check_positive(number: int) -> None:
-    """Rejects numbers below 1. Raises ValueError."""
-    if number < 1:
-        raise ValueError(f"{number} must be 1 or more")
-
-
-def _check_url(text: str) -> None:
-    """Checks a URL. Raises ValueError."""
-    parts = urlsplit(text)
-    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
-
-
-def _check_domain(text: str) -> None:
-    """Checks a domain's name. Raises ValueError."""
-    if text and not re.fullmatch(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)+", text):
-        raise ValueError(f"{text!r} must be a domain's name in lower case, such as studio.example.org")
-
-
-def _check_tables(text: str) -> None:
-    """Checks the S3 folder of Athena's tables. Raises ValueError."""
-    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
-        raise ValueError(f"{text!r} must be s3://BUCKET/PREFIX")
-
-
-def _check_port(number: int) -> None:
-    """Checks a port. Raises ValueError."""
-    if not 0 <= number <= 65535:
-        raise ValueError(f"{number} is out of range: a port is 0 (any free one) to 65535")
-
-
-def _check_program(text: str) -> None:
-    """Checks the path of a program that sandboxes show. Raises ValueError."""
-    if text and (not text.startswith("/usr/") or ".." in Path(text).parts):
-        raise ValueError(f"{text!r} must be a path below /usr")
-
-
 LEAST_MEMORY_MB = 256
 
 
@@ -108,7 +62,7 @@ class Settings:
         "Directory that holds everything the server keeps.",
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(4700, "Port to listen on; 0 picks a free one.", check=_check_port)
+    port: int = _setting(4700, "Port to listen on; 0 picks a free one.", check=check_port)
     tls: str = _setting(
         "",
         "self-signed: HTTPS with a certificate from the server's own authority, which is created once and included in the "
@@ -150,7 +104,7 @@ class Settings:
         "unless denied.",
         ("writes", "all", "off"),
     )
-    audit_days: int = _setting(90, "Days for which records of the audit trail are kept.", check=_check_positive)
+    audit_days: int = _setting(90, "Days for which records of the audit trail are kept.", check=check_positive)
     objects: str = _setting(
         "",
         "Another S3 that stores all objects: `s3://HOST:PORT`, with `?tls=1` for HTTPS and `?region=NAME`, "
@@ -169,7 +123,7 @@ class Settings:
     oidc_issuer: str = _setting(
         "",
         "URL of the OpenID Connect provider that signs people in to Studio, as its tokens name it. Empty: no provider.",
-        check=_check_url,
+        check=check_url,
     )
     oidc_client: str = _setting("", "Id of this server as the provider's client.")
     oidc_secret: str = _setting(
@@ -196,13 +150,13 @@ class Settings:
         "",
         "Domain below which browsers on other machines open notebooks, such as `studio.example.org`: `*.studio.example.org` must "
         "resolve to this server. On this machine, notebooks are below `localhost` in any case.",
-        check=_check_domain,
+        check=check_domain,
     )
     notebook_port: int = _setting(
         0,
         "A second port, for browsers that do not resolve names below `localhost`, such as Safari: notebooks open at "
         "http://localhost:PORT, one at a time in a browser. 0: none.",
-        check=_check_port,
+        check=check_port,
     )
     access: str = _setting(
         "auto",
@@ -224,8 +178,9 @@ class Settings:
     )
     backend: str = _setting(
         "local",
-        "Location of jobs' hosts. local: this machine. ray: the cluster that `ray_address` names. slurm: a Slurm cluster.",
-        ("local", "ray", "slurm"),
+        "Location of jobs' hosts. local: this machine. ray: the cluster that `ray_address` names. slurm: a Slurm cluster. "
+        "kubernetes: a Kubernetes cluster.",
+        ("local", "ray", "slurm", "kubernetes"),
     )
     ray_address: str = _setting(
         "",
@@ -234,6 +189,25 @@ class Settings:
     )
     slurm_options: str = _setting("", "Further options of sbatch, such as `--partition=gpu --account=lab`.")
     slurm_python: str = _setting("", "Path of Python with Sagewright on Slurm's nodes. Empty: the server's own.")
+    kubernetes_config: str = _setting(
+        "",
+        "Path of the kubeconfig of the backend `kubernetes`. Empty: as kubectl: `$KUBECONFIG`, `~/.kube/config`, or, in a pod, its "
+        "service account.",
+    )
+    kubernetes_namespace: str = _setting(
+        "", "Namespace of the hosts' pods. Empty: that of the kubeconfig, or `default`."
+    )
+    kubernetes_image: str = _setting("", "Image of the hosts' pods, with the same version of Sagewright.")
+    kubernetes_python: str = _setting("/opt/sagewright/bin/python", "Path of Python with Sagewright in that image.")
+    kubernetes_service_account: str = _setting("", "Service account of the hosts' pods. They get no token of it.")
+    kubernetes_pod: Path = _setting(
+        Path(),
+        "YAML or JSON file with `metadata` and `spec` of a pod template, such as labels, `nodeSelector`, `tolerations`, volumes, "
+        "and the security context of the container `host`. They are merged into those of the hosts' pods.",
+    )
+    kubernetes_reserved: str = _setting(
+        "cpu=500m,memory=512Mi", "What hosts leave of each node to pods of others, such as those of DaemonSets."
+    )
     node_directory: str = _setting(
         "~/.cache/sagewright",
         "Directory on each node of a cluster, for hosts and, unless `environments` names another one, environments.",
@@ -241,7 +215,7 @@ class Settings:
     hosts_endpoint: str = _setting(
         "",
         "URL at which hosts on other machines reach this server. Empty: this machine's address on the route to the cluster.",
-        check=_check_url,
+        check=check_url,
     )
     host_network: str = _setting(
         "auto",
@@ -262,13 +236,13 @@ class Settings:
         "URL of the folder from which jobs may download missing pretrained weights, such as "
         "`https://download.pytorch.org/models`. Downloads are verified with the digest in their name and stored in the account's "
         "bucket. Empty: no downloads.",
-        check=_check_url,
+        check=check_url,
     )
     athena_tables: str = _setting(
         "",
         "S3 prefix of the tables that Athena queries of processing jobs read, such as `s3://lake/tables`: the files of a table are "
         "below `<database>/<table>/` there, all CSV or all Parquet. Empty: such jobs fail with the reason.",
-        check=_check_tables,
+        check=check_tables,
     )
     serverless_idle_s: int = _setting(
         300, "Seconds without an invocation after which a serverless variant of an endpoint releases its resources."
@@ -277,14 +251,14 @@ class Settings:
         0,
         "Minutes without activity after which a Studio app or a notebook instance is shut down, unless its domain, user "
         "profile or space has its own setting. 0: never.",
-        check=_check_not_negative,
+        check=check_not_negative,
     )
     code_editor: str = _setting(
         "",
         "Path of your own code-server, which apps of the type CodeEditor run. It must be below /usr, which is visible in "
         "every sandbox. "
         "Empty: such apps fail.",
-        check=_check_program,
+        check=check_program,
     )
     link_channels: bool = _setting(
         True,
@@ -295,7 +269,7 @@ class Settings:
         "",
         "Folders that represent EFS and FSx file systems in FileSystemDataSource: "
         "fs-0123456789abcdef0=/folder, separated by commas.",
-        check=_parse_file_systems,
+        check=parse_file_systems,
     )
     capacity_cpus: int = _setting(0, "CPUs that jobs on this machine may use together. 0: all.")
     capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs on this machine may use together. 0: all.")
@@ -344,13 +318,13 @@ class Settings:
         disk_room.CLIENT_MB,
         "MiB of the data directory's disk reserved for running work: with less free, objects and images are refused. "
         "At most a tenth of the disk, and no less than `disk_stop_mb`.",
-        check=_check_not_negative,
+        check=check_not_negative,
     )
     disk_stop_mb: int = _setting(
         disk_room.HOST_MB,
         "MiB of the machine's disk that hosts leave free: with less, hosts that write are ended, and no job starts. At most a "
         "twentieth of the disk.",
-        check=_check_not_negative,
+        check=check_not_negative,
     )
     max_connections: int = _setting(
         4096,
@@ -428,7 +402,7 @@ class Settings:
     @property
     def mounted_file_systems(self) -> dict[str, Path]:
         """Returns the folder of each file system id."""
-        return _parse_file_systems(self.file_systems)
+        return parse_file_systems(self.file_systems)
 
     @property
     def disk_floors_mb(self) -> tuple[int, int]:

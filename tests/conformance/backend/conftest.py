@@ -1,9 +1,10 @@
-"""The places that the suite runs at: this machine, and clusters of two nodes, of Ray and of Slurm."""
+"""The places that the suite runs at: this machine, and clusters of two nodes, of Ray, of Slurm and a stand-in of Kubernetes."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from backend.kubecluster.cluster import IMAGE, KubernetesCluster
+from backend.kubecluster.cluster import missing as missing_for_pods
 from backend.raycluster import RayCluster
 from backend.slurmcluster import SlurmCluster, missing
 from sagewright.compute.backend import Backend, Handle, HostPlan
@@ -32,7 +35,7 @@ class Place:
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
-    cluster: RayCluster | SlurmCluster | None = None
+    cluster: RayCluster | SlurmCluster | KubernetesCluster | None = None
     opened: list[Site] = field(default_factory=list)
 
     def open(self, data: Path) -> Backend:
@@ -111,7 +114,36 @@ def on_slurm(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFacto
     os.environ.pop("SLURM_CONF") if before is None else os.environ.update({"SLURM_CONF": before})
 
 
-@pytest.fixture(scope="session", params=["local", "ray", "slurm"])
+@pytest.fixture(scope="session")
+def kubernetes_cluster() -> Iterator[KubernetesCluster]:
+    if why := missing_for_pods():
+        pytest.skip(why)
+    Environments(ROOT / ".cache" / "environments", "nearest").ensure(resolve_image(SHELL_IMAGE), print)
+    cluster = KubernetesCluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def on_kubernetes(kubernetes_cluster: KubernetesCluster) -> Iterator[Place]:
+    settings = {
+        "backend": "kubernetes",
+        "kubernetes_config": str(kubernetes_cluster.kubeconfig),
+        "kubernetes_image": IMAGE,
+        "kubernetes_python": sys.executable,
+        "host": kubernetes_cluster.host,
+        "insecure": "true",
+        "node_directory": str(kubernetes_cluster.folder / "node"),  # not below /dev/shm, of which each pod has its own
+    }
+    place = Place("kubernetes", settings, kubernetes_cluster)
+    yield place
+    place.close()
+
+
+@pytest.fixture(scope="session", params=["local", "ray", "slurm", "kubernetes"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if request.param != "local":
         yield request.getfixturevalue(f"on_{request.param}")
@@ -172,12 +204,19 @@ def slurm_server(
     yield from _server(on_slurm, tmp_path_factory.mktemp("server"), server_class)
 
 
+@pytest.fixture(scope="session")
+def kubernetes_server(
+    on_kubernetes: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
+) -> Iterator[RunningServer]:
+    yield from _server(on_kubernetes, tmp_path_factory.mktemp("server"), server_class)
+
+
 @pytest.fixture(autouse=True)
 def nothing_runs_on(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that failed must not keep the nodes from the next one."""
     servers = [
         request.getfixturevalue(name)
-        for name in ("server_at", "ray_server", "slurm_server")
+        for name in ("server_at", "ray_server", "slurm_server", "kubernetes_server")
         if name in request.fixturenames
     ]
     yield

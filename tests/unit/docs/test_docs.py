@@ -165,7 +165,9 @@ def test_python_snippets_compile(page: Path) -> None:
 def test_every_fence_is_closed_and_says_its_language(page: Path) -> None:
     marks = re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)
     assert len(marks) % 2 == 0
-    assert set(marks[0::2]) <= {"python", "console", "text", "json"} | ({""} if page.name == "DESIGN.md" else set())
+    assert set(marks[0::2]) <= {"python", "console", "text", "json", "yaml"} | (
+        {""} if page.name == "DESIGN.md" else set()
+    )
     assert set(marks[1::2]) <= {""}
 
 

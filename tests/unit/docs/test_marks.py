@@ -20,6 +20,7 @@ NOT_RUN = {
     "docs/how-to/isolate-jobs.md": 1,
     "docs/how-to/process-with-spark.md": 2,
     "docs/how-to/run-on-a-ray-cluster.md": 2,
+    "docs/how-to/run-on-a-kubernetes-cluster.md": 1,
     "docs/how-to/run-on-a-slurm-cluster.md": 1,
     "docs/how-to/run-solutions.md": 1,
     "docs/how-to/run-several-servers.md": 1,

@@ -31,7 +31,8 @@ ObjectsOption = Annotated[
     typer.Option(help="Another S3 that stores all objects, such as s3://HOST:PORT.", show_default="the embedded store"),
 ]
 BackendOption = Annotated[
-    str | None, typer.Option(help="Backend that runs the hosts of jobs: local, ray or slurm.", show_default="local")
+    str | None,
+    typer.Option(help="Backend that runs the hosts of jobs: local, ray, slurm or kubernetes.", show_default="local"),
 ]
 RayOption = Annotated[str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)]
 DemoOption = Annotated[
