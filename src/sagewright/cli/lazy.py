@@ -46,7 +46,7 @@ def _nearest(name: str, known: list[str]) -> list[str]:
     if name in _OF_JOBS and "jobs" in known:
         return [f"jobs {name}"]
     longer = [one for one in known if one.startswith(name)]
-    return longer[:2] or get_close_matches(name, known, 2, 0.5)
+    return longer[:2] or get_close_matches(name, known, 2, 0.6)
 
 
 class LazyGroup(TyperGroup):
@@ -86,8 +86,18 @@ class DefaultGroup(TyperGroup):
 
     default = ""
 
+    def _takes_a_word(self) -> bool:
+        """Returns True if the default command has an argument."""
+        return any(one.param_type_name == "argument" for one in self.commands[self.default].params)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
+            if args and not args[0].startswith("-") and not self._takes_a_word():
+                near = _nearest(args[0], list(self.commands))
+                hint = (
+                    f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
+                )
+                ctx.fail(f"There is no command {args[0]!r}. {hint}")
             args = [self.default, *args]
         found: list[str] = super().parse_args(ctx, args)
         return found

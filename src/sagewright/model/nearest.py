@@ -12,14 +12,20 @@ LONGEST = 63
 """Characters of a name that are compared: the time grows with their square."""
 _SHOWN = 3
 _ALIKE = 0.7
+_BEGINS = 3
+"""Characters of a name's beginning that suggest it."""
 
 
 def nearest(asked: str, known: Iterable[str], compared: int = COMPARED) -> list[str]:
-    """Returns at most three of the first `compared` known names that resemble `asked`, the most similar one first."""
+    """Returns at most three of the first `compared` known names that begin with `asked` or resemble it, the most similar one
+    first."""
     by_key: dict[str, str] = {}
     for name in islice(known, compared):
         by_key.setdefault(name[:LONGEST].lower(), name)
-    return [by_key[key] for key in get_close_matches(asked[:LONGEST].lower(), by_key, _SHOWN, _ALIKE)]
+    word = asked[:LONGEST].lower()
+    longer = [key for key in by_key if len(word) >= _BEGINS and key.startswith(word)]
+    found = dict.fromkeys([*longer, *get_close_matches(word, by_key, _SHOWN, _ALIKE)])
+    return [by_key[key] for key in islice(found, _SHOWN)]
 
 
 def did_you_mean(asked: str, known: Iterable[str], compared: int = COMPARED) -> str:

@@ -22,6 +22,7 @@ def test_a_user_is_created_described_and_deleted(team: Team) -> None:
     assert refusal(iam.create_user, UserName="ANN")[0] == "EntityAlreadyExists"
     assert refusal(iam.create_user, UserName="admin")[0] == "EntityAlreadyExists"
     listed = [one["UserName"] for one in iam.list_users()["Users"]]
+    assert all(one["CreateDate"].year > 2020 for one in iam.list_users()["Users"])
     assert {"admin", "ann"} <= set(listed)
     assert [one["UserName"] for one in iam.list_users(PathPrefix="/team/")["Users"]] == ["ann"]
     key = iam.create_access_key(UserName="ann")["AccessKey"]

@@ -86,6 +86,21 @@ def test_unknown_commands_suggest_near_ones() -> None:
     assert run("jobs", "list", "--nonsense").returncode == 2
 
 
+def test_what_does_not_exist_is_named(command: Command, jobs: None) -> None:
+    """Each with what helps; none with an ARN that nobody wrote, or in the words of another program."""
+    for words, said in (
+        (("why", "cli-brok"), "There is no resource named cli-brok in us-east-1. Did you mean cli-broken?"),
+        (("pipelines", "logs", "nope"), "There is no pipeline or execution nope."),
+        (("ls", "s3://no-such-bucket-here"), "There is no bucket no-such-bucket-here. sagewright exec -- aws s3 mb"),
+        (("cp", __file__, "s3://no-such-bucket-here/x"), "There is no bucket no-such-bucket-here. sagewright exec --"),
+        (("sync", str(Path(__file__).parent), "s3://no-such-bucket-here/x"), "There is no bucket no-such-bucket-here."),
+    ):
+        done = command(*words)
+        assert done.returncode == 1
+        assert said in done.stderr
+    assert "There is no command 'lst'. Did you mean list?" in command("env", "lst").stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str) -> None:
     assert "_SAGEWRIGHT_COMPLETE" in run("completion", shell).stdout

@@ -95,7 +95,7 @@ def test_what_cannot_be_copied_is_named(command: Command) -> None:
         ("cp", "a", "b"): "has to be in S3",
         ("cp", "s3://", "b"): "is not an S3 URI",
         ("cp", f"s3://{BUCKET}/nothing/", "b"): "has no files",
-        ("ls", "s3://no-such-bucket/"): "bucket does not exist",
+        ("ls", "s3://no-such-bucket/"): "There is no bucket no-such-bucket",
         ("cp", f"s3://{BUCKET}/missing.txt", "b"): "Not Found",
     }.items():
         done = command(*words)

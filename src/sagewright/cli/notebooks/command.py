@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.markup import escape
-from rich.table import Table
 
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import refuse
@@ -17,6 +14,7 @@ from sagewright.cli.lazy import DefaultGroup
 from sagewright.cli.notebooks.jobs import NAMES, NotebookRun, read_run_options, run_notebook
 from sagewright.cli.notebooks.spaces import ListedSpace, NotebookUnavailable, Spaces
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_rows
 from sagewright.cli.server.studio import has_screen
 from sagewright.toolkit.notebook_jobs.crontabs import BadCrontab
 from sagewright.toolkit.notebook_jobs.outputs import NoOutput
@@ -25,6 +23,12 @@ from sagewright.toolkit.notebook_jobs.service import NotebookJobService
 
 DEFAULT = "default"
 OPEN = "open"
+LISTED = [
+    OutputColumn("name", lambda one: str(one["SpaceName"])),
+    OutputColumn("owner", lambda one: str(one["OwnerUserProfileName"] or "shared")),
+    OutputColumn("JupyterLab", lambda one: str(one["Status"])),
+    OutputColumn("reason", lambda one: str(one["FailureReason"])),
+]
 START_S = 1800.0
 """Maximum wait for JupyterLab: the first start builds its environment."""
 
@@ -53,7 +57,7 @@ def open_(
     try:
         spaces = Spaces(client(settings_of(data=data), "sagemaker"))
         if list_:
-            console.print(spaces_table(spaces.all()))
+            print_rows([document_of(one) for one in spaces.all()], LISTED, Format.TABLE)
         elif stop:
             console.print(f"{name} stops; its files stay." if spaces.stop(name) else f"{name} does not run.")
         else:
@@ -64,6 +68,18 @@ def open_(
         refuse(error)
     except (BotoCoreError, NotebookUnavailable) as error:
         fail(str(error))
+
+
+@app.command("list")
+def list_spaces(data: DataOption = None, output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
+    """List the spaces and their state. JSON has SpaceName, OwnerUserProfileName, Status and FailureReason."""
+    try:
+        found = [document_of(one) for one in Spaces(client(settings_of(data=data), "sagemaker")).all()]
+    except ClientError as error:
+        refuse(error)
+    except BotoCoreError as error:
+        fail(str(error))
+    print_rows(found, LISTED, chosen(output, json))
 
 
 @app.command("run")
@@ -117,13 +133,15 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return found
 
 
-def spaces_table(spaces: Iterable[ListedSpace]) -> Table:
-    """Returns the table of spaces. Reasons may contain brackets, which are not markup here."""
-    table = Table("space", "owner", "JupyterLab", "", box=None)
-    for one in spaces:
-        status = one.status if one.status not in {"", "Deleted"} else "Stopped"
-        table.add_row(one.name, one.owner or "shared", status, escape(one.reason))
-    return table
+def document_of(space: ListedSpace) -> dict[str, Any]:
+    """Returns a space as JSON shows it. A space without an app, or whose app is deleted, is stopped."""
+    status = space.status if space.status not in {"", "Deleted"} else "Stopped"
+    return {
+        "SpaceName": space.name,
+        "OwnerUserProfileName": space.owner,
+        "Status": status,
+        "FailureReason": space.reason,
+    }
 
 
 def _show(url: str, no_open: bool) -> None:

@@ -70,9 +70,8 @@ def backup(
     if json:
         print_json({"Name": name, "Objects": len(manifest.blobs), "Missing": manifest.missing, "Removed": removed})
     else:
-        write(
-            f"{name}: {len(manifest.blobs)} large objects ({gigabytes(manifest.size)}), {len(manifest.layers)} layers"
-        )
+        contents = f"{len(manifest.blobs)} large objects ({gigabytes(manifest.size)}), {len(manifest.layers)} layers"
+        write(f"Backed up to {folder / name}: {contents}.")
         if manifest.master_keys and not manifest.with_keys:
             write(f"The master key {' or '.join(manifest.master_keys)} is not in it: keep a copy elsewhere.")
     if manifest.missing:

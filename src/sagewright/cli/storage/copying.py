@@ -78,10 +78,21 @@ def _with_s3(data: Path | None, work: Callable[[Any], None]) -> None:
 
     try:
         work(client(settings_of(data=data), "s3"))
-    except ClientError as error:
-        refuse(error)
-    except (Boto3Error, BotoCoreError, BadTransfer, OSError) as error:
+    except (ClientError, Boto3Error) as error:
+        said = error if isinstance(error, ClientError) else error.__context__  # an upload's error wraps the server's
+        if not isinstance(said, ClientError):
+            fail(str(error), FAILURE)
+        if bucket := _missing_bucket(said):
+            fail(f"There is no bucket {bucket}. sagewright exec -- aws s3 mb s3://{bucket} creates it.", FAILURE)
+        refuse(said)
+    except (BotoCoreError, BadTransfer, OSError) as error:
         fail(str(error), FAILURE)
+
+
+def _missing_bucket(error: Any) -> str:
+    """Returns the name of the bucket that an error says does not exist, "" for other errors."""
+    said = error.response["Error"]
+    return str(said.get("BucketName", "")) if said.get("Code") == "NoSuchBucket" else ""
 
 
 def _listed(s3: Any, uri: str) -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ import typer
 from sagewright.cli.jobs.following import Follow, LogOptions, Since, Tail, Timestamps, print_events
 from sagewright.cli.jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind, refuse
 from sagewright.cli.lean import ServiceClient, ServiceError, lean_client
-from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.options import FAILURE, DataOption, fail, settings_of
 from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_json, print_rows
+from sagewright.model.nearest import did_you_mean, sentences
 from sagewright.pipelines.caching import differences
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
 
@@ -274,8 +275,19 @@ def _execution(sagemaker: Any, which: str) -> str:
         return str(newest[0]["PipelineExecutionArn"])
     except ServiceError:
         place = f"arn:aws:sagemaker:{sagemaker.region_name}:{'0' * 12}:pipeline/-"  # its id is enough to identify it
-        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
+        try:
+            described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
+        except ServiceError as error:
+            if error.code != "ResourceNotFound":
+                raise
+            fail(sentences(f"There is no pipeline or execution {which}.", _near(sagemaker, which)), FAILURE)
         return str(described["PipelineExecutionArn"])
+
+
+def _near(sagemaker: Any, name: str) -> str:
+    """Returns a question with the names of pipelines that are near."""
+    found = sagemaker.list_pipelines(MaxResults=100)["PipelineSummaries"]
+    return did_you_mean(name, [one["PipelineName"] for one in found])
 
 
 def _definition(sagemaker: Any, arn: str) -> PipelineDefinition:

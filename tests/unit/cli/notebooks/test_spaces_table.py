@@ -1,20 +1,19 @@
-"""The list of spaces in the terminal."""
+"""The list of spaces."""
 
 from __future__ import annotations
 
-import io
+import pytest
 
-from rich.console import Console
-
-from sagewright.cli.notebooks.command import spaces_table
+from sagewright.cli.notebooks.command import LISTED, document_of
 from sagewright.cli.notebooks.spaces import ListedSpace
+from sagewright.cli.output import Format, print_rows
+
+REASON = "[bold] is no markup, and a reason is shown [/bold]"
 
 
-def test_reasons_are_shown_as_they_are() -> None:
-    shown = Console(file=io.StringIO(), width=120)
-    reason = "exit code 1: ls: cannot access [/opt/x] [red]"
-    shown.print(spaces_table([ListedSpace("mine", "Failed", reason, ""), ListedSpace("other", "", "", "anna")]))
-    assert isinstance(shown.file, io.StringIO)
-    lines = shown.file.getvalue().splitlines()
-    assert reason in lines[1]
-    assert lines[2].split() == ["other", "anna", "Stopped"]
+def test_spaces_are_listed_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    spaces = [ListedSpace("mine", "Failed", REASON, ""), ListedSpace("other", "", "", "anna")]
+    print_rows([document_of(one) for one in spaces], LISTED, Format.TABLE)
+    shown = capsys.readouterr().out
+    for word in ("mine", "shared", "Failed", REASON, "other", "anna", "Stopped"):
+        assert word in shown

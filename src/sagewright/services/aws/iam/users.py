@@ -11,7 +11,7 @@ from typing import Any
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.access.kinds import GranteeDocument
-from sagewright.services.access.principals import OWNER_NAME, is_owner, read_principal
+from sagewright.services.access.principals import OWNER_NAME, is_owner, owner_arn, read_principal
 from sagewright.services.aws.iam import grantees
 from sagewright.services.aws.iam.attachments import check_attachable
 from sagewright.services.aws.iam.grantees import USERS, require
@@ -133,10 +133,11 @@ def _whole(context: Context, row: Resource) -> dict[str, Any]:
 
 
 def _owner(context: Context) -> dict[str, Any]:
+    arn = f"arn:aws:iam::{context.account}:user/{OWNER_NAME}"
     return {
         "Path": "/",
         "UserName": OWNER_NAME,
         "UserId": "AIDASAGEWRIGHTADMIN0",
-        "Arn": f"arn:aws:iam::{context.account}:user/{OWNER_NAME}",
-        "CreateDate": to_datetime(0),
+        "Arn": arn,
+        "CreateDate": to_datetime(identity.created_ms(context.store, owner_arn(context.account))),
     }
