@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 Address = IPv4Address | IPv6Address
@@ -50,6 +51,7 @@ def read(text: str) -> Address:
     return ipaddress.ip_address(text.partition("%")[0])
 
 
+@lru_cache(1024)
 def is_loopback(host: str) -> bool:
     """Returns True for a host's name or address that only this machine reaches."""
     try:

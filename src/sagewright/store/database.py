@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sagewright.model.errors import AwsError, ServiceUnavailable
@@ -34,6 +35,8 @@ WRITER_WAIT_S = 5.0
 
 HASTE_S = 0.002  # the same in the event loop, where all other requests would wait too
 CONGESTED_S = 0.05  # after a wait in vain it does not wait at all for this long
+UNPROVEN_S = 1.0  # a connection to PostgreSQL that was idle for longer is tried before it is used
+_USED_S = "sagewright.used"
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BUSY_STATES = {"55P03", "40P01", "40001"}
@@ -61,6 +64,7 @@ class Database:
         if self.ballast is not None:
             self.ballast.release_if_short()
         self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
+        self._reading = self.engine if self.embedded else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = threading.Lock()
         self._flusher = LogFlusher(Path(url.removeprefix("sqlite:///") + "-wal"))
         self._flushes = self.embedded and fsync == "normal"
@@ -79,13 +83,34 @@ class Database:
             upgrade(self.engine)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yields a connection for SELECTs, whose results must be fetched inside the block. Raises ServiceUnavailable."""
+    def read(self, *, streamed: bool = False) -> Iterator[Connection]:
+        """Yields a connection for SELECTs, whose results must be fetched inside the block. Raises ServiceUnavailable.
+
+        PostgreSQL runs them without a transaction, which would cost two more round trips and the prepared statements; a result
+        that is `streamed` (stream_results, yield_per) needs one.
+        """
+        shared: Connection | None = None if streamed else getattr(self._local, "reading", None)
         if self.embedded:
             yield self._of_this_thread()
+        elif shared is not None:
+            with _described_trouble():
+                yield shared
         else:
-            with _described_trouble(), self.engine.connect() as connection:
+            with _described_trouble(), (self.engine if streamed else self._reading).connect() as connection:
                 yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Lets this thread's reads in the block share one connection. For blocks that wait for nothing else."""
+        if self.embedded or getattr(self._local, "reading", None) is not None:
+            yield
+            return
+        with self.read() as connection:
+            self._local.reading = connection
+            try:
+                yield
+            finally:
+                self._local.reading = None
 
     def _of_this_thread(self) -> Connection:
         """Returns this thread's connection on SQLite: taking one from a pool costs more than a query."""
@@ -281,7 +306,7 @@ def _postgres(url: str) -> Engine:
         json_deserializer=loads,
         pool_size=8,
         max_overflow=56,
-        pool_pre_ping=True,
+        pool_use_lifo=True,  # the connections that have most statements prepared
         pool_timeout=WRITER_WAIT_S,
     )
     engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement
@@ -291,5 +316,18 @@ def _postgres(url: str) -> Engine:
         connection.autocommit = True
         connection.execute(f"SET lock_timeout = {int(WRITER_WAIT_S * 1000)}")
         connection.autocommit = False
+
+    @event.listens_for(engine, "checkin")
+    def leave(_connection: Any, record: Any) -> None:
+        record.info[_USED_S] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def prove(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get(_USED_S, math.inf) < UNPROVEN_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the pool connects anew
 
     return engine

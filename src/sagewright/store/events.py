@@ -58,7 +58,7 @@ class Logged:
 
 
 _ENTRY = [events.c[name] for name in EventEntry.__dataclass_fields__]
-_OF = select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq)
+_OF = PreparedStatement(select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq))
 _OF_SEVERAL = (
     select(events.c.subject_id, *_ENTRY)
     .where(events.c.subject_id.in_(bindparam("ids", expanding=True)))
@@ -101,7 +101,7 @@ def append(connection: Connection, subject: EventSubject, entry: EventEntry) -> 
 def of(store: Database, subject_id: str) -> list[EventEntry]:
     """Returns all entries of one subject, oldest first."""
     with store.read() as connection:
-        return [EventEntry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
+        return [EventEntry(*row) for row in _OF.all(connection, {"subject_id": subject_id})]
 
 
 def before(store: Database, logged: Logged) -> EventEntry | None:

@@ -69,6 +69,7 @@ _ROLE_BY_NAME = PreparedStatement(
 _DELETE_OF_JOB = PreparedStatement(delete(access_keys).where(access_keys.c.job_id == bindparam("job")))
 _INSERT_KEY = insert(access_keys)
 _PARENT = _KEY_BY_ID.with_for_update()
+_KEY = PreparedStatement(_KEY_BY_ID)
 _DELETE_EXPIRED_OF_JOB = delete(access_keys).where(
     access_keys.c.job_id == bindparam("job"), access_keys.c.expires_ms < bindparam("now")
 )
@@ -207,7 +208,7 @@ def find_key(store: Database, key_id: str) -> AccessKey | None:
 
 def _read_key(store: Database, key_id: str) -> AccessKey | None:
     with store.read() as connection:
-        row = connection.execute(_KEY_BY_ID, {"key_id": key_id}).first()
+        row = _KEY.first(connection, {"key_id": key_id})
     return _key_of(store.secrets, row) if row else None
 
 

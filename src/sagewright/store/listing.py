@@ -109,11 +109,10 @@ class TableListing:
 
     def _read(self, store: Database, statement: Select[Any], requested: PageRequest) -> PageRows[Any]:
         most = None if requested.most_bytes is None else size_read() + requested.most_bytes
-        if (
-            most is not None and not store.embedded and requested.limit > BUFFERED
-        ):  # otherwise the driver would read all rows at once
+        streamed = most is not None and not store.embedded and requested.limit > BUFFERED
+        if streamed:  # otherwise the driver would read all rows at once
             statement = statement.execution_options(stream_results=True, max_row_buffer=BUFFERED)
-        with store.read() as connection, connection.execute(statement) as rows:
+        with store.read(streamed=streamed) as connection, connection.execute(statement) as rows:
             if most is None:
                 return PageRows(self.make(*row) for row in rows)
             found: PageRows[Any] = PageRows()

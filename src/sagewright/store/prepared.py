@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Connection, Dialect, Insert, Select
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import ClauseElement
 
+_NAME = re.compile(r"%\((\w+)\)s")
 Convert = Callable[[Any], Any] | None
+Converters = list[tuple[int, Callable[[Any], Any]]]
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The text for SQLite, its parameters in order, the statement's literal values, and the converters of results."""
+    """The text for the driver, its parameters in order, the statement's literal values, and the converters of SQLite's results."""
 
     text: str
     parameters: list[tuple[str, Convert]]
     own: dict[str, Any]
-    results: list[tuple[int, Callable[[Any], Any]]]
+    results: Converters
 
 
 class PreparedStatement:
     """A statement that is compiled once. `columns`: columns that an insert or update is executed with.
 
-    On SQLite it goes directly to the driver, with the values converted as SQLAlchemy would; on PostgreSQL it uses SQLAlchemy.
-    Raises SQLAlchemy's OperationalError and IntegrityError.
+    It goes directly to the driver, with the values converted as SQLAlchemy would. Raises SQLAlchemy's errors.
     """
 
     def __init__(self, statement: ClauseElement, columns: Sequence[str] | None = None) -> None:
         self._statement: Any = statement
         self._columns = columns
         self._compiled: _Compiled | None = None
+        self._for_postgres: _Compiled | None = None
+        self._results: Converters | None = None
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
         if connection.dialect.name == "sqlite":
             self._run(connection, values)
         else:
-            connection.execute(self._statement, dict(values))
+            self._ask(connection, values)
 
     def changed(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Runs the statement and returns the number of rows that it changed."""
         if connection.dialect.name == "sqlite":
             return self._run(connection, values)[1].rowcount
-        return int(connection.execute(self._statement, dict(values)).rowcount)
+        return int(self._ask(connection, values).rowcount)
 
     def many(self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Runs the statement once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
         if not rows:
             return
-        if connection.dialect.name != "sqlite":
+        if connection.dialect.name != "sqlite":  # SQLAlchemy puts hundreds of rows into a statement
             connection.execute(self._statement, [dict(zip(names, row, strict=True)) for row in rows])
             return
         compiled = self._prepared(connection)
@@ -70,22 +75,46 @@ class PreparedStatement:
         if connection.dialect.name == "sqlite":
             compiled, cursor = self._run(connection, values)
             row = cursor.fetchone()
-            return None if row is None else _converted(compiled, [row])[0]
-        return connection.execute(self._statement, dict(values)).first()
+            return None if row is None else _converted(compiled.results, [row])[0]
+        rows = self._asked(connection, values)
+        return rows[0] if rows else None
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Returns all rows. Rows may share an equal document: callers must not change one."""
         if connection.dialect.name == "sqlite":
             compiled, cursor = self._run(connection, values)
-            return _converted(compiled, cursor.fetchall())
-        return connection.execute(self._statement, dict(values)).all()
+            return _converted(compiled.results, cursor.fetchall())
+        return self._asked(connection, values)
+
+    def _asked(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        cursor = self._ask(connection, values)
+        return _converted(self._results_of(cursor, connection.dialect), cursor.fetchall())
+
+    def _ask(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Returns PostgreSQL's cursor after the statement, which the driver prepares once it has run some times."""
+        compiled = self._of_postgres(connection)
+        driver: Any = connection.connection.dbapi_connection
+        with _told(connection, driver, compiled.text):
+            return driver.execute(compiled.text, _bound(compiled, values))
+
+    def _of_postgres(self, connection: Connection) -> _Compiled:
+        if self._for_postgres is None:
+            inline = self._statement.inline() if isinstance(self._statement, Insert) else self._statement
+            self._for_postgres = _compile(inline, self._columns, connection.dialect)
+        return self._for_postgres
+
+    def _results_of(self, cursor: Any, dialect: Dialect) -> Converters:
+        """Returns the converters of PostgreSQL's results, which depend on the types that it returns: always the same ones."""
+        if not isinstance(self._statement, Select):
+            return []
+        if self._results is None:
+            self._results = _converters(self._statement, dialect, [column.type_code for column in cursor.description])
+        return self._results
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> tuple[_Compiled, sqlite3.Cursor]:
         compiled = self._prepared(connection)
-        if compiled.own:
-            values = {**compiled.own, **values}
         driver: Any = connection.connection.dbapi_connection
-        bound = [values[name] if convert is None else convert(values[name]) for name, convert in compiled.parameters]
+        bound = _bound(compiled, values)
         try:
             return compiled, driver.execute(compiled.text, bound)
         except sqlite3.Error as error:
@@ -98,6 +127,25 @@ class PreparedStatement:
         return compiled
 
 
+def _bound(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any]:
+    """Returns the values as the driver takes them, in its order."""
+    if compiled.own:
+        values = {**compiled.own, **values}
+    return [values[name] if convert is None else convert(values[name]) for name, convert in compiled.parameters]
+
+
+@contextmanager
+def _told(connection: Connection, driver: Any, text: str) -> Iterator[None]:
+    """Raises SQLAlchemy's errors for those of PostgreSQL's driver; all connections are made anew if the server has gone."""
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except errors.Error as error:
+        if driver.closed:
+            connection.exec_driver_sql("SELECT 1")  # SQLAlchemy finds it closed, and tells the pool
+        raise DBAPIError.instance(text, None, error, errors.Error, dialect=connection.dialect) from error
+
+
 def _described(text: str, error: sqlite3.Error) -> Exception:
     """Returns SQLAlchemy's error for the driver's."""
     for kind, own in ((sqlite3.IntegrityError, IntegrityError), (sqlite3.OperationalError, OperationalError)):
@@ -108,25 +156,33 @@ def _described(text: str, error: sqlite3.Error) -> Exception:
 
 def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) -> _Compiled:
     compiled = statement.compile(dialect=dialect, column_keys=columns)
-    binds = [(name, compiled.binds[name]) for name in compiled.positiontup]
-    results: list[tuple[int, Callable[[Any], Any]]] = []
-    if isinstance(statement, Select):
-        types = (column.type.dialect_impl(dialect) for column in statement.selected_columns)
-        converts = [type_.result_processor(dialect, None) for type_ in types]
-        results = [(at, convert) for at, convert in enumerate(converts) if convert is not None]
+    names, text = compiled.positiontup, str(compiled)
+    if names is None:  # PostgreSQL's driver would look for the names in the text each time
+        names, text = _NAME.findall(text), _NAME.sub("%s", text)
+    binds = [(name, compiled.binds[name]) for name in names]
+    results: Converters = []
+    if isinstance(statement, Select) and dialect.name == "sqlite":
+        results = _converters(statement, dialect, [None] * len(statement.selected_columns))
     return _Compiled(
-        str(compiled),
+        text,
         [(name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds],
         {name: bind.value for name, bind in binds if not bind.required},
         results,
     )
 
 
-def _converted(compiled: _Compiled, rows: list[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:
-    if not compiled.results:
+def _converters(statement: Select[Any], dialect: Dialect, codes: Sequence[object]) -> Converters:
+    """Returns the converters of the columns that need one. `codes`: the driver's types, if it tells them."""
+    types = (column.type.dialect_impl(dialect) for column in statement.selected_columns)
+    converts = [type_.result_processor(dialect, code) for type_, code in zip(types, codes, strict=True)]
+    return [(at, convert) for at, convert in enumerate(converts) if convert is not None]
+
+
+def _converted(results: Converters, rows: list[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:
+    if not results:
         return rows
     found = [list(row) for row in rows]
-    for position, convert in compiled.results:
+    for position, convert in results:
         known: dict[Any, Any] = {}
         for row in found:
             raw = row[position]

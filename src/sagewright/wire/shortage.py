@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 from sagewright.model.aws.access_keys import AccessKey
@@ -32,8 +33,9 @@ def call(entry: ServedOperation, context: Context, parameters: dict[str, Any], k
 
 def _call(entry: ServedOperation, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     ballast = context.store.ballast
-    if ballast is None:
-        return entry.call(context, parameters)
+    if ballast is None:  # PostgreSQL
+        with context.store.together() if entry.quick else nullcontext():
+            return entry.call(context, parameters)
     frees = _FREES.match(entry.name)
     if ballast.tight and not frees and not _READS.match(entry.name):
         raise insufficient(ballast.shortage())

@@ -26,6 +26,7 @@ MOST_RESOURCES = 10
 _MOST_RECORD = 16 << 10
 _NAMES = {"sagemaker": "SageMaker", "kms": "KMS", "iam": "IAM", "sqs": "SQS", "sns": "SNS", "ecr": "ECR", "s3": "S3"}
 """Services as names of resource types have them; others are capitalized."""
+_AFTER_KIND = re.compile(r"[:/]")
 _RETURNED = re.compile(r".*(Arn|ARN|Id)|Location")
 """Members of a response that a record repeats."""
 
@@ -106,18 +107,20 @@ def username_of(arn: str) -> str:
     return arn.rpartition("/")[2] if "/" in arn else arn.rpartition(":")[2]
 
 
-@lru_cache(1024)
 def type_of(arn: str) -> str:
     """Returns the type of a resource as CloudFormation names it, such as AWS::SageMaker::TrainingJob."""
     parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return ""
-    service = _NAMES.get(parts[2], parts[2].capitalize())
-    if parts[2] in ("s3", "sqs", "sns"):
-        kind = {"s3": "Bucket", "sqs": "Queue", "sns": "Topic"}[parts[2]]
+    return "" if len(parts) < 6 else _type_of(parts[2], _AFTER_KIND.split(parts[5], 1)[0])
+
+
+@lru_cache(1024)
+def _type_of(service: str, kind: str) -> str:
+    named = _NAMES.get(service, service.capitalize())
+    if service in ("s3", "sqs", "sns"):
+        what = {"s3": "Bucket", "sqs": "Queue", "sns": "Topic"}[service]
     else:
-        kind = "".join(part.capitalize() for part in re.split(r"[-_]", re.split(r"[:/]", parts[5])[0]))
-    return f"AWS::{service}::{kind}"
+        what = "".join(part.capitalize() for part in re.split(r"[-_]", kind))
+    return f"AWS::{named}::{what}"
 
 
 def _resources(call: AuditedCall, returned: Mapping[str, Any] | None) -> tuple[AuditedResource, ...]:

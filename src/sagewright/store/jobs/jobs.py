@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -126,14 +126,14 @@ _CLAIMED = ("owner", "role", "volume_gb", "rank")
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _JOBS = select(*_COLUMNS)
 # The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
-_ID_BY_NAME = PreparedStatement(
-    select(jobs.c.id).where(
-        jobs.c.kind == bindparam("kind"),
-        jobs.c.account == bindparam("account"),
-        jobs.c.region == bindparam("region"),
-        jobs.c.name == bindparam("name"),
-    )
+_NAMED = (
+    jobs.c.kind == bindparam("kind"),
+    jobs.c.account == bindparam("account"),
+    jobs.c.region == bindparam("region"),
+    jobs.c.name == bindparam("name"),
 )
+_ID_BY_NAME = PreparedStatement(select(jobs.c.id).where(*_NAMED))
+_BY_NAME = PreparedStatement(_JOBS.where(*_NAMED))
 _BY_ID = PreparedStatement(_JOBS.where(jobs.c.id == bindparam("job_id")))
 _LOCKED = PreparedStatement(_JOBS.where(jobs.c.id == bindparam("job_id")).with_for_update())
 _INSERT = PreparedStatement(
@@ -141,11 +141,19 @@ _INSERT = PreparedStatement(
     ("id", "kind", "account", "region", "name", "created_ms", "request", "desired", "status", "secondary_status", "modified_ms",
      "spot", "owner", "role", "claims", "volume_gb", "rank"),
 )  # fmt: skip
-_METRICS = (
+_METRICS = PreparedStatement(
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
     .where(job_metrics.c.job_id == bindparam("job_id"))
     .order_by(job_metrics.c.name)
 )
+
+
+class FinalMetric(NamedTuple):
+    """The last value of a metric of a job."""
+
+    name: str
+    value: float
+    at_ms: int
 
 
 class JobNameTaken(Exception):
@@ -195,6 +203,8 @@ def create(
 
 def find(store: Database, scope: ResourceScope, name: str) -> Job | None:
     """Returns the job of that name, or None."""
+    if not store.embedded:  # nothing is recalled: one statement instead of two
+        return _read_named(store, scope, name)
     job_id = store.recall(_named(scope, name), "id", lambda: _id_of(store, scope, name))
     return get(store, job_id) if job_id else None
 
@@ -206,6 +216,12 @@ def get(store: Database, job_id: str) -> Job | None:
 def _read(store: Database, job_id: str) -> Job | None:
     with store.read() as connection:
         row = _BY_ID.first(connection, {"job_id": job_id})
+    return Job(*row) if row else None
+
+
+def _read_named(store: Database, scope: ResourceScope, name: str) -> Job | None:
+    with store.read() as connection:
+        row = _BY_NAME.first(connection, {**vars(scope), "name": name})
     return Job(*row) if row else None
 
 
@@ -332,11 +348,11 @@ def put_metric(connection: Connection, job_id: str, name: str, value: float, at_
     changes(connection, job_id)
 
 
-def final_metrics(store: Database, job_id: str) -> list[Row[Any]]:
-    """Returns (name, value, at_ms) of each metric that the job emitted, by name."""
+def final_metrics(store: Database, job_id: str) -> list[FinalMetric]:
+    """Returns the last value of each metric that the job emitted, by name."""
     return store.recall(job_id, "metrics", lambda: _read_metrics(store, job_id)) or []
 
 
-def _read_metrics(store: Database, job_id: str) -> list[Row[Any]]:
+def _read_metrics(store: Database, job_id: str) -> list[FinalMetric]:
     with store.read() as connection:
-        return list(connection.execute(_METRICS, {"job_id": job_id}))
+        return [FinalMetric(*row) for row in _METRICS.all(connection, {"job_id": job_id})]

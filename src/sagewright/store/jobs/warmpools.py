@@ -44,7 +44,7 @@ class WarmPool:
 
 
 _POOLS = select(*[warm_pools.c[name] for name in WarmPool.__dataclass_fields__])
-_BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
+_BY_JOB = PreparedStatement(_POOLS.where(warm_pools.c.job_id == bindparam("job")))
 _BY_JOBS = _POOLS.where(warm_pools.c.job_id.in_(bindparam("jobs", expanding=True)))
 _AVAILABLE = PreparedStatement(
     _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
@@ -61,7 +61,7 @@ def of_job(store: Database, job_id: str) -> WarmPool | None:
 
 def _read(store: Database, job_id: str) -> list[WarmPool]:
     with store.read() as connection:
-        return [WarmPool(*row) for row in connection.execute(_BY_JOB, {"job": job_id})]
+        return [WarmPool(*row) for row in _BY_JOB.all(connection, {"job": job_id})]
 
 
 def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, WarmPool]:

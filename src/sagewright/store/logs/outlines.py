@@ -86,7 +86,7 @@ class Outlines:
         key = series, most
         with self._lock:
             kept = self._kept.get(key)
-        with self._store.read() as connection:
+        with self._store.read(streamed=True) as connection:
             if kept is None and (whole := _whole(connection, series, most)) is not None:
                 return whole
             ends = _ends(connection, series)

@@ -71,8 +71,10 @@ class ResourceNameTaken(Exception):
 _OF_IAM = "iam-"
 _COLUMNS = [resources.c[name] for name in Resource.__dataclass_fields__]
 _RESOURCES = select(*_COLUMNS)
-_BY_NAME = _RESOURCES.where(
-    *(resources.c[name] == bindparam(name) for name in ("kind", "account", "region", "name", "version"))
+_BY_NAME = PreparedStatement(
+    _RESOURCES.where(
+        *(resources.c[name] == bindparam(name) for name in ("kind", "account", "region", "name", "version"))
+    )
 )
 _NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "region", "name", "version", "status")))
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
@@ -163,7 +165,7 @@ def _read(store: Database, scope: ResourceScope, name: str, version: int) -> Res
 
 def find_in(connection: Connection, scope: ResourceScope, name: str, version: int = 0) -> Resource | None:
     """`find` inside the caller's transaction."""
-    row = connection.execute(_BY_NAME, {**vars(scope), "name": name, "version": version}).first()
+    row = _BY_NAME.first(connection, {**vars(scope), "name": name, "version": version})
     return Resource(*row) if row else None
 
 

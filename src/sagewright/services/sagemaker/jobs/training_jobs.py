@@ -63,7 +63,7 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["TrainingJobName"]
     job = require_job(context, name)
-    if not job.ended:  # its seconds still increase
+    if not job.ended or not context.store.embedded:  # its seconds still increase; or nothing is recalled
         return description(context, job)
     return context.store.recall(job.id, "description", lambda: description(context, require_job(context, name))) or {}
 

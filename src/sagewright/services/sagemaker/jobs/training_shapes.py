@@ -20,7 +20,7 @@ from sagewright.services.sagemaker.registry import algorithms
 from sagewright.store import events
 from sagewright.store.events import EventEntry
 from sagewright.store.jobs import job_lists, jobs, warmpools
-from sagewright.store.jobs.jobs import Job
+from sagewright.store.jobs.jobs import FinalMetric, Job
 from sagewright.store.jobs.warmpools import WarmPool
 from sagewright.store.resources import tags
 
@@ -149,7 +149,7 @@ def _times(job: Job) -> dict[str, Any]:
     return times
 
 
-def _metrics(rows: Sequence[Row[Any]]) -> dict[str, Any]:
+def _metrics(rows: Sequence[Row[Any]] | Sequence[FinalMetric]) -> dict[str, Any]:
     found = [{"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)} for row in rows]
     return {"FinalMetricDataList": found[:40]} if found else {}
 

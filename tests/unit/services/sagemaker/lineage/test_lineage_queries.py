@@ -73,7 +73,7 @@ def test_a_walk_meets_each_entity_once_however_many_ways_lead_to_it(database: Da
 @pytest.mark.parametrize("column", ["source", "destination"])
 def test_associations_are_found_from_both_ends_by_an_index(database: Database, column: str) -> None:
     explain, index = ("EXPLAIN QUERY PLAN", "SEARCH lineage_associations USING INDEX")
-    with database.read() as connection:
+    with database.read(streamed=True) as connection:
         if not database.embedded:
             explain, index = "EXPLAIN", "Index"
             connection.execute(text("SET LOCAL enable_seqscan = off"))  # of few rows it would read the table
