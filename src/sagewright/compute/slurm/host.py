@@ -45,9 +45,13 @@ def start(order: dict[str, Any]) -> int:
     except (OSError, LaunchFailed) as error:
         say(ended=f"it could not be started: {error}")
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: local.stop(handle))  # Slurm kills what is left after its KillWait
+    asked: list[int] = []  # a handler that stopped the agent itself could interrupt `poll` with its lock held
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     say(started=True)
     while pulse := local.poll(handle):
+        if asked:  # Slurm kills what is left after its KillWait
+            local.stop(handle)
+            asked.clear()
         time.sleep(_LOOK_S)
     say(ended=pulse.reason)
     deadline = time.monotonic() + _FETCHED_S
