@@ -148,7 +148,7 @@ def test_a_lost_node_is_seen_and_named(slurm_server: RunningServer, job_name: st
 def test_jobs_go_on_while_the_controller_does_not_answer(
     backend: Backend, slurm_server: RunningServer, job_name: str, slurm_cluster: SlurmCluster, tmp_path: Path
 ) -> None:
-    slurm_server.run_shell(job_name, "echo begun; sleep 3; echo m > /opt/ml/model/m")
+    slurm_server.run_shell(job_name, "echo begun; sleep 20; echo m > /opt/ml/model/m")
     slurm_server.when_logged(job_name, "begun")
     handle = next(one for one in slurm_server.handles() if agents_of(one))
     controller = slurm_cluster.folder / "slurmctld.pid"
