@@ -2,7 +2,8 @@
 behind HAProxy.
 
 The servers, PostgreSQL, HAProxy and the load generator share the machine, so the rates say little: each row is CPU time of the
-servers and of PostgreSQL together. PostgreSQL writes durably (fsync). BENCH_JOBS limits the number of jobs.
+servers and of PostgreSQL together, less what they take without requests. PostgreSQL writes durably (fsync). BENCH_JOBS limits the
+number of jobs.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SERVERS = (1, 2, 4)
 REQUESTS = 2_000
 CREATES = 300
 KNOWN = 100
+FOLLOWED_S, LOOK_S, IDLE = 90.0, 1.0, 0.1
 LISTED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 10}
 CONFIGURATION = """
 defaults
@@ -71,13 +73,25 @@ class Group:
         """Returns CPU ms a request of the servers and of PostgreSQL, and the median latency in ms."""
         load.drive(self.port, requests[: len(requests) // 10])
         rest = requests[len(requests) // 10 :]
+        idle = self.idle()
         before = self.cpu_s()
         outcome = load.drive(self.port, rest)
         if outcome.refused:
             raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
-        after = self.cpu_s()
-        servers_ms, database_ms = (1000 * (now - then) / len(rest) for now, then in zip(after, before, strict=True))
+        spent = zip(self.cpu_s(), before, idle, strict=True)
+        servers_ms, database_ms = (1000 * (now - then - rate * outcome.wall_s) / len(rest) for now, then, rate in spent)
         return servers_ms, database_ms, 1000 * percentile(outcome.latencies, 50)
+
+    def idle(self) -> tuple[float, float]:
+        """Waits until the servers have followed the events of the jobs; returns the CPU seconds a second that they and PostgreSQL
+        take without requests."""
+        deadline = time.monotonic() + FOLLOWED_S
+        while True:
+            before = self.cpu_s()
+            time.sleep(LOOK_S)
+            servers, database = ((now - then) / LOOK_S for now, then in zip(self.cpu_s(), before, strict=True))
+            if servers < IDLE * len(self.servers) or time.monotonic() > deadline:
+                return servers, database
 
 
 def measure() -> list[Row]:
