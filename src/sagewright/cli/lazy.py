@@ -49,6 +49,13 @@ def _nearest(name: str, known: list[str]) -> list[str]:
     return longer[:2] or get_close_matches(name, known, 2, 0.6)
 
 
+def _refuse(ctx: Any, name: str, known: list[str]) -> None:
+    """Ends the command: it has no subcommand of that name."""
+    near = _nearest(name, known)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
+    ctx.fail(f"There is no command {name!r}. {hint}")
+
+
 class LazyGroup(TyperGroup):
     """Commands that were registered, and those of `table` after them."""
 
@@ -66,9 +73,7 @@ class LazyGroup(TyperGroup):
         """Suggests the nearest names of an unknown command."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
-            near = _nearest(args[0], known)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
-            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+            _refuse(ctx, args[0], known)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -93,11 +98,7 @@ class DefaultGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
             if args and not args[0].startswith("-") and not self._takes_a_word():
-                near = _nearest(args[0], list(self.commands))
-                hint = (
-                    f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
-                )
-                ctx.fail(f"There is no command {args[0]!r}. {hint}")
+                _refuse(ctx, args[0], list(self.commands))
             args = [self.default, *args]
         found: list[str] = super().parse_args(ctx, args)
         return found

@@ -56,10 +56,12 @@ class ServingGate:
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
-        serving = self._loop.run_until_complete(
-            asyncio.start_server(self._accepted, sock=self._listening, limit=_CHUNK, backlog=_BACKLOG)
-        )
-        self._serving.set()
+        try:
+            serving = self._loop.run_until_complete(
+                asyncio.start_server(self._accepted, sock=self._listening, limit=_CHUNK, backlog=_BACKLOG)
+            )
+        finally:  # the constructor waits for it
+            self._serving.set()
         self._loop.run_forever()
         serving.close()
         left = asyncio.all_tasks(self._loop)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sagewright.model import addresses
@@ -30,7 +30,7 @@ class Gate:
 
     host: str
     port: int
-    key: str
+    key: str = field(repr=False)
     machine: str = ""
     directory: str = ""
 
