@@ -113,9 +113,9 @@ class Starting(Asking):
         connection = await upstream._connected(loop.time() + DEADLINE_S)
         upstream._idle.append((loop.time(), connection))
         begun = upstream.start(REQUEST, DEADLINE_S, ended.set_result)
-        if begun is None:
-            raise Broken("the waiting connection was closed")
-        if isinstance(result := await ended, Exception):
+        if begun is None:  # closed while it waited, by bytes that nobody had asked for: whoever starts asks then
+            await super().exchange(upstream)
+        elif isinstance(result := await ended, Exception):
             raise result
 
 
