@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class LazyCommand:
     help: str
     plain: bool = False
     """Every word after the first that is not an option belongs to another program."""
+    hint: str = ""
+    """Said with the refusal of an unknown option."""
 
     def load(self, name: str) -> Any:
         """Returns the click command."""
@@ -30,10 +32,24 @@ class LazyCommand:
         else:
             single = typer.Typer(rich_markup_mode=None, add_completion=False)
             settings = {"ignore_unknown_options": True, "allow_interspersed_args": False} if self.plain else None
-            single.command(name, context_settings=settings)(found)
+            single.command(name, cls=_HintingCommand, context_settings=settings)(found)
             command = typer.main.get_command(single)
+            command.hint = self.hint
         command.name = name
         return command
+
+
+class _HintingCommand(TyperCommand):
+    hint = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Adds the hint to the refusal of an unknown option."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if self.hint and hasattr(error, "option_name") and hasattr(error, "format_message"):
+                ctx.fail(f"{error.format_message()}. {self.hint}")
+            raise
 
 
 _OF_JOBS = frozenset({"list", "logs", "shell", "show", "stop", "wait"})

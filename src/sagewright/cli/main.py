@@ -20,7 +20,7 @@ class Commands(LazyGroup):
         "service": LazyCommand("server.service:app", "The server as a service of systemd."),
         "exec": LazyCommand("server.door:exec_", "Run a program against the server.", plain=True),
         "env": LazyCommand("server.environments:app", "Exports for a shell; environments of jobs."),
-        "run": LazyCommand("jobs.run:run", "Train a script as a job."),
+        "run": LazyCommand("jobs.run:run", "Train a script as a job.", hint="Arguments of the script follow --."),
         "jobs": LazyCommand("jobs.training:app", "Training jobs."),
         "processing": LazyCommand("jobs.processing:app", "Processing jobs."),
         "transform": LazyCommand("jobs.transform:app", "Transform jobs."),

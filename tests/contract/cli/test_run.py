@@ -16,16 +16,19 @@ import argparse, os, pathlib, sklearn
 import near
 parser = argparse.ArgumentParser()
 parser.add_argument("--depth", type=int)
+parser.add_argument("--width", type=float)
+parser.add_argument("--name")
 given = parser.parse_args()
 rows = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "rows.csv").read_text()
+print("width", given.width, given.name)
 print("depth", given.depth, "rows", len(rows.splitlines()), near.WORD)
 pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text(str(given.depth))
 """
 
 
-def run(server: RunningServer, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(server: RunningServer, cwd: Path, *words: str, after: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SAGEWRIGHT, "run", *words, "--server", str(server.data)],
+        [SAGEWRIGHT, "run", *words, "--server", str(server.data), *(("--", *after) if after else ())],
         cwd=cwd, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
 
@@ -38,12 +41,14 @@ def test_a_script_is_trained_and_its_model_downloaded(server: RunningServer, tmp
     (source / "near.py").write_text("WORD = 'beside'\n")
     (rows / "rows.csv").write_text("1\n2\n3\n")
     done = run(
-        server, tmp_path, "src/train.py", "--source", "src", "--data", "rows", "-p", "depth=3", "--output", "out"
-    )
+        server, tmp_path, "src/train.py", "--source", "src", "--data", "rows", "-p", "depth=3", "--output", "out",
+        after=("--width", "-2.5", "--name=a b"),
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "depth 3 rows 3 beside" in done.stdout
+    assert "width -2.5 a b" in done.stdout
     assert (tmp_path / "out" / "model.txt").read_text() == "3"
-    assert "from sagemaker.sklearn import SKLearn" in done.stdout and "hyperparameters={'depth': 3}" in done.stdout
+    assert "from sagemaker.sklearn import SKLearn" in done.stdout and "hyperparameters={'depth': 3, 'width': -2.5, 'name': 'a b'}" in done.stdout
     again = run(server, tmp_path, "src/train.py", "--output", "out")
     assert again.returncode == 2 and "out is not empty" in again.stderr
 
@@ -65,6 +70,11 @@ def test_what_cannot_be_run_is_refused(server: RunningServer, tmp_path: Path) ->
         ("b.py",): "b.py is not Python",
         ("c.py",): "does not exist",
         ("a.py", "--framework", "mxnet"): "mxnet",
+        ("a.py", "--epochs", "5"): "No such option: --epochs. Arguments of the script follow --.",
+        ("a.py", "--", "--epochs"): "--epochs after -- needs a value",
+        ("a.py", "--", "--fast", "--epochs", "5"): "--fast after -- needs a value",
+        ("a.py", "--", "epochs", "5"): "'epochs' after -- is no --NAME VALUE",
     }.items():
-        done = run(server, tmp_path, *words)
+        own = words.index("--") if "--" in words else len(words)
+        done = run(server, tmp_path, *words[:own], after=words[own + 1 :])
         assert done.returncode == 2 and said in done.stderr, (words, done.stderr)

@@ -51,6 +51,12 @@ SourceOption = Annotated[
 RequirementsOption = Annotated[
     Path | None, typer.Option("--requirements", help="Packages to install first.", exists=True, dir_okay=False)
 ]
+WordsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- --NAME VALUE ...]", help="Hyperparameters as the script takes them.", show_default=False
+    ),
+]
 ServerOption = Annotated[
     Path | None, typer.Option("--server", help="The server's data directory.", show_default="SAGEWRIGHT_DATA")
 ]
@@ -58,6 +64,7 @@ ServerOption = Annotated[
 
 def run(
     script: ScriptArgument,
+    words: WordsArgument = None,
     inputs: InputsOption = None,
     framework: Annotated[
         Framework | None, typer.Option(help="The framework.", show_default="what the script imports")
@@ -78,7 +85,7 @@ def run(
     complete.
     """
     settings = settings_of(data=server)
-    parameters, places = _given(hyperparameter or [], inputs or [])
+    parameters, places = _given([*(hyperparameter or []), *_worded(words or [])], inputs or [])
     chosen = framework or _guess(script)
     named = (
         name
@@ -107,6 +114,23 @@ def run(
     except (BotoCoreError, BadTransfer, OSError, ValueError) as error:
         fail(str(error), FAILURE)
     typer.echo(f"\nThe same with the SageMaker Python SDK v2, run by `sagewright exec -- python`:\n\n{sdk_code(one)}")
+
+
+def _worded(words: list[str]) -> list[str]:
+    """Returns the arguments of a script as NAME=VALUE; ends the command for those that a job can't pass: it gives each name a
+    value."""
+    found: list[str] = []
+    waiting = list(words)
+    while waiting:
+        name, equals, value = waiting.pop(0).partition("=")
+        if not re.fullmatch(r"--\w[\w.-]*", name):
+            fail(f"{name!r} after -- is no --NAME VALUE.")
+        if not equals:
+            if not waiting or re.match(r"--\w", waiting[0]):
+                fail(f"{name} after -- needs a value: a job passes each hyperparameter with one.")
+            value = waiting.pop(0)
+        found.append(f"{name[2:]}={value}")
+    return found
 
 
 def _given(hyperparameters: list[str], inputs: list[str]) -> tuple[dict[str, str], dict[str, str]]:
