@@ -48,7 +48,10 @@ def test_a_script_is_trained_and_its_model_downloaded(server: RunningServer, tmp
     assert "depth 3 rows 3 beside" in done.stdout
     assert "width -2.5 a b" in done.stdout
     assert (tmp_path / "out" / "model.txt").read_text() == "3"
-    assert "from sagemaker.sklearn import SKLearn" in done.stdout and "hyperparameters={'depth': 3, 'width': -2.5, 'name': 'a b'}" in done.stdout
+    assert (
+        "from sagemaker.sklearn import SKLearn" in done.stdout
+        and "hyperparameters={'depth': 3, 'width': -2.5, 'name': 'a b'}" in done.stdout
+    )
     again = run(server, tmp_path, "src/train.py", "--output", "out")
     assert again.returncode == 2 and "out is not empty" in again.stderr
 

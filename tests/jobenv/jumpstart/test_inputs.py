@@ -28,7 +28,7 @@ from PIL import Image  # noqa: E402
 from sagewright_jumpstart.decoding import open_picture  # noqa: E402
 from sagewright_jumpstart.speech.sound import read_wav  # noqa: E402
 from sagewright_jumpstart.tabular.columns import Columns  # noqa: E402
-from sagewright_jumpstart.tabular.data import read_request  # noqa: E402
+from sagewright_jumpstart.tabular.data import read_request, read_tables  # noqa: E402
 
 
 def png(width: int, height: int, data: bytes = b"") -> bytes:
@@ -119,6 +119,29 @@ def test_columns_of_numbers_and_categories() -> None:
     ):
         with pytest.raises(InputError, match=words):
             read_request(columns, text, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "churn,age,calls\n0,1,2\n1,3,4\n",
+            "row 1: the target is an integer .*, not 'churn'; its files have no header$",
+        ),
+        ("0,1,2\nx,3,4\n", "row 2: the target is an integer .*, not 'x'$"),
+        ("x,x,x\n0,3,4\n", "row 1: the target is an integer .*, not 'x'$"),
+    ],
+)
+def test_a_table_with_a_header(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    declared = [
+        {"name": "validation_split_ratio", "type": "float", "default": 0.2},
+        {"name": "seed", "type": "int", "default": 1},
+    ]
+    manifest: Any = None
+    job = FineTuningJob(tmp_path, None, tmp_path, tmp_path, manifest, Hyperparameters(declared, {}))
+    with pytest.raises(InputError, match=words):
+        read_tables(job, True)
 
 
 @pytest.mark.parametrize(

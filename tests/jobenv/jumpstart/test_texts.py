@@ -177,7 +177,8 @@ def test_a_fine_tuned_model_goes_on(tune: Tune, capsys: pytest.CaptureFixture[st
     [
         ([(-1, "a")], {}, "row 1: the label is at least 0 and below 10000, not -1"),
         ([(99999, "a")], {}, "below 10000, not 99999"),
-        ([("x", "a")], {}, "an integer from 0 on, not 'x'"),
+        ([("label", "text"), (0, "a")], {}, "an integer from 0 on, not 'label'; its files have no header"),
+        ([(0, "a"), ("x", "a")], {}, "row 2: the label is an integer from 0 on, not 'x'$"),
         ([], {}, "data.csv has no rows"),
         ([(0, "a"), (1, "good")], {"learning_rate": "much"}, "hyperparameter learning_rate: a number, not 'much'"),
         ([(0, "a"), (1, "good")], {"speed": 1}, "hyperparameter speed: this model has epochs"),

@@ -49,7 +49,8 @@ def label_of(place: str, text: str, most: int) -> int:
     try:
         value = int(text.strip())
     except ValueError:
-        raise InputError(f"{place}: the label is an integer from 0 on, not {text[:40]!r}") from None
+        header = "; its files have no header" if place.endswith(", row 1") else ""
+        raise InputError(f"{place}: the label is an integer from 0 on, not {text[:40]!r}{header}") from None
     if not 0 <= value < most:
         raise InputError(f"{place}: the label is at least 0 and below {most}, not {value}")
     return value

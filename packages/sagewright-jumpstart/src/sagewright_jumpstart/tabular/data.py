@@ -118,9 +118,15 @@ def _table(columns: Columns, frame: pd.DataFrame, classifies: bool, what: str) -
     if wrong.any():
         row = int(np.argmax(wrong))
         kind = f"an integer from 0 to {_MOST_CLASSES - 1}" if classifies else "a number"
-        raise InputError(f"{what}, row {row + 1}: the target is {kind}, not {str(frame.iat[row, 0])[:40]!r}")
+        header = "; its files have no header" if _is_header(frame.iloc[row]) else ""
+        raise InputError(f"{what}, row {row + 1}: the target is {kind}, not {str(frame.iat[row, 0])[:40]!r}{header}")
     features = columns.encode(frame.iloc[:, 1:], what)
     return Table(features, target.astype(np.int64) if classifies else target)
+
+
+def _is_header(row: pd.Series[Any]) -> bool:
+    """Returns True for a row of different words, none of them a number."""
+    return bool(pd.to_numeric(row, errors="coerce").isna().all()) and row.dropna().is_unique and len(row.dropna()) > 1
 
 
 def _rows(table: Table, rows: Any) -> Table:
