@@ -49,7 +49,7 @@ def _alternate(clients: dict[str, Any]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in clients}
     for turn in range(ROUNDS + 1):
         for name, one in clients.items():
-            taken = [_call(one) for _ in range(CALLS)]
+            taken = [describe_ms(one) for _ in range(CALLS)]
             times[name] += taken if turn else []
     return times
 
@@ -59,9 +59,10 @@ def _answer(one: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "ResponseMetadata"}
 
 
-def _call(one: Any) -> float:
+def describe_ms(one: Any, name: str = NAME) -> float:
+    """Returns the time of one Describe."""
     begin = time.perf_counter()
-    one.describe_training_job(TrainingJobName=NAME)
+    one.describe_training_job(TrainingJobName=name)
     return 1000 * (time.perf_counter() - begin)
 
 
@@ -71,6 +72,6 @@ def _moto(directory: Any, core: int) -> tuple[str, float | None]:
             one = client(moto.endpoint, peers.KEY)
             one.create_training_job(**job_request(NAME, CANNOT_RUN))
             with pinned(cores()[0]):
-                return "moto_server", median([_call(one) for _ in range(2 * CALLS)])
+                return "moto_server", median([describe_ms(one) for _ in range(2 * CALLS)])
     except peers.NoPeer as error:
         return str(error), None

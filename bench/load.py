@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import selectors
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -56,8 +57,8 @@ class Outcome:
 class _Connection:
     """One request at a time; opened again when the server closes (moto's does so after each answer)."""
 
-    def __init__(self, port: int, timeout_s: float = 60) -> None:
-        self._port, self._timeout_s = port, timeout_s
+    def __init__(self, port: int, timeout_s: float = 60, context: ssl.SSLContext | None = None) -> None:
+        self._port, self._timeout_s, self._context = port, timeout_s, context
         self.socket: socket.socket | None = None
         self.begin = 0.0
         self._data = b""
@@ -68,12 +69,16 @@ class _Connection:
         if self.socket is None:
             self.socket = socket.create_connection(("127.0.0.1", self._port), timeout=self._timeout_s)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is not None:
+                self.socket = self._context.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.socket.sendall(data)
 
     def receive(self) -> int | None:
         """The status, once the answer is complete."""
         assert self.socket is not None
         part = self.socket.recv(1 << 16)
+        while isinstance(self.socket, ssl.SSLSocket) and (more := self.socket.pending()):
+            part += self.socket.recv(more)
         self._data += part
         end = self._data.find(b"\r\n\r\n")
         if end < 0:
@@ -99,9 +104,9 @@ class _Connection:
             self.socket = None
 
 
-def ask(port: int, data: bytes, timeout_s: float = 60) -> tuple[int, bytes]:
+def ask(port: int, data: bytes, timeout_s: float = 60, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:
     """One request on a connection of its own: status, and the whole answer as bytes."""
-    connection = _Connection(port, timeout_s)
+    connection = _Connection(port, timeout_s, context)
     connection.send(data)
     while (status := connection.receive()) is None:
         pass
@@ -109,15 +114,17 @@ def ask(port: int, data: bytes, timeout_s: float = 60) -> tuple[int, bytes]:
     return status, connection.body()
 
 
-def drive(port: int, requests: Iterable[bytes], connections: int = CONNECTIONS) -> Outcome:
-    """Send all requests, `connections` at a time."""
+def drive(
+    port: int, requests: Iterable[bytes], connections: int = CONNECTIONS, context: ssl.SSLContext | None = None
+) -> Outcome:
+    """Send all requests, `connections` at a time; over TLS with a context."""
     waiting = deque(requests)
     outcome = Outcome()
     selector = selectors.DefaultSelector()
     begin = time.perf_counter()
     busy = 0
     for _ in range(min(connections, len(waiting))):
-        busy += _next(_Connection(port), waiting, selector)
+        busy += _next(_Connection(port, context=context), waiting, selector)
     while busy:
         for key, _events in selector.select():
             connection: _Connection = key.data

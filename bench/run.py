@@ -36,6 +36,7 @@ MODULES = (
     "commands",
     "pretrained",
     "servers",
+    "sharing",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

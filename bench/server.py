@@ -8,18 +8,22 @@ import http.client
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psutil
 from botocore.config import Config
+
+from sagewright.model import titles
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
@@ -92,7 +96,7 @@ class Process:
         self.started_s = time.perf_counter() - begin
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = self._connection()
         try:
             connection.request("GET", self.path)
             return connection.getresponse().status < 500
@@ -101,9 +105,17 @@ class Process:
         finally:
             connection.close()
 
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """How to connect by TLS; None for plain HTTP."""
+        return None
 
     def cpu_s(self) -> float:
         """CPU seconds of this process alone, all of its threads."""
@@ -134,18 +146,53 @@ class Process:
 class Sagewright(Process):
     """`sagewright up` on a data directory."""
 
-    def __init__(self, data: Path, core: int | None = None, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, core: int | None = None, environ: Mapping[str, str] | None = None, tls: bool = False
+    ) -> None:
         port = free_port()
-        command = [str(SAGEWRIGHT), "up", "--data", str(data), "--port", str(port)]
+        words = ["--tls", "self-signed"] if tls else []
+        command = [str(SAGEWRIGHT), "up", "--data", str(data), "--port", str(port), *words]
         settings = {"SAGEWRIGHT_ENVIRONMENTS": str(CACHE / "environments"), **(environ or {})}
         data.mkdir(parents=True, exist_ok=True)
         super().__init__(command, port, HEALTH, data / "server.log", core, settings)
-        self.data = data
+        self.data, self._tls = data, tls
 
     def key(self) -> tuple[str, str]:
-        parser = configparser.ConfigParser()
-        parser.read(self.data / "credentials")
-        return parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
+        return key_in(self.data)
+
+    @property
+    def endpoint(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def authority(self) -> str | None:
+        """Returns the file of the authority that signed the server's certificate; None for plain HTTP."""
+        return str(self.data / "ca.pem") if self._tls else None
+
+    @cached_property
+    def context(self) -> ssl.SSLContext | None:
+        authority = self.authority()
+        return ssl.create_default_context(cafile=authority) if authority else None
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the server, and of the process that ends TLS for it."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children(recursive=True) if self._tls else []
+        doors = [one for one in children if titles.TLS_DOOR in " ".join(one.cmdline())]
+        return super().cpu_s() + sum(sum(door.cpu_times()[:2]) for door in doors)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return super()._connection()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+
+
+def key_in(folder: Path) -> tuple[str, str]:
+    """Returns the access key of a file `credentials`."""
+    parser = configparser.ConfigParser()
+    parser.read(folder / "credentials")
+    return parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
 
 
 @contextlib.contextmanager
@@ -157,7 +204,7 @@ def running(process: Process) -> Iterator[Process]:
         process.stop()
 
 
-def client(endpoint: str, key: tuple[str, str], service: str = "sagemaker") -> Any:
+def client(endpoint: str, key: tuple[str, str], service: str = "sagemaker", verify: str | None = None) -> Any:
     """boto3 as it comes, but for retries: a failure must be seen."""
     return boto3.client(
         service,
@@ -165,6 +212,7 @@ def client(endpoint: str, key: tuple[str, str], service: str = "sagemaker") -> A
         aws_access_key_id=key[0],
         aws_secret_access_key=key[1],
         region_name=REGION,
+        verify=verify,
         config=Config(retries={"max_attempts": 1}),
     )
 

@@ -8,6 +8,7 @@ generator another.
 from __future__ import annotations
 
 import json
+import ssl
 import time
 import uuid
 from pathlib import Path
@@ -23,6 +24,7 @@ REQUESTS = 3000
 PEER_REQUESTS = 1000
 KNOWN = 100
 QUEUED = 300
+DRAIN_S = 120
 CANNOT_RUN = (
     "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"  # which no Python runs any more
 )
@@ -37,7 +39,7 @@ def measure() -> list[Row]:
         core = cores()[-1]
         ours = Sagewright(directory / "data", core)
         with running(ours):
-            own = _Load(ours, ours.key(), CANNOT_RUN, REQUESTS)
+            own = Load(ours, ours.key(), CANNOT_RUN, REQUESTS)
             try:
                 name, theirs, own_rounds = "moto_server", *_alternate(own, directory, core)
             except peers.NoPeer as error:
@@ -46,9 +48,9 @@ def measure() -> list[Row]:
     return _rows(own_rounds, name, theirs, queue)
 
 
-def _alternate(own: _Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
+def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
     with running(peers.moto(directory / "moto.log", core)) as moto:
-        other = _Load(moto, peers.KEY, CANNOT_RUN, PEER_REQUESTS)
+        other = Load(moto, peers.KEY, CANNOT_RUN, PEER_REQUESTS)
         pairs = [(other.round(), own.round()) for _ in range(ROUNDS)]
     return [first for first, _ in pairs], [second for _, second in pairs]
 
@@ -58,7 +60,7 @@ def _with_queue(directory: Path, core: int) -> tuple[float, float]:
     ours = Sagewright(directory / "queue", core)
     with running(ours):
         signer = load.Signer(ours.port, ours.key())
-        asking = _Load(ours, ours.key(), CANNOT_RUN, REQUESTS // 2, creates=False)
+        asking = Load(ours, ours.key(), CANNOT_RUN, REQUESTS // 2, creates=False)
         _drain(signer)
         idle, *_ = asking.round()
         words = {"ContainerEntrypoint": ["sleep"], "ContainerArguments": ["600"]}
@@ -75,16 +77,16 @@ def _with_queue(directory: Path, core: int) -> tuple[float, float]:
     return idle, queued
 
 
-class _Load:
+class Load:
     """Rounds of load on one server; what is described was created before."""
 
     def __init__(self, server: Process, key: tuple[str, str], image: str, size: int, creates: bool = True) -> None:
         self._server, self._image, self._size, self._creates = server, image, size, creates
         self._signer = load.Signer(server.port, key)
-        self._names = [f"known-{n:03d}" for n in range(KNOWN)]
+        self._names = [f"known-{creates:d}-{n:03d}" for n in range(KNOWN)]
         creating = [self._create(name) for name in self._names]
         for data in creating:
-            status, answer = load.ask(server.port, data)
+            status, answer = load.ask(server.port, data, context=server.context)
             if status != 200:
                 raise RuntimeError(f"Create was refused: {answer[-500:]!r}")
 
@@ -99,26 +101,26 @@ class _Load:
             self._create(f"{prefix}-{n}") if self._creates and n % 10 == 9 else asked[n % KNOWN]
             for n in range(self._size)
         ]
-        load.drive(self._server.port, requests[:200:3])
+        load.drive(self._server.port, requests[:200:3], context=self._server.context)
         requests = [data for n, data in enumerate(requests) if n >= 200 or n % 3]
         cpu = self._server.cpu_s()
         with pinned(cores()[0]):
-            outcome = load.drive(self._server.port, requests)
+            outcome = load.drive(self._server.port, requests, context=self._server.context)
         if outcome.refused:
             raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
         if self._creates and isinstance(self._server, Sagewright):
-            _drain(self._signer)
+            _drain(self._signer, self._server.context)
         cpu_ms = 1000 * (self._server.cpu_s() - cpu) / len(requests)
         latencies = outcome.latencies
         return outcome.rate, cpu_ms, 1000 * percentile(latencies, 50), 1000 * percentile(latencies, 99)
 
 
-def _drain(signer: load.Signer, timeout_s: float = 120) -> None:
+def _drain(signer: load.Signer, context: ssl.SSLContext | None = None) -> None:
     """Until no job is in progress."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + DRAIN_S
     while time.monotonic() < deadline:
         request = signer.request("ListTrainingJobs", {"StatusEquals": "InProgress", "MaxResults": 1})
-        _, answer = load.ask(signer.port, request)
+        _, answer = load.ask(signer.port, request, context=context)
         if not json.loads(answer.partition(b"\r\n\r\n")[2])["TrainingJobSummaries"]:
             return
         time.sleep(0.1)

@@ -59,6 +59,12 @@ class AccessStatement:
     conditions: tuple[Condition, ...]
     variables: bool
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """True for a statement that depends on action and resource alone."""
+        filled = self.variables and any(map(patterns.has_variable, self.resources))
+        return not self.conditions and self.principals is None and not filled
+
     def covers_action(self, action: str) -> bool:
         """`action`: `service:Operation` in lower case."""
         known = self._covered.get(action)

@@ -11,9 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
 
 from sagewright.policies.documents import AccessPolicy, AccessStatement
 from sagewright.policies.patterns import Values
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MOST_KEPT = 512
+"""Decisions and actions that are kept with a principal's policies."""
 
 
 class Effect(StrEnum):
@@ -44,6 +51,20 @@ class Policies:
     resource: tuple[AccessPolicy, ...] = ()
     governed: bool = False
 
+    @property
+    def every(self) -> tuple[AccessPolicy, ...]:
+        return (*self.identity, *(self.boundary or ()), *(self.session or ()), *self.resource)
+
+    @cached_property
+    def settled(self) -> dict[str, bool]:
+        """Caches by action whether the decision depends on the resource alone."""
+        return {}
+
+    @cached_property
+    def decisions(self) -> dict[tuple[str, str], AccessDecision]:
+        """Caches such decisions, by action and resource."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -68,9 +89,36 @@ class AccessDecision:
 
 def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
     """Returns the decision."""
+    key = request.action, request.resource
+    made = policies.decisions.get(key)
+    if made is None:
+        made = _decided(request, policies)
+        if _is_settled(request.action, policies):
+            _keep(policies.decisions, key, made)
+    return made
+
+
+def _is_settled(action: str, policies: Policies) -> bool:
+    """Returns True if no statement about an action has a condition, a variable or a principal, so that its decision depends on the
+    resource alone."""
+    known = policies.settled.get(action)
+    if known is None:
+        lower = action.lower()
+        about = [one for policy in policies.every for one in policy.statements if one.covers_action(lower)]
+        known = all(one.is_plain for one in about)
+        _keep(policies.settled, action, known)
+    return known
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[key] = value
+
+
+def _decided(request: AccessRequest, policies: Policies) -> AccessDecision:
     missing: dict[str, None] = {}
-    every = (*policies.identity, *(policies.boundary or ()), *(policies.session or ()), *policies.resource)
-    denied = _matching(request, every, missing, allows=False)
+    denied = _matching(request, policies.every, missing, allows=False)
     if denied:
         return AccessDecision(Effect.EXPLICIT_DENY, denied)
     named = _matching(request, policies.resource, missing, allows=True)

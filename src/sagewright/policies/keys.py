@@ -26,7 +26,7 @@ class Calling:
     @property
     def names(self) -> tuple[str, ...]:
         """Returns the names under which a resource's policy may name the caller, its own ARN first."""
-        return _names(self.arn, self.account)
+        return names_of(self.arn, self.account)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Arriving:
 
 
 @lru_cache(4096)
-def _names(arn: str, account: str) -> tuple[str, ...]:
+def names_of(arn: str, account: str) -> tuple[str, ...]:
+    """Returns the names under which a resource's policy may name a caller."""
     own = (arn,) if (role := role_of(arn)) == arn else (arn, role)
     return (*own, f"arn:aws:iam::{account}:root", account)
 

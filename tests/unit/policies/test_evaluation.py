@@ -230,3 +230,29 @@ def test_a_pattern_longer_than_any_arn_is_refused() -> None:
     for statement in (allow("s3:*", "arn:" + "?" * 2048), allow("s3:" + "*" * 2048, "*")):
         with pytest.raises(documents.MalformedPolicy, match="Cannot exceed 2048 characters"):
             own(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        deny("sagemaker:*", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}}),
+        deny("sagemaker:Describe*", "arn:aws:sagemaker:*:*:training-job/${aws:PrincipalTag/team}"),
+    ],
+)
+def test_a_decision_is_remembered_only_if_it_depends_on_the_resource_alone(statement: dict[str, Any]) -> None:
+    policies = own(allow("sagemaker:*"), statement)
+    job = "arn:aws:sagemaker:us-east-1:000000000000:training-job/red"
+    for _ in range(2):
+        assert effect(policies, resource=job, **{"aws:PrincipalTag/team": "red"}) is Effect.EXPLICIT_DENY
+        assert effect(policies, resource=job, **{"aws:PrincipalTag/team": "blue"}) is Effect.ALLOWED
+    assert not policies.decisions
+
+
+def test_what_is_remembered_stays_small_and_true() -> None:
+    policies = own(allow("sagemaker:Describe*", f"{JOB}*"), deny("*", f"{JOB}-secret"))
+    for _ in range(2):
+        for number in range(600):
+            assert effect(policies, resource=f"{JOB}{number}") is Effect.ALLOWED
+        assert effect(policies, resource=f"{JOB}-secret") is Effect.EXPLICIT_DENY
+        assert effect(policies, action="sagemaker:StopTrainingJob") is Effect.IMPLICIT_DENY
+    assert 0 < len(policies.decisions) <= 512

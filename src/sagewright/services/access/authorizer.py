@@ -6,7 +6,7 @@ Source: IAM's user guide, "Policy evaluation logic" and "Granting a user permiss
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.quotas import PRIORITY, priority_in
 from sagewright.policies.documents import AccessPolicy, MalformedPolicy, read
 from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, decide, trusts
-from sagewright.policies.keys import Arriving, Calling
+from sagewright.policies.keys import Arriving, Calling, names_of
 from sagewright.policies.patterns import Values
 from sagewright.services.access.contexts import RequestValues, request_tags
 from sagewright.services.access.managed import TRUST_POLICY
@@ -62,9 +62,10 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
     if service == "s3":
         return
     asked = _asked(context, service, operation, request)
-    for action, resource, values in _questions(context, asked, request):
+    passed = list(_passed_roles(asked, request))
+    for action, resource, values in _questions(context, asked, request, passed):
         _require(context, service, action, resource, values)
-    for role, to in _passed_roles(asked, request):
+    for role, to in passed:
         if not trusts_service(context, role, to):
             raise ValidationException(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal '{to}' to assume the role."
@@ -79,7 +80,8 @@ def foresee(context: Context, service: str, operation: str, request: Mapping[str
     if service == "s3" or (service, operation) in _OPEN or not is_decided(context):
         return ""
     asked = _asked(context, service, operation, request)
-    for action, resource, values in () if asked.vague else _questions(context, asked, request):
+    passed = _passed_roles(asked, request)
+    for action, resource, values in () if asked.vague else _questions(context, asked, request, passed):
         made = decision(context, action, resource, values)
         unknown = [key for key in made.missing if not key.lower().startswith(_SETTLED)]
         if not made.allows and not unknown:
@@ -94,17 +96,21 @@ def _asked(context: Context, service: str, operation: str, request: Mapping[str,
     return asked if rights is None else replace(asked, rights=tuple(rights), vague=False)
 
 
-def _questions(context: Context, asked: Asked, request: Mapping[str, Any]) -> Iterator[tuple[str, str, Values]]:
-    """Yields each action, resource and values of condition keys that the caller's policies have to allow for a request."""
+def _questions(
+    context: Context, asked: Asked, request: Mapping[str, Any], passed: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str, Values]]:
+    """Yields each action, resource and values of condition keys that the caller's policies have to allow for a request. `passed`:
+    roles that it hands on."""
     for action, resource in asked.rights or [(asked.action, one) for one in asked.resources]:
         yield action, resource, values_of_request(context, request, resource)
-    if ADD_TAGS in asked.needs and request_tags(request):
+    tagged = request_tags(request)
+    if tagged and ADD_TAGS in asked.needs:
         for resource in asked.resources:
             yield ADD_TAGS, resource, values_of_request(context, request, resource)
-    if (priority_in(request_tags(request).get(PRIORITY, "")) or 0) > 0:
+    if PRIORITY in tagged and (priority_in(tagged[PRIORITY]) or 0) > 0:
         for resource in asked.resources:
             yield RAISE_PRIORITY, resource, values_of_request(context, request, resource)
-    for role, to in _passed_roles(asked, request):
+    for role, to in passed:
         passing = {"iam:passedtoservice": (to,), "iam:associatedresourcearn": asked.resources}
         yield PASS_ROLE, role, values_of_request(context, {}, role, passing)
 
@@ -140,7 +146,7 @@ def decision(
 ) -> AccessDecision:
     """Returns the decision by the caller's own policies, and those of the resource: `by_resource`, or the policy that it has."""
     own = rights(context)
-    names = calling(context, own).names
+    names = names_of(context.principal.arn, context.account)
     policies = replace(own.policies, resource=tuple(by_resource)) if by_resource else own.policies
     attached = None if by_resource else attached_policy(context, resource)
     if attached is not None:
@@ -160,19 +166,24 @@ def _read_attached(attached: AttachedPolicy, resource: str) -> AccessPolicy:
     return AccessPolicy(resource, tuple(denials), tuple(grants))
 
 
-def calling(context: Context, own: Rights | None = None) -> Calling:
+def calling(context: Context) -> Calling:
     """Returns the caller as condition keys see it."""
-    found = own or rights(context)
-    return Calling(context.principal.arn, context.principal.user_id, context.account, found.tags)
+    return Calling(context.principal.arn, context.principal.user_id, context.account, rights(context).tags)
 
 
 def values_of_request(
     context: Context, request: Mapping[str, Any], resource: str, more: Mapping[str, Sequence[str]] | None = None
 ) -> RequestValues:
     """Returns the condition keys' values for one resource. `more`: those that the service knows itself."""
+    return RequestValues(
+        lambda: calling(context), lambda: arriving(context), request, more, lambda: tags.of(context.store, resource)
+    )
+
+
+def arriving(context: Context) -> Arriving:
+    """Returns the request's way here as condition keys see it."""
     origin = context.origin
-    arriving = Arriving(origin.address, origin.secure, context.region, origin.agent, origin.referer)
-    return RequestValues(calling(context), arriving, request, more, lambda: tags.of(context.store, resource))
+    return Arriving(origin.address, origin.secure, context.region, origin.agent, origin.referer)
 
 
 def denied(context: Context, service: str, action: str, resource: str, made: AccessDecision) -> AwsError:

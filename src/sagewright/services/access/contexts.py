@@ -52,12 +52,13 @@ Tags = Mapping[str, str]
 
 
 class RequestValues(Mapping[str, Sequence[str]]):
-    """The values of one request, by key in lower case. `tags`: returns the tags of the resource; `more`: the service's own keys."""
+    """The values of one request, by key in lower case. `calling`, `arriving` and `tags` return the caller, the request's way here
+    and the tags of the resource, once a policy asks; `more`: the service's own keys."""
 
     def __init__(
         self,
-        calling: Calling,
-        arriving: Arriving,
+        calling: Callable[[], Calling],
+        arriving: Callable[[], Arriving],
         request: Mapping[str, Any],
         more: Mapping[str, Sequence[str]] | None = None,
         tags: Callable[[], Tags] = dict,
@@ -80,8 +81,9 @@ class RequestValues(Mapping[str, Sequence[str]]):
 
     @cached_property
     def _all(self) -> dict[str, Sequence[str]]:
-        known = caller_keys(self._calling) if self._calling.arn else {}
-        return known | arrival_keys(self._arriving) | _of_request(self._request)
+        calling = self._calling()
+        known = caller_keys(calling) if calling.arn else {}
+        return known | arrival_keys(self._arriving()) | _of_request(self._request)
 
     @cached_property
     def _of_resource(self) -> dict[str, Sequence[str]]:

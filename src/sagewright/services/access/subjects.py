@@ -88,6 +88,8 @@ _SUFFIXES = {"log-group": ":log-stream:"}
 """ARN suffixes that the service's messages and policies use and the reference lacks."""
 _BUSES = {"rule-on-default-event-bus": True, "rule-on-custom-event-bus": False}
 """Types of rules, by whether they belong to the default bus."""
+_FEW, _SHORT = 2, 256
+"""Members, and their characters, of the requests that are remembered."""
 _ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/.+")
 
 
@@ -116,6 +118,18 @@ class Asked:
 
 def read_request(service: str, operation: str, request: Mapping[str, Any], scope: Scope) -> Asked:
     """Returns the action and the resources of a request."""
+    if len(request) <= _FEW and all(type(one) is str and len(one) <= _SHORT for one in request.values()):
+        return _read_small(service, operation, tuple(request.items()), scope)
+    return _read(service, operation, request, scope)
+
+
+@lru_cache(4096)
+def _read_small(service: str, operation: str, request: tuple[tuple[str, str], ...], scope: Scope) -> Asked:
+    """Reads a request that only names a resource, such as one that is repeated until a job ends."""
+    return _read(service, operation, dict(request), scope)
+
+
+def _read(service: str, operation: str, request: Mapping[str, Any], scope: Scope) -> Asked:
     prefix = PREFIXES.get(service, service)
     name = _ACTIONS.get((service, operation), operation)
     action = actions_of(prefix).get(name)

@@ -15,7 +15,6 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.policies import documents
 from sagewright.policies.evaluation import AccessDecision
-from sagewright.policies.keys import Arriving
 from sagewright.services.access import authorizer
 from sagewright.services.access.contexts import RequestValues
 from sagewright.services.aws.s3 import policies
@@ -200,9 +199,9 @@ class S3Values(RequestValues):
     """The values of one access; tags of an object are read when a policy asks for them."""
 
     def __init__(self, context: Context, act: Act, request: Mapping[str, Any]) -> None:
-        origin = context.origin
-        arriving = Arriving(origin.address, origin.secure, context.region, origin.agent, origin.referer)
-        super().__init__(authorizer.calling(context), arriving, {}, _values(context, request))
+        super().__init__(
+            lambda: authorizer.calling(context), lambda: authorizer.arriving(context), {}, _values(context, request)
+        )
         self._context, self._act, self._version = context, act, request.get("VersionId")
 
     def __getitem__(self, key: str) -> Sequence[str]:
