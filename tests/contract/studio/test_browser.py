@@ -56,6 +56,8 @@ def addresses(world: World) -> list[str]:
         "/studio/jumpstart/sagewright-tc-minilm-l6",
         "/studio/jumpstart/meta-textgeneration-llama-2-7b",
         f"/studio/upload?bucket={BUCKET}&prefix=train/",
+        "/studio/new-bucket",
+        "/studio/wrangler/new",
     ]
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,6 +205,54 @@ def test_a_step_is_added_by_keyboard_alone_and_no_page_violates_axe(browser: Any
             if found := violations(page):
                 wrong[f"{scheme} {path}"] = found
     assert not wrong, json.dumps(wrong, indent=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("id;kosten\n1;2,5\n2;3,5\n", {"id": "long", "kosten": "string"}),
+        ("1\t2.5\n3\t4.5\n", {"_c0": "long", "_c1": "float"}),
+    ],
+)
+def test_a_file_of_this_computer_becomes_a_flow(
+    page: Page, browser: Any, tmp_path: Path, text: str, columns: dict[str, str]
+) -> None:
+    """Its delimiter and its header are found."""
+    name = f"upload-{uuid.uuid4().hex[:8]}"
+    (tmp_path / f"{name} & co.csv").write_text(text)
+    page.goto("/studio/wrangler/new")
+    page.get_by_role("button", name="Upload a file…").click()
+    page.locator("#file").set_input_files(tmp_path / f"{name} & co.csv")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("#uri")).to_have_value(f"s3://{BUCKET}/uploads/{name} & co.csv")
+    page.locator("#name").fill(name)
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/studio/wrangler/{name}")
+    assert {
+        one["name"]: one["type"] for one in shown(browser, f"/studio/wrangler/{name}")["table"]["columns"]
+    } == columns
+
+
+def test_a_file_without_bytes_says_so(server: Any, browser: Any, data: str) -> None:
+    server.boto("s3").put_object(Bucket=BUCKET, Key="wrangler/empty.csv", Body=b"")
+    name = f"flow-{uuid.uuid4().hex[:8]}"
+    given = {"token": browser.token(), "name": name, "uri": data.replace("customers", "empty"), "format": "csv"}
+    assert browser.post("/studio/wrangler/new", given).status == 303
+    fault = shown(browser, f"/studio/wrangler/{name}")["fault"]
+    assert fault["reason"] == f"s3://{BUCKET}/wrangler/empty.csv has no bytes."
+
+
+def test_a_bucket_is_made(page: Page) -> None:
+    name = f"made-{uuid.uuid4().hex[:8]}"
+    page.goto("/studio/buckets")
+    page.get_by_role("link", name="New bucket").click()
+    page.get_by_label("Name").fill("No_Bucket")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("not valid")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/studio/buckets/{name}")
+    expect(page.get_by_text(f"Created {name}")).to_be_visible()
 
 
 def test_a_form_previews_itself_while_it_is_filled(page: Page, flow: str) -> None:

@@ -12,11 +12,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sagewright.studio.objects.delimiters import CANDIDATES, find_delimiter
+
 ROWS, COLUMNS, CELL = 2000, 60, 120
 PICTURE = 64 * 1024
 """Maximum bytes of a picture that is shown."""
 FOOT = 256 * 1024
 """Bytes of the end of a Parquet file that are read."""
+_KINDS = {"\t": "TSV", ";": "CSV with semicolons", "|": "CSV with bars"}
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -34,7 +37,8 @@ class PreviewColumn:
 
 @dataclass(frozen=True)
 class Preview:
-    """`kind`: csv, jsonlines, json, text, image, parquet, recordio, archive or bytes. `picture`: a data URL."""
+    """`kind`: csv, jsonlines, json, text, image, parquet, recordio, archive or bytes. `picture`: a data URL. `delimiter` and
+    `headed` are of CSV."""
 
     kind: str
     said: str
@@ -42,6 +46,8 @@ class Preview:
     rows: tuple[tuple[str, ...], ...] = ()
     text: str = ""
     picture: str = ""
+    delimiter: str = ""
+    headed: bool = False
 
 
 def preview(key: str, begun: bytes, size: int) -> Preview:
@@ -88,8 +94,10 @@ def _of_text(key: str, text: str, *, whole: bool) -> Preview:
         return _json_lines(lines)
     if key.endswith((".json", ".ipynb")) or first.startswith(("{", "[")):
         return Preview("json", "JSON", text="\n".join(lines[:400])[:20000])
-    if lines and ("," in first or "\t" in first) and not key.endswith((".txt", ".md", ".py", ".log", ".html")):
-        return _table(lines)
+    if lines and not key.endswith((".txt", ".md", ".py", ".log", ".html")):
+        delimiter = find_delimiter(lines) or next((one for one in CANDIDATES if one in first), "")
+        if delimiter or key.endswith(".csv"):
+            return _table(lines, delimiter or CANDIDATES[0])
     return Preview(
         "text",
         f"text, the first {len(lines)} lines" if not whole else f"text, {len(lines)} lines",
@@ -124,8 +132,7 @@ def _cell(value: object) -> str:
     return (value if isinstance(value, str) else json.dumps(value))[:CELL]
 
 
-def _table(lines: Sequence[str]) -> Preview:
-    delimiter = "\t" if lines[0].count("\t") > lines[0].count(",") else ","
+def _table(lines: Sequence[str], delimiter: str) -> Preview:
     try:
         rows = [row[:COLUMNS] for row in csv.reader(io.StringIO("\n".join(lines[: ROWS + 1])), delimiter=delimiter)]
     except csv.Error as error:
@@ -140,9 +147,11 @@ def _table(lines: Sequence[str]) -> Preview:
     words = "with a header" if headed else "no header"
     return Preview(
         "csv",
-        f"{'TSV' if delimiter == chr(9) else 'CSV'}, {words}, {len(names)} columns; the first {len(body):,} rows",
+        f"{_KINDS.get(delimiter, 'CSV')}, {words}, {len(names)} columns; the first {len(body):,} rows",
         columns,
         tuple(body),
+        delimiter=delimiter,
+        headed=headed,
     )
 
 

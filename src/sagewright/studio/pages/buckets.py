@@ -48,7 +48,31 @@ def buckets(visit: Visit) -> Listing:
     return Listing(
         "Buckets", columns, rows, START, crumb="Data and tools", q=query, sorted_by=(sort, descending),
         chips=(Chip("Name contains", query, visit.link(q=None)),) if query else (), **position,
+        new=("New bucket", "/studio/new-bucket"),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NewBucketView:
+    name: str = ""
+    fault: str = ""
+
+
+@page("/new-bucket", "newbucket.html", "buckets")
+def new_bucket(_visit: Visit) -> NewBucketView:
+    return NewBucketView()
+
+
+@form("/new-bucket", "newbucket.html", "buckets")
+def create_bucket(visit: Visit, fields: dict[str, str]) -> Done | NewBucketView:
+    """Creates a bucket in the server's region."""
+    name, region = fields.get("name", "").strip(), visit.place.region
+    placed = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        visit.client.call("s3", "CreateBucket", Bucket=name, **placed)
+    except AwsError as error:
+        return NewBucketView(name, error.message)
+    return Done(f"Created {name}", f"/studio/buckets/{name}")
 
 
 @dataclass(frozen=True)
@@ -248,10 +272,11 @@ def make_folder(visit: Visit, fields: dict[str, str]) -> Done:
 
 @page("/upload", "upload.html", "buckets")
 def upload(visit: Visit) -> UploadView:
-    """A form whose file goes from the browser to S3, signed for this prefix."""
+    """A form whose file goes from the browser to S3, signed for this prefix. S3 opens the folder then, or with `then=flow` the form
+    of a new flow."""
     name, prefix = visit.query.get("bucket", ""), visit.query.get("prefix", "")
     visit.client.aside("s3", "ListObjectsV2", Bucket=name, MaxKeys=1)
-    back = f"{visit.place.url}{_link(name, prefix)}"
+    back = f"{visit.place.url}{'/studio/wrangler/new' if visit.query.get('then') == 'flow' else _link(name, prefix)}"
     url, fields = visit.client.operations.upload_form(visit.client.principal, visit.place.url, name, prefix, back)
     return UploadView(name, prefix, crumbs(name, f"{prefix}x"), url, tuple(fields.items()))
 

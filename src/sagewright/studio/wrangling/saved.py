@@ -90,7 +90,7 @@ def create(visit: Visit, name: str, flow: Flow) -> None:
         raise ValidationException(
             f"The name {name!r} of a flow needs 1 to 63 letters, digits, dots, hyphens or underscores, a letter or digit first."
         )
-    _make_bucket(visit)
+    make_bucket(visit)
     try:
         _put(visit, key_of(name), flow, IfNoneMatch="*")
     except AwsError as error:
@@ -152,7 +152,7 @@ def _put(visit: Visit, key: str, flow: Flow, **condition: str) -> None:
     visit.client.aside("s3", "PutObject", Bucket=bucket_of(visit), Key=key, Body=body, **condition)
 
 
-def _make_bucket(visit: Visit) -> None:
+def make_bucket(visit: Visit) -> None:
     try:
         visit.client.aside("s3", "HeadBucket", Bucket=bucket_of(visit))
     except AwsError:

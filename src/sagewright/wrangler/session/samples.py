@@ -114,9 +114,12 @@ class Samples:
                     break
         except Exception as error:
             raise StepError(node.node_id, node.operator, f"s3://{bucket}/{prefix} can't be listed: {error}") from None
-        found = [one for one in found if _belongs(one, prefix, nested)][:MOST_OBJECTS]
+        there = [one for one in found if _belongs(one, prefix, nested)]
+        found = [one for one in there if one.size][:MOST_OBJECTS]
         if not found:
-            raise StepError(node.node_id, node.operator, f"There is no object at s3://{bucket}/{prefix}.")
+            what = "has no bytes" if len(there) == 1 else "has only empty objects" if there else ""
+            reason = f"s3://{bucket}/{prefix} {what}." if what else f"There is no object at s3://{bucket}/{prefix}."
+            raise StepError(node.node_id, node.operator, reason)
         self._listings[f"{bucket}/{prefix}/{nested}"] = (time.monotonic(), found)
         return found
 
@@ -172,7 +175,7 @@ def _is_part(one: S3Object, firsts: bool) -> bool:
 def _belongs(one: S3Object, prefix: str, nested: bool) -> bool:
     """Returns True for an object of a source, False for a folder's mark or another object whose key only begins alike."""
     rest = one.key[len(prefix) :]
-    if one.key.endswith("/") or one.size == 0 or one.key.rpartition("/")[2].startswith(("_", ".")):
+    if one.key.endswith("/") or one.key.rpartition("/")[2].startswith(("_", ".")):
         return False
     if rest and prefix and not prefix.endswith("/") and not rest.startswith("/"):
         return False

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +115,29 @@ def test_a_footer_that_was_changed_is_read_or_refused(at: int, put: bytes) -> No
 def test_json_nested_beyond_reading_is_shown() -> None:
     text = b'{"a":' * 50_000
     assert preview("a", text, len(text)).kind == "json"
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "columns"),
+    [
+        ("a;b;c\n1,5;2;x\n2,5;3;y\n", ";", ["a", "b", "c"]),
+        ("a\tb\n1\t2,5\n", "\t", ["a", "b"]),
+        ("a|b\n1|2\n", "|", ["a", "b"]),
+        ('name,note\nx,"a;b\nc"\ny,"d;e;f"\n', ",", ["name", "note"]),
+        ("a,b\n1,2,3\n4\n", ",", ["a", "b"]),
+        ("x\n1\n2\n", ",", ["x"]),
+    ],
+)
+def test_the_delimiter_is_found(text: str, delimiter: str, columns: list[str]) -> None:
+    found = preview("a.csv", text.encode(), len(text))
+    assert (found.kind, found.delimiter, [one.name for one in found.columns], found.headed) == (
+        "csv",
+        delimiter,
+        columns,
+        True,
+    )
+
+
+def test_text_is_not_taken_for_a_table() -> None:
+    text = b"It was a dark night.\nIt rained; nobody came.\n"
+    assert preview("story", text, len(text)).kind == "text"

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from sagewright.model.errors import ValidationException
 from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.pages.wrangler.flowdrafts import draft_node
-from sagewright.studio.pages.wrangler.flowlist import format_of, source_node
 from sagewright.studio.visit import Done, Visit, form
 from sagewright.studio.wrangling import edits, saved, stepforms
+from sagewright.studio.wrangling.sources import SourceForm, source_node
 from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType, new_id
 from sagewright.wrangler.schema import catalogue
 
@@ -76,8 +76,7 @@ def change_flow(visit: Visit, fields: dict[str, str]) -> Done:
 @form("/wrangler/{name}/source")
 def add_source(visit: Visit, fields: dict[str, str]) -> Done:
     """Adds a source, to be joined with the existing data."""
-    uri = fields.get("uri", "").strip()
-    node = source_node(uri, fields.get("format") or format_of(uri), "header" in fields, fields.get("delimiter", ","))
+    node = source_node(visit, SourceForm.read(fields))
     saved.change(visit, visit.path["name"], fields.get("tag", ""), lambda flow: flow.with_node(node))
     return Done("Added the source", _back(visit, node.node_id))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import saved
+from sagewright.studio.wrangling.sources import FORMATS, SourceForm, format_of, source_node
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType, new_id
 
 PATH = "/studio/wrangler"
@@ -17,16 +19,8 @@ START = EmptyState(
     "No flow yet",
     'import sagemaker\n\nsagemaker.Session().upload_data("churn.csv", key_prefix="raw")\n# then “New flow” with its URI',
 )
-SOURCE, TYPES = "sagemaker.s3_source_0.1", "sagemaker.spark.infer_and_cast_type_0.1"
-FORMATS = (
-    ("csv", "CSV"),
-    ("parquet", "Parquet"),
-    ("json", "JSON"),
-    ("jsonl", "JSON Lines"),
-    ("orc", "ORC"),
-    ("image", "Images"),
-)
-SAMPLE_ROWS = 50_000
+TYPES = "sagemaker.spark.infer_and_cast_type_0.1"
+UPLOADS = "uploads/"
 
 
 @page("/wrangler", "list.html", "wrangler")
@@ -58,80 +52,46 @@ def flows(visit: Visit) -> Listing:
 @dataclass(frozen=True)
 class NewFlowView:
     name: str
-    uri: str
-    format: str
-    formats: tuple[tuple[str, str], ...]
-    header: bool
-    delimiter: str
+    source: SourceForm
     flow: str
     fault: str = ""
+    formats: tuple[tuple[str, str], ...] = FORMATS
 
 
 @page("/wrangler/new", "newflow.html", "wrangler")
 def new_flow(visit: Visit) -> NewFlowView:
-    """A form: a name, and the URI of the data or of an existing flow."""
+    """A form: a name, and the URI of the data or of an existing flow. S3 names what was uploaded by bucket and key."""
     uri = visit.query.get("source", "")
+    if visit.query.get("key"):
+        uri = f"s3://{visit.query.get('bucket', '')}/{visit.query['key']}"
     stem = re.sub(r"[^A-Za-z0-9-]+", "-", uri.rstrip("/").rpartition("/")[2].partition(".")[0]).strip("-")
-    return NewFlowView(f"{stem}-prepare" if stem else "", uri, format_of(uri), FORMATS, True, ",", "")
+    return NewFlowView(f"{stem}-prepare" if stem else "", SourceForm(uri, format_of(uri)), "")
 
 
 @form("/wrangler/new", "newflow.html", "wrangler")
 def create_flow(visit: Visit, fields: dict[str, str]) -> Done | NewFlowView:
     """Saves a new flow: one with a source and its columns' types, or a copy of a flow in S3."""
-    name = fields.get("name", "").strip()
-    given = NewFlowView(
-        name,
-        fields.get("uri", "").strip(),
-        fields.get("format", "csv"),
-        FORMATS,
-        "header" in fields,
-        fields.get("delimiter", ","),
-        fields.get("flow", "").strip(),
-    )
+    given = NewFlowView(fields.get("name", "").strip(), SourceForm.read(fields), fields.get("flow", "").strip())
     try:
-        saved.create(visit, name, _copied(visit, given.flow) if given.flow else begun(given))
+        saved.create(visit, given.name, _copied(visit, given.flow) if given.flow else begun(visit, given.source))
     except AwsError as error:
-        return NewFlowView(**vars(given) | {"fault": error.message})
-    return Done(f"Created {name}", f"{PATH}/{name}")
+        return replace(given, fault=error.message)
+    return Done(f"Created {given.name}", f"{PATH}/{given.name}")
 
 
-def format_of(uri: str) -> str:
-    """Returns the format that the name of an object suggests."""
-    ending = uri.rstrip("/").rpartition(".")[2].lower()
-    known = {"parquet": "parquet", "json": "json", "jsonl": "jsonl", "orc": "orc", "png": "image", "jpg": "image"}
-    return known.get(ending, "csv")
+@form("/wrangler/upload")
+def begin_upload(visit: Visit, _fields: dict[str, str]) -> Done:
+    """Opens the page that uploads a file into this account's bucket, which is made first, and comes back to a new flow."""
+    saved.make_bucket(visit)
+    asked = {"bucket": saved.bucket_of(visit), "prefix": UPLOADS, "then": "flow"}
+    return Done("", f"/studio/upload?{urlencode(asked)}")
 
 
-def begun(given: NewFlowView) -> Flow:
+def begun(visit: Visit, given: SourceForm) -> Flow:
     """Returns a flow with a source and a step that infers its types. Raises ValidationException."""
-    source = source_node(given.uri, given.format, given.header, given.delimiter)
+    source = source_node(visit, given)
     types = Node(new_id(), NodeType.TRANSFORM, TYPES, {}, (FlowEdge("default", source.node_id),))
     return Flow((source, types) if given.format in ("csv", "json", "jsonl") else (source,))
-
-
-def source_node(uri: str, content: str, header: bool, delimiter: str) -> Node:
-    """Raises ValidationException."""
-    if not re.fullmatch(r"s3://[^/\s]+/\S.*", uri):
-        raise ValidationException(f"{uri!r} is not the URI of an object or a folder: it begins with s3://BUCKET/.")
-    place = {"s3Uri": uri, "s3ContentType": content, "s3DirIncludesNested": False, "s3AddsFilenameColumn": False}
-    if content == "csv":
-        place |= {"s3HasHeader": header, "s3FieldDelimiter": delimiter or ","}
-    definition = {
-        "__typename": "S3CreateDatasetDefinitionOutput",
-        "datasetSourceType": "S3",
-        "name": uri.rstrip("/").rpartition("/")[2],
-        "description": None,
-        "s3ExecutionContext": place,
-    }
-    sampling = {"sampling_method": "sample_by_limit", "limit_rows": SAMPLE_ROWS}
-    return Node(
-        new_id(),
-        NodeType.SOURCE,
-        SOURCE,
-        {"dataset_definition": definition},
-        (),
-        ({"name": "default", "sampling": sampling},),
-    )
 
 
 def _copied(visit: Visit, uri: str) -> Flow:

@@ -1,0 +1,95 @@
+"""Sources of flows: data in S3. The delimiter and the header of CSV are found from its first lines unless they are given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.studio.objects.previews import Preview, preview
+from sagewright.studio.visit import Visit
+from sagewright.wrangler.flows import Node, NodeType, new_id
+
+SOURCE = "sagemaker.s3_source_0.1"
+FORMATS = (
+    ("csv", "CSV"),
+    ("parquet", "Parquet"),
+    ("json", "JSON"),
+    ("jsonl", "JSON Lines"),
+    ("orc", "ORC"),
+    ("image", "Images"),
+)
+FOUND = "found"
+"""A delimiter, or whether there is a header, that the first lines say."""
+SAMPLE_ROWS = 50_000
+_HEAD = 64 * 1024
+_LISTED = 20
+_ENDINGS = {"parquet": "parquet", "json": "json", "jsonl": "jsonl", "orc": "orc", "png": "image", "jpg": "image"}
+
+
+@dataclass(frozen=True)
+class SourceForm:
+    """`header`: found, on or off; `delimiter`: found, or one character."""
+
+    uri: str
+    format: str
+    header: str = FOUND
+    delimiter: str = FOUND
+
+    @classmethod
+    def read(cls, fields: Mapping[str, str]) -> SourceForm:
+        uri = fields.get("uri", "").strip()
+        header, delimiter = fields.get("header", FOUND), fields.get("delimiter", FOUND)
+        return cls(uri, fields.get("format") or format_of(uri), header, delimiter or FOUND)
+
+
+def format_of(uri: str) -> str:
+    """Returns the format that the name of an object suggests."""
+    return _ENDINGS.get(uri.rstrip("/").rpartition(".")[2].lower(), "csv")
+
+
+def source_node(visit: Visit, given: SourceForm) -> Node:
+    """Raises ValidationException."""
+    uri = given.uri
+    if not re.fullmatch(r"s3://[^/\s]+/\S.*", uri):
+        raise ValidationException(f"{uri!r} is not the URI of an object or a folder: it begins with s3://BUCKET/.")
+    place = {"s3Uri": uri, "s3ContentType": given.format, "s3DirIncludesNested": False, "s3AddsFilenameColumn": False}
+    if given.format == "csv":
+        header, delimiter = _csv_shape(visit, given)
+        place |= {"s3HasHeader": header, "s3FieldDelimiter": delimiter}
+    definition = {
+        "__typename": "S3CreateDatasetDefinitionOutput",
+        "datasetSourceType": "S3",
+        "name": uri.rstrip("/").rpartition("/")[2],
+        "description": None,
+        "s3ExecutionContext": place,
+    }
+    sampling = {"sampling_method": "sample_by_limit", "limit_rows": SAMPLE_ROWS}
+    parameters = {"dataset_definition": definition}
+    return Node(new_id(), NodeType.SOURCE, SOURCE, parameters, (), ({"name": "default", "sampling": sampling},))
+
+
+def _csv_shape(visit: Visit, given: SourceForm) -> tuple[bool, str]:
+    """Returns whether there is a header, and the delimiter; a header and commas if the data can't be read yet."""
+    if len(given.delimiter) != 1 and given.delimiter != FOUND:
+        raise ValidationException(f"A delimiter is one character, not {given.delimiter[:20]!r}.")
+    seen = _seen(visit, given.uri) if FOUND in (given.header, given.delimiter) else None
+    header = given.header == "on" if given.header != FOUND else seen is None or seen.headed
+    delimiter = given.delimiter if given.delimiter != FOUND else (seen.delimiter if seen else "")
+    return header, delimiter or ","
+
+
+def _seen(visit: Visit, uri: str) -> Preview | None:
+    """Returns the preview of an object, or of the first that is not empty in a folder; None for one that can't be read."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    try:
+        found = visit.client.aside("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=_LISTED)
+        first = next((one for one in found.get("Contents", ()) if one["Size"]), None)
+        if first is None:
+            return None
+        last = min(first["Size"], _HEAD) - 1
+        body = visit.client.aside("s3", "GetObject", Bucket=bucket, Key=first["Key"], Range=f"bytes=0-{last}")["Body"]
+    except AwsError:
+        return None
+    return preview(f"{first['Key']}.csv", body, first["Size"])
