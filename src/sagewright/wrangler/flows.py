@@ -21,6 +21,8 @@ MOST_INPUTS = 100
 """Inputs of one node; an operator has two at most."""
 MOST_DEPTH = 100
 _MOST_INTEGER = 2**63
+ENCODINGS = {"UTF_8": "utf-8", "UTF_16": "utf-16", "ISO_8859_1": "iso-8859-1", "US_ASCII": "ascii"}
+"""Encodings of CSV, by the values of a source's s3CsvEncodingType."""
 PORT = "default"
 _OWN = ("node_id", "type", "operator", "parameters", "inputs", "outputs", "trained_parameters")
 

@@ -12,14 +12,13 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler.errors import StepError
-from sagewright.wrangler.flows import Node
+from sagewright.wrangler.flows import ENCODINGS, Node
 from sagewright.wrangler.packed import PackedError, unpacked
 from sagewright.wrangler.types import HIDDEN
 
 FILENAME = "_data_source_filename"
 MOST_FILES = 100_000
 MOST_LINE = 16 * 1024 * 1024
-ENCODINGS = {"UTF_8": "utf-8", "UTF_16": "utf-16", "ISO_8859_1": "iso-8859-1", "US_ASCII": "ascii"}
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _FILE, _LINE = f"{HIDDEN}file", f"{HIDDEN}line"
 

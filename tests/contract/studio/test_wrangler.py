@@ -212,14 +212,16 @@ def test_a_step_is_added_by_keyboard_alone_and_no_page_violates_axe(browser: Any
     [
         ("id;kosten\n1;2,5\n2;3,5\n", {"id": "long", "kosten": "string"}),
         ("1\t2.5\n3\t4.5\n", {"_c0": "long", "_c1": "float"}),
+        ("name;année\nJosé;1\n".encode("latin-1"), {"name": "string", "année": "long"}),
+        ("name,année\nJosé,1\n".encode("utf-16"), {"name": "string", "année": "long"}),
     ],
 )
 def test_a_file_of_this_computer_becomes_a_flow(
-    page: Page, browser: Any, tmp_path: Path, text: str, columns: dict[str, str]
+    page: Page, browser: Any, tmp_path: Path, text: str | bytes, columns: dict[str, str]
 ) -> None:
-    """Its delimiter and its header are found."""
+    """Its delimiter, its header and its encoding are found."""
     name = f"upload-{uuid.uuid4().hex[:8]}"
-    (tmp_path / f"{name} & co.csv").write_text(text)
+    (tmp_path / f"{name} & co.csv").write_bytes(text.encode() if isinstance(text, str) else text)
     page.goto("/studio/wrangler/new")
     page.get_by_role("button", name="Upload a file…").click()
     page.locator("#file").set_input_files(tmp_path / f"{name} & co.csv")

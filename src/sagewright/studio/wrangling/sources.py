@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.studio.objects.previews import Preview, preview
+from sagewright.studio.objects.previews import preview
 from sagewright.studio.visit import Visit
-from sagewright.wrangler.flows import Node, NodeType, new_id
+from sagewright.wrangler.flows import ENCODINGS, Node, NodeType, new_id
 
 SOURCE = "sagemaker.s3_source_0.1"
 FORMATS = (
@@ -56,8 +57,7 @@ def source_node(visit: Visit, given: SourceForm) -> Node:
         raise ValidationException(f"{uri!r} is not the URI of an object or a folder: it begins with s3://BUCKET/.")
     place = {"s3Uri": uri, "s3ContentType": given.format, "s3DirIncludesNested": False, "s3AddsFilenameColumn": False}
     if given.format == "csv":
-        header, delimiter = _csv_shape(visit, given)
-        place |= {"s3HasHeader": header, "s3FieldDelimiter": delimiter}
+        place |= _csv_shape(visit, given)
     definition = {
         "__typename": "S3CreateDatasetDefinitionOutput",
         "datasetSourceType": "S3",
@@ -70,26 +70,42 @@ def source_node(visit: Visit, given: SourceForm) -> Node:
     return Node(new_id(), NodeType.SOURCE, SOURCE, parameters, (), ({"name": "default", "sampling": sampling},))
 
 
-def _csv_shape(visit: Visit, given: SourceForm) -> tuple[bool, str]:
-    """Returns whether there is a header, and the delimiter; a header and commas if the data can't be read yet."""
+def _csv_shape(visit: Visit, given: SourceForm) -> dict[str, bool | str]:
+    """Returns the members that say how CSV is read; a header, commas and UTF-8 if the data can't be read yet."""
     if len(given.delimiter) != 1 and given.delimiter != FOUND:
         raise ValidationException(f"A delimiter is one character, not {given.delimiter[:20]!r}.")
-    seen = _seen(visit, given.uri) if FOUND in (given.header, given.delimiter) else None
-    header = given.header == "on" if given.header != FOUND else seen is None or seen.headed
-    delimiter = given.delimiter if given.delimiter != FOUND else (seen.delimiter if seen else "")
-    return header, delimiter or ","
+    begun, whole = _first_bytes(visit, given.uri)
+    encoding = _encoding(begun, whole=whole)
+    text = begun.decode(ENCODINGS[encoding], "ignore").encode()
+    seen = preview("first.csv", text, len(text) if whole else len(text) + 1)
+    header = given.header == "on" if given.header != FOUND else seen.headed or seen.kind != "csv"
+    delimiter = given.delimiter if given.delimiter != FOUND else seen.delimiter or ","
+    found: dict[str, bool | str] = {"s3HasHeader": header, "s3FieldDelimiter": delimiter}
+    return found if encoding == "UTF_8" else found | {"s3CsvEncodingType": encoding}
 
 
-def _seen(visit: Visit, uri: str) -> Preview | None:
-    """Returns the preview of an object, or of the first that is not empty in a folder; None for one that can't be read."""
+def _encoding(begun: bytes, *, whole: bool) -> str:
+    """Returns the encoding of a file by its first bytes: what is neither UTF-16 nor UTF-8 is taken for ISO 8859-1."""
+    if begun.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF_16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(begun, final=whole)
+    except UnicodeDecodeError:
+        return "ISO_8859_1"
+    return "UTF_8"
+
+
+def _first_bytes(visit: Visit, uri: str) -> tuple[bytes, bool]:
+    """Returns the first bytes of an object, or of the first that is not empty in a folder, and whether they are all; none of one
+    that can't be read."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     try:
         found = visit.client.aside("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=_LISTED)
         first = next((one for one in found.get("Contents", ()) if one["Size"]), None)
         if first is None:
-            return None
+            return b"", True
         last = min(first["Size"], _HEAD) - 1
         body = visit.client.aside("s3", "GetObject", Bucket=bucket, Key=first["Key"], Range=f"bytes=0-{last}")["Body"]
     except AwsError:
-        return None
-    return preview(f"{first['Key']}.csv", body, first["Size"])
+        return b"", True
+    return body, last + 1 == first["Size"]
