@@ -24,6 +24,7 @@ import load
 import psutil
 from rows import Row, percentile
 from server import Sagewright, free_port, job_request, running, scratch
+from studiostore import mark_read
 from throughput import CANNOT_RUN
 
 from sagewright.store.database import Database
@@ -103,7 +104,7 @@ def measure() -> list[Row]:
         try:
             for size in (one for one in SIZES if one <= MOST_JOBS):
                 listing.add(store, range(filled, size))
-                listing.index(store, directory)
+                mark_read(store)
                 filled = size
                 with _servers(directory / f"jobs-{size}", url_of_store, database, 2) as group:
                     rows += _of_size(group, size, rows)
@@ -111,7 +112,7 @@ def measure() -> list[Row]:
             store.close()
         store = Database(url("servers"))
         listing.add(store, range(SIZES[1]))
-        listing.index(store, directory)
+        mark_read(store)
         store.close()
         for count in SERVERS:
             with _servers(directory / f"servers-{count}", url("servers", make=False), database, count) as group:

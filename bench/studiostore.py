@@ -92,6 +92,11 @@ def _settle(store: Database, folder: Path) -> None:
     """Leaves nothing to be done behind the requests: components exist, outside the index, and all events are read."""
     nothing = cast("Any", None)
     keep_up(Platform(Settings(data=folder), store, nothing, nothing))
+    mark_read(store)
+
+
+def mark_read(store: Database) -> None:
+    """Marks all events as read, and all jobs as indexed, as they are a while after the jobs' end."""
     with store.write() as connection:
         connection.execute(delete(index_queue))
         last = connection.execute(select(func.max(events.c.seq))).scalar_one()

@@ -38,3 +38,67 @@ def test_a_denied_key_is_denied_by_every_name(team: Team) -> None:
     assert is_denied(own.create_alias, AliasName="alias/more", TargetKeyId=key["KeyId"])
     assert is_denied(own.delete_alias, AliasName="alias/kept")
     assert kms.list_aliases(KeyId=key["KeyId"])["Aliases"][0]["AliasName"] == "alias/kept"
+
+
+def test_a_grant_gives_its_operations_until_it_is_revoked(team: Team) -> None:
+    kms = team.server.boto("kms")
+    key, other = (kms.create_key()["KeyMetadata"] for _ in range(2))
+    person, stranger = team.person(allow("s3:ListAllMyBuckets")), team.person(allow("s3:ListAllMyBuckets"))
+    own: Any = person.boto("kms")
+    assert is_denied(own.encrypt, KeyId=key["KeyId"], Plaintext=b"x")
+    given = {"KeyId": key["KeyId"], "GranteePrincipal": person.arn, "Operations": ["Encrypt", "Decrypt", "CreateGrant"]}
+    grant = kms.create_grant(**given)["GrantId"]
+    blob = own.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    assert own.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    assert is_denied(own.generate_data_key, KeyId=key["KeyId"], KeySpec="AES_256")
+    assert is_denied(own.encrypt, KeyId=other["KeyId"], Plaintext=b"x")
+    assert is_denied(own.create_grant, **given)
+    assert is_denied(stranger.boto("kms").encrypt, KeyId=key["KeyId"], Plaintext=b"x")
+    kms.revoke_grant(KeyId=key["KeyId"], GrantId=grant)
+    assert is_denied(own.decrypt, CiphertextBlob=blob)
+
+
+def test_a_constraint_of_a_grant_is_about_the_encryption_context(team: Team) -> None:
+    kms = team.server.boto("kms")
+    person = team.person(allow("s3:ListAllMyBuckets"))
+    own: Any = person.boto("kms")
+    for kind, allowed, refused in (
+        (
+            "EncryptionContextSubset",
+            [{"a": "1"}, {"a": "1", "b": "2"}],
+            [{"a": "2"}, {"b": "1"}, {}, {"a": "2", "A": "1"}],
+        ),
+        ("EncryptionContextEquals", [{"a": "1"}], [{"a": "1", "b": "2"}, {"a": "2"}, {}, {"A": "1"}]),
+    ):
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        given = {
+            "Operations": ["Encrypt", "DescribeKey", "ReEncryptFrom", "ReEncryptTo"],
+            "Constraints": {kind: {"a": "1"}},
+        }
+        kms.create_grant(KeyId=key, GranteePrincipal=person.arn, **given)
+        for pairs in allowed:
+            own.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=pairs)
+        for pairs in refused:
+            assert is_denied(own.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=pairs), (kind, pairs)
+        assert own.describe_key(KeyId=key)["KeyMetadata"]["KeyId"] == key
+        blob = kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "1"})["CiphertextBlob"]
+        asked = {"SourceEncryptionContext": {"a": "1"}, "DestinationEncryptionContext": {"a": "1"}}
+        assert is_denied(own.re_encrypt, CiphertextBlob=blob, DestinationKeyId=key, **asked)
+
+
+def test_a_deny_is_stronger_than_a_grant(team: Team) -> None:
+    kms = team.server.boto("kms")
+    key = kms.create_key()["KeyMetadata"]
+    person = team.person(deny("kms:*", key["Arn"]))
+    kms.create_grant(KeyId=key["KeyId"], GranteePrincipal=person.arn, Operations=["Encrypt"])
+    assert is_denied(person.boto("kms").encrypt, KeyId=key["KeyId"], Plaintext=b"x")
+
+
+def test_a_policy_asks_for_the_encryption_context(team: Team) -> None:
+    kms = team.server.boto("kms")
+    key = kms.create_key()["KeyMetadata"]
+    wanted = {"StringEquals": {"kms:EncryptionContext:team": "red"}}
+    own: Any = team.person(allow("kms:Encrypt", key["Arn"]) | {"Condition": wanted}).boto("kms")
+    own.encrypt(KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"team": "red", "more": "y"})
+    assert is_denied(own.encrypt, KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"team": "blue"})
+    assert is_denied(own.encrypt, KeyId=key["KeyId"], Plaintext=b"x")

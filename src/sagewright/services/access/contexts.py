@@ -115,8 +115,23 @@ def _of_request(request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     for name, value in values_of(request, _SAGEMAKER.get):
         key = f"sagemaker:{name.lower()}"
         found[key] = (*found.get(key, ()), value)
+    found |= _of_encryption(request.get("EncryptionContext"))
     output = request.get("OutputDataConfig") or request.get("TransformOutput") or request.get("ProcessingOutputConfig")
     for key, config in (("outputkmskey", output), ("volumekmskey", request)):
         if isinstance(config, Mapping) and isinstance(config.get("KmsKeyId"), str):
             found.setdefault(f"sagemaker:{key}", (config["KmsKeyId"],))
     return found
+
+
+def _of_encryption(given: Any) -> dict[str, Sequence[str]]:
+    """Returns the keys about an encryption context. Names that differ in case alone have no value: it would not be clear which one
+    a policy means."""
+    if not isinstance(given, Mapping) or not given:
+        return {}
+    lower = [str(name).lower() for name in given]
+    found: dict[str, Sequence[str]] = {
+        f"kms:encryptioncontext:{name}": (str(value),)
+        for name, value in zip(lower, given.values(), strict=True)
+        if lower.count(name) == 1
+    }
+    return found | {"kms:encryptioncontextkeys": tuple(map(str, given))}

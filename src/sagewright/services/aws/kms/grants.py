@@ -1,4 +1,4 @@
-"""Grants: stored and returned, with verifiable tokens, but not enforced.
+"""Grants: stored and returned, with verifiable tokens; `granted` has what they allow.
 
 A token consists of the grant's id, random bytes, and their HMAC under a secret of the grant: each request gets a different one, and
 none is stored. Source: "Grants in AWS KMS" (developer guide), the API reference of AWS KMS.

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from sagewright.model.errors import AwsError
+from sagewright.services.aws.kms.granted import grant_statements
 from sagewright.services.aws.kms_keys import KIND, absent, not_found, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import AttachedPolicy, NamedResource, operation, policy_of
@@ -46,10 +47,17 @@ def list_key_policies(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @policy_of("kms")
 def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
-    """A key that has AWS's default policy leaves everything to policies of identities."""
+    """A key that has AWS's default policy leaves everything to policies of identities, and to its grants."""
     name = named.resource.removeprefix("key/")
     key = resources.find(context.store, ResourceScope(KIND, named.account, named.region), name)
-    text = key.document.get("Policy") if key else None
+    if key is None:
+        return None
+    text, granted = key.document.get("Policy"), grant_statements(context, key)
+    if granted:
+        document = orjson.loads(text or _default(key.account))
+        own = document["Statement"]
+        document["Statement"] = [*(own if isinstance(own, list) else [own]), *granted]
+        text = orjson.dumps(document).decode()
     return AttachedPolicy(text, governs=True) if text else None
 
 
