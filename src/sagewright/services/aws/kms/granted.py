@@ -1,4 +1,4 @@
-"""What grants allow: statements of the key's policy that name the grantee.
+"""The rights that grants give: statements of the key's policy that name the grantee.
 
 A grant's constraint holds for operations with one encryption context; ReEncrypt has two, and is not allowed by a constrained grant.
 Grants of CreateGrant and RetireGrant give no rights: AWS limits these to what the grant itself allows. Source: "Grants in AWS KMS",
