@@ -14,13 +14,13 @@ from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, Lau
 from sagewright.compute.kubernetes import manifests, pods
 from sagewright.compute.kubernetes.api import ClusterApi, KubernetesRefused, Resource
 from sagewright.compute.kubernetes.credentials import find_access
+from sagewright.compute.machines import ClusterMachines
 from sagewright.compute.orders import endpoint_base, host_order
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
 log = logging.getLogger("sagewright.compute")
 _PODS_S = 0.5  # maximum age of the cached state of all pods
-_MACHINES_S = 5.0
 _KILL_GRACE_S = 1
 """Time between a killed pod's SIGTERM and SIGKILL: Kubernetes waits for the end of a pod only if there is such a time."""
 _ENDS_S = 30.0
@@ -50,8 +50,8 @@ class KubernetesBackend:
         self._api = ClusterApi(access, settings.kubernetes_namespace or access.namespace or "default")
         self._lock = threading.Lock()
         self._pods: list[Resource] = []
-        self._pods_at = self._machines_at = float("-inf")
-        self._machines: list[Resources] = []
+        self._pods_at = float("-inf")
+        self._machines = ClusterMachines(self._resources, (BackendUnreachable, KubernetesRefused))
         self._waits: dict[str, str] = {}
         try:
             nodes = self._usable()
@@ -204,16 +204,12 @@ class KubernetesBackend:
     def _usable(self) -> list[Resource]:
         return pods.usable(self._api.list("Node"), self._template)
 
+    def _resources(self) -> list[Resources]:
+        return [pods.resources(one, self._reserved) for one in self._usable()]
+
     def machines(self) -> Sequence[Resources]:
         """Returns the resources of each usable node; none while the cluster does not answer."""
-        with self._lock:
-            if time.monotonic() - self._machines_at > _MACHINES_S:
-                try:
-                    self._machines = [pods.resources(one, self._reserved) for one in self._usable()]
-                except (BackendUnreachable, KubernetesRefused):
-                    self._machines = []
-                self._machines_at = time.monotonic()
-            return self._machines
+        return self._machines()
 
     def endpoint(self, url: str) -> str:
         """Returns the address at which pods reach the server that is at `url` on this machine."""

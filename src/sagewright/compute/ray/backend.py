@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, NoBackend, Pulse
+from sagewright.compute.machines import ClusterMachines
 from sagewright.compute.orders import endpoint_base, host_order
 from sagewright.compute.ray.broker import Broker, RayRefused
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
 _PULSES_S = 0.5  # maximum age of the cached state of all hosts
-_MACHINES_S = 5.0
 
 
 class RayBackend:
@@ -35,8 +35,9 @@ class RayBackend:
         self._pulses: dict[str, Pulse] = {}
         self._pulses_at = 0.0
         self._places: dict[str, str] = {}
-        self._machines: list[Resources] = []
-        self._machines_at = float("-inf")
+        self._machines = ClusterMachines(
+            lambda: [Resources(*node) for node in self._ask("machines")], (BackendUnreachable,)
+        )
         try:
             self._base = endpoint_base(settings, self._ask("addresses"), "Ray cluster")
         except NoBackend:
@@ -86,14 +87,7 @@ class RayBackend:
 
     def machines(self) -> Sequence[Resources]:
         """Returns the resources of each node; none while the cluster does not answer."""
-        with self._lock:
-            if time.monotonic() - self._machines_at > _MACHINES_S:
-                try:
-                    self._machines = [Resources(*node) for node in self._ask("machines")]
-                except BackendUnreachable:
-                    self._machines = []
-                self._machines_at = time.monotonic()
-            return self._machines
+        return self._machines()
 
     def endpoint(self, url: str) -> str:
         """Returns the address at which the nodes reach the server that is at `url` on this machine."""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, NoBackend, Pulse
+from sagewright.compute.machines import ClusterMachines
 from sagewright.compute.orders import endpoint_base, host_order
 from sagewright.compute.slurm import commands
 from sagewright.compute.slurm.commands import RUNNING, WAITING, SlurmJob, SlurmNode, SlurmRefused
@@ -22,7 +23,6 @@ from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
 _JOBS_S = 0.5  # maximum age of the cached state of all jobs
-_MACHINES_S = 5.0
 _BEGINS_S = 20.0
 """Time within which a running job names its hosts."""
 _ON_NODE_S = 60.0
@@ -42,8 +42,10 @@ class SlurmBackend:
         self._python = settings.slurm_python or sys.executable
         self._lock = threading.Lock()
         self._jobs: dict[str, SlurmJob] = {}
-        self._jobs_at = self._machines_at = float("-inf")
-        self._machines: list[SlurmNode] = []
+        self._jobs_at = float("-inf")
+        self._machines = ClusterMachines(
+            lambda: [one.has for one in commands.nodes(self._options)], (BackendUnreachable, SlurmRefused)
+        )
         try:
             found = commands.nodes(self._options)
         except (SlurmRefused, BackendUnreachable) as error:
@@ -154,14 +156,7 @@ class SlurmBackend:
 
     def machines(self) -> Sequence[Resources]:
         """Returns the resources of each usable node; none while the cluster does not answer."""
-        with self._lock:
-            if time.monotonic() - self._machines_at > _MACHINES_S:
-                try:
-                    self._machines = commands.nodes(self._options)
-                except (BackendUnreachable, SlurmRefused):
-                    self._machines = []
-                self._machines_at = time.monotonic()
-            return [one.has for one in self._machines]
+        return self._machines()
 
     def endpoint(self, url: str) -> str:
         """Returns the address at which the nodes reach the server that is at `url` on this machine."""
