@@ -12,14 +12,17 @@ PLACE = Path(__file__).parent / "recorded"
 
 
 class Recording:
-    """A trial's value is that of one of a configuration's repeats at its last epoch; a choice is judged by the mean of them."""
+    """A trial's value is that of one of a configuration's repeats at its last epoch, or their mean if the table is `exact`; a
+    choice is judged by the mean of them."""
 
-    def __init__(self, path: Path) -> None:
-        self._table = Recorded.read(path)
+    def __init__(self, path: Path, exact: bool = False) -> None:
+        self._table, self._exact = Recorded.read(path), exact
         self.name, self.space = self._table.name, self._table.space
         self._means = np.sort(self._table.mean_costs())
 
     def trial(self, values: Mapping[str, str], rng: np.random.Generator) -> float:
+        if self._exact:
+            return self._table.mean_cost(values)
         repeats = self._table.repeats(values)
         return self._table.cost(repeats[int(rng.integers(len(repeats)))][-1])
 
