@@ -19,6 +19,7 @@ SLOW = ("Optuna GP", "SMAC3", "Syne Tune CQR", "HEBO")
 """Which have run with fewer seeds, or on a part of the problems: each has a table of its own beside the quick ones."""
 LONG = (
     "Sagewright, stopping",
+    "Sagewright, stopping, names",
     "Sagewright, median rule",
     "Optuna ASHA",
     "Syne Tune ASHA",
