@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from recorded_tables import Recorded
+
+from sagewright.tuning.space import Categorical
 
 PLACE = Path(__file__).parent / "recorded"
 
@@ -29,6 +32,13 @@ class Recording:
     def better(self, values: Mapping[str, str]) -> float:
         """The fraction of the table that is better."""
         return float(np.searchsorted(self._means, self._table.mean_cost(values) - 1e-12) / len(self._means))
+
+    def in_order(self) -> list[Mapping[str, str]]:
+        """All configurations, the truly best one first: what a tuner could know at most."""
+        names = [each.name for each in self.space.parameters]
+        values = [each.values for each in self.space.parameters if isinstance(each, Categorical)]
+        points = [dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*values)]
+        return sorted(points, key=self._table.mean_cost)
 
 
 def every() -> list[Recording]:
