@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import cost
+import gridtables
 import models
 import page
 import recordings
@@ -96,6 +97,14 @@ def _recorded(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
     return _contests(_once("recorded", recordings.every), seed, chosen or page.QUICK)
 
 
+def _grids(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    return _contests(_once("grids", lambda: gridtables.every(seen=False)), seed, chosen or page.QUICK)
+
+
+def _exact(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    return _contests(_once("exact", lambda: gridtables.every(seen=False, exact=True)), seed, chosen or page.QUICK)
+
+
 def _synthetic(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
     return _contests(synthetic.every(), seed, chosen or page.NAMELESS)
 
@@ -137,6 +146,8 @@ def _on_curves(seed: int, chosen: tuple[str, ...], budget: int) -> Iterator[Run]
 SUITES: dict[str, Callable[[int, tuple[str, ...]], Iterator[Run]]] = {
     "tables": _tables,
     "recorded": _recorded,
+    "grids": _grids,
+    "exact": _exact,
     "synthetic": _synthetic,
     "models": _models,
     "curves": _curves,

@@ -130,6 +130,7 @@ TUNERS: dict[str, Way] = {
     "Sagewright, resuming, names": _own("Hyperband", resumable=True, names=True),
     "Sagewright, resuming, learned starts": _own("Hyperband", resumable=True, learned=True),
     "Sagewright, stopping": _own("Hyperband"),
+    "Sagewright, stopping, names": _own("Hyperband", names=True),
     "Sagewright, median rule": _own("Random", early_stopping=True),
     "Optuna ASHA": _optuna(lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)),
     "Optuna Hyperband": _optuna(lambda: optuna.pruners.HyperbandPruner(1, EPOCHS, 3)),

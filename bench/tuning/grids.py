@@ -233,7 +233,7 @@ TABLES = (
     GridTable("near-digits", "digits", NEAR, partial(_scaled, KNeighborsClassifier)),
     GridTable("near-ames", "ames", NEAR, partial(_scaled, KNeighborsRegressor), classes=False),
     GridTable("vectors-cells", "cells", VECTORS, partial(_scaled, SVC)),
-    GridTable("vectors-diabetes", "diabetes", VECTORS, partial(_scaled, SVR), classes=False),
+    GridTable("vectors-diabetes", "diabetes", VECTORS, partial(_scaled, SVR, max_iter=5000), classes=False),
     GridTable("steps-cancer", "breast_cancer", STEPS, partial(_scaled, SGDClassifier)),
     GridTable("steps-credit", "credit", STEPS, partial(_scaled, SGDClassifier)),
     GridTable("ridges-concrete", "concrete", RIDGES, partial(_scaled, KernelRidge), classes=False),

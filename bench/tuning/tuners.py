@@ -168,6 +168,22 @@ TUNERS: dict[str, Callable[[Space, int, int], Tuner]] = {
 }
 
 
+KNOWING = "knows the table"
+
+
+class Knowing:
+    """Tries a table's configurations once each, in the order of their true means: the limit for those who repeat none."""
+
+    def __init__(self, problem: Any) -> None:
+        self._rest = iter(problem.in_order())
+
+    def ask(self) -> Mapping[str, str]:
+        return next(self._rest)
+
+    def tell(self, cost: float) -> None:
+        pass
+
+
 @dataclasses.dataclass(frozen=True)
 class Course:
     """One tuner on one problem with one seed: how good what it would choose is after each trial, and its time."""
@@ -181,7 +197,8 @@ def course(problem: Any, tuner: str, seed: int, trials: int) -> Course:
     """The choice after some trials is the point with the best value that was seen."""
     import time
 
-    asked, noise = TUNERS[tuner](problem.space, seed, trials), np.random.default_rng([seed, 4242])
+    asked: Tuner = Knowing(problem) if tuner == KNOWING else TUNERS[tuner](problem.space, seed, trials)
+    noise = np.random.default_rng([seed, 4242])
     best, chosen, better, spent = np.inf, {}, [], 0.0
     for _ in range(trials):
         began = time.process_time()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sagewright.tuning.minds import Searcher
 from sagewright.tuning.searchers.bayesian import BayesianSearcher
 from sagewright.tuning.searchers.freezethaw import FreezeThawSearcher
+from sagewright.tuning.searchers.rungs import RungSearcher
 from sagewright.tuning.strategies import plain_searcher, stopper
 from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
@@ -25,7 +26,7 @@ def searcher(study: Study) -> Searcher:
     if study.strategy == "Bayesian":
         return BayesianSearcher(study)
     if study.strategy == "Hyperband":
-        return FreezeThawSearcher(study)
+        return FreezeThawSearcher(study) if study.resumable else RungSearcher(study)
     raise ValueError(f"no such strategy: {study.strategy}")
 
 

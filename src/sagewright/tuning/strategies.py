@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sagewright.tuning.minds import Searcher, Stopper
 from sagewright.tuning.points import RandomSearcher
 from sagewright.tuning.searchers.grid import GridSearcher
-from sagewright.tuning.searchers.hyperband import HyperbandSearcher, HyperbandStopper
+from sagewright.tuning.searchers.hyperband import HyperbandStopper
 from sagewright.tuning.searchers.median import MedianStopper
 from sagewright.tuning.study import Study, Trial
 
@@ -29,6 +29,4 @@ def plain_searcher(study: Study) -> Searcher | None:
         return RandomSearcher(study)
     if study.strategy == "Grid":
         return GridSearcher(study)
-    if study.strategy == "Hyperband" and not study.resumable:
-        return HyperbandSearcher(study)
     return None

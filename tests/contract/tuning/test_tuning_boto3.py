@@ -91,6 +91,19 @@ def test_a_grid_tries_every_point_once_and_failures_end_nothing(tuners: Tuners) 
     assert described["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.7", "kind": '"good"'}
 
 
+@pytest.mark.parametrize("strategy", ["Random", "Bayesian"])
+def test_no_point_is_repeated_while_others_remain(tuners: Tuners, strategy: str) -> None:
+    """Six draws from six points would all differ in one job of 65."""
+    ranges = {
+        "CategoricalParameterRanges": [values("x", "0.5", "0.7", "0.9")],
+        "IntegerParameterRanges": [between("y", "1", "2")],
+    }
+    name = f"once-{strategy.lower()}"
+    tuners.run(name, strategy=strategy, jobs=6, parallel=2, configured={"ParameterRanges": ranges})
+    tried = {tuple(sorted(one["TunedHyperParameters"].items())) for one in tuners.children(name)}
+    assert len(tried) == 6
+
+
 def test_a_seed_says_what_is_tried(tuners: Tuners) -> None:
     tried = []
     for name, parallel in (("seeded-a", 1), ("seeded-b", 4)):

@@ -10,19 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagewright.tuning.points import RandomSearcher
 from sagewright.tuning.study import Study, Trial
-from sagewright.tuning.suggestion import Suggestion
 
 ETA = 3
-
-
-@dataclass(frozen=True)
-class HyperbandSearcher:
-    study: Study
-
-    def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
-        return RandomSearcher(self.study).suggest(trials, count)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,10 @@ class SolvedCovariances:
         """Selects some of the particles."""
         return SolvedCovariances(self.inverses[which], self.weights[which], self.scale[which])
 
+    def rough(self) -> SolvedCovariances:
+        """The same in single precision."""
+        return SolvedCovariances(self.inverses.astype(np.float32), self.weights.astype(np.float32), self.scale)
+
     def extended(self, alike: Floats, own: Floats) -> SolvedCovariances:
         """Adds one value that equals its expectation: means stay the same, and only the uncertainty falls.
 
@@ -117,4 +121,4 @@ class SolvedCovariances:
 
     def whitened(self, alike: Floats) -> Floats:
         """Rows whose inner products are the reduction of other points' covariances by the known values."""
-        return np.stack([one @ inverse.T for one, inverse in zip(alike, self.inverses, strict=True)])
+        return np.asarray(alike @ self.inverses.transpose(0, 2, 1))

@@ -70,6 +70,10 @@ class Posterior:
         likeness, solved = self.likeness.some(which), self.solved.some(which)
         return Posterior(self.known, likeness, self.noises[which], solved, self.settled[which])
 
+    def rough(self) -> Posterior:
+        """The same in single precision, which is enough for selecting the points that are worth a closer look."""
+        return Posterior(self.known, self.likeness.rough(), self.noises, self.solved.rough(), self.settled)
+
     def believing(self, some: Points) -> Posterior:
         """The posterior as if these points had matched their expectation, so that later suggestions avoid them."""
         found = self

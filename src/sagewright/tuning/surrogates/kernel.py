@@ -14,7 +14,8 @@ import numpy as np
 
 from sagewright.tuning.surrogates.lattice import FARTHEST, STEPS, Bools, Floats, Ints
 
-_ROOT5 = 5**0.5
+_ROOT3, _ROOT5 = 3**0.5, 5**0.5
+_UNIT = _ROOT5 / _ROOT3
 _SCORED = 0.25
 _LENGTH, _WEIGHT, _NOISE, _TASK = (0.2, 1.0), (0.0, 1.5), (-4.0, 1.5), (0.5, 1.0)
 """Mean and standard deviation of the normal priors."""
@@ -68,15 +69,20 @@ def prior(ranges: int) -> Prior:
 
 
 def _matern(r: Floats) -> Floats:
-    """(1 + r + r r / 3) exp(-r), with few temporary arrays."""
-    rising = r * (1 / 3)
-    rising += 1
-    rising *= r
-    rising += 1
-    falling = np.negative(r)
-    np.exp(falling, out=falling)
-    falling *= rising
-    return falling
+    """(1 + r + r r / 3) exp(-r)"""
+    found = r * (1 / _ROOT3)
+    _matern_of(found, np.empty_like(found))
+    return found
+
+
+def _matern_of(scaled: Floats, rising: Floats) -> None:
+    """Replaces r / sqrt(3) with (1 + r + r r / 3) exp(-r), without temporary arrays besides `rising`."""
+    np.add(scaled, _ROOT3 / 2, out=rising)
+    rising *= rising
+    rising += 0.25
+    scaled *= -_ROOT3
+    np.exp(scaled, out=scaled)
+    scaled *= rising
 
 
 def weights(particles: Floats) -> Floats:
@@ -114,30 +120,43 @@ class PointPairs:
 
     def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
         """(particles, points, points), lower triangles only; the diagonal has the shape (points,) or (particles, points)."""
-        shape = (len(particles), len(self.places))
-        kind = self.apart.dtype
-        total, product = np.zeros(shape, kind), np.ones(shape, kind)
-        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8)).astype(kind)
-        for d, is_category in enumerate(categorical):
-            scaled = self.apart[d] * (lengths[:, d : d + 1] * (1 if is_category else _ROOT5))
-            alike = np.exp(-scaled) if is_category else _matern(scaled)
-            total += alike
-            product *= alike
+        shape, kind = (len(particles), len(self.places)), self.apart.dtype
+        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
+        scales = np.where(categorical, lengths, lengths * _UNIT).astype(kind)
+        total, product, one, rising = (np.empty(shape, kind) for _ in range(4))
+        for d, is_category in enumerate(categorical.tolist()):
+            alike = one if d else total
+            np.multiply(self.apart[d], scales[:, d : d + 1], out=alike)
+            if is_category:
+                np.negative(alike, out=alike)
+                np.exp(alike, out=alike)
+            else:
+                _matern_of(alike, rising)
+            if d:
+                total += alike
+                product *= alike
+            else:
+                np.copyto(product, alike)
         weight = weights(particles)[:, None].astype(kind)
         total *= weight / len(categorical)
         product *= 1 - weight
-        alike = total + product
+        total += product
         if self.tasks.any():
-            alike *= np.exp(-self.tasks * np.exp(-np.clip(particles[:, -1:], -8, 8)))
-        alike += self.scored
+            total *= np.exp(-self.tasks * np.exp(-np.clip(particles[:, -1:], -8, 8)))
+        total += self.scored
         full = np.zeros((len(particles), self.count * self.count))
-        full[:, self.places] = alike
+        full[:, self.places] = total
         full[:, :: self.count + 1] = diagonal
         return full.reshape(len(particles), self.count, self.count)
 
 
 def _single(numbers: Floats) -> Floats:
     return numbers.astype(np.float32)
+
+
+def _mirrored(table: Floats) -> Floats:
+    """A table by distance as one by difference, from the most negative one on."""
+    return np.concatenate([table[:, :0:-1], table], axis=1)
 
 
 def own_likeness(points: Points) -> Floats:
@@ -148,15 +167,15 @@ class Likeness:
     """The similarity of any points to known ones, from tables of each range's distances up to a maximum number of steps."""
 
     def __init__(self, particles: Floats, categorical: Bools, farthest: int = FARTHEST) -> None:
-        self._categorical = categorical
         self._weight = weights(particles)
         self._between = np.exp(-np.exp(-np.clip(particles[:, -1], -8, 8)))[:, None, None]
+        self._farthest = farthest
         lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
         steps = np.arange(farthest + 1) / STEPS
         self._tables = [
-            np.exp(-np.array([0.0, 1.0]) * lengths[:, d : d + 1])
+            _mirrored(np.exp(-np.minimum(np.arange(farthest + 1), 1) * lengths[:, d : d + 1]))
             if is_category
-            else _matern(_ROOT5 * steps * lengths[:, d : d + 1])
+            else _mirrored(_matern(_ROOT5 * steps * lengths[:, d : d + 1]))
             for d, is_category in enumerate(categorical)
         ]
 
@@ -167,21 +186,30 @@ class Likeness:
         found._tables = [table[which] for table in self._tables]
         return found
 
+    def rough(self) -> Likeness:
+        """The same in single precision."""
+        found = copy.copy(self)
+        found._tables = [_single(table) for table in self._tables]
+        return found
+
     def between(self, some: Points, known: Points) -> Floats:
         """(particles, some, known)"""
-        steps = [np.abs(some.positions[:, None, d] - known.positions[None, :, d]) for d in range(len(self._tables))]
-        steps = [np.minimum(each, 1) if self._categorical[d] else each for d, each in enumerate(steps)]
-        found = np.empty((len(self._weight), len(some), len(known)))
-        product, one = np.empty(found.shape[1:]), np.empty(found.shape[1:])
-        for p in range(len(found)):  # sequentially, to stay within the cache
+        shifted = self._farthest - known.positions
+        places = [some.positions[:, None, d] + shifted[None, :, d] for d in range(len(self._tables))]
+        kind = self._tables[0].dtype
+        found = np.empty((len(self._weight), len(some), len(known)), kind)
+        product, one = np.empty(found.shape[1:], kind), np.empty(found.shape[1:], kind)
+        for p, weight in enumerate(self._weight.tolist()):  # sequentially, to stay within the cache
             total = found[p]
-            total.fill(0.0)
-            product.fill(1 - self._weight[p])
             for d, table in enumerate(self._tables):
-                np.take(table[p], steps[d], out=one, mode="clip")
-                total += one
-                product *= one
-            total *= self._weight[p] / len(self._tables)
+                # All places are inside the table; "wrap" is the mode that checks fastest.
+                np.take(table[p], places[d], out=one if d else total, mode="wrap")
+                if d:
+                    total += one
+                    product *= one
+                else:
+                    np.multiply(total, 1 - weight, out=product)
+            total *= weight / len(self._tables)
             total += product
         return self._mixed(found, some, known)
 

@@ -14,8 +14,8 @@ from sagewright.tuning.surrogates.lattice import Floats, Ints, Lattice, keys
 _SMALL = 1500
 """A space with at most this many points is evaluated completely."""
 _AWAY = 0.1
-_UNIFORM, _BASES, _AROUND = 300, 5, 60
-_ALL, _ROUGH = slice(None), slice(None, None, 3)
+_UNIFORM, _BASES, _AROUND = 200, 5, 40
+_ROUGH = slice(None, None, 3)
 """Particles; a third of them suffice for a first evaluation of many points."""
 _FINE = 20
 """Number of those points that all particles evaluate."""
@@ -73,7 +73,8 @@ class Outlook:
         candidates = allowed.of(np.concatenate([lattice.uniform(rng, _UNIFORM), near]))
         if not len(candidates):
             return None
-        rough = self._gains(candidates, record, _ROUGH)
+        few = self.posterior.some(_ROUGH).rough()
+        rough = log_improvement(*few.predict(self.frame.points(candidates)), record[_ROUGH])
         best = candidates[np.argsort(-rough)[:_FINE]]
         found, gains = np.empty((0, best.shape[1]), dtype=np.int64), np.empty(0)
         for _ in range(_ROUNDS):
@@ -85,6 +86,5 @@ class Outlook:
             best = found[np.argsort(-gains)[:_LEADERS]]
         return np.asarray(best[0])
 
-    def _gains(self, levels: Ints, record: Floats, which: slice = _ALL) -> Floats:
-        means, deviations = self.posterior.some(which).predict(self.frame.points(levels))
-        return log_improvement(means, deviations, record[which])
+    def _gains(self, levels: Ints, record: Floats) -> Floats:
+        return log_improvement(*self.posterior.predict(self.frame.points(levels)), record)

@@ -4,7 +4,7 @@ import dataclasses
 
 from tuning.studies import MIXED, study
 
-from sagewright.tuning.searchers.hyperband import HyperbandSearcher, HyperbandStopper
+from sagewright.tuning.searchers.hyperband import HyperbandStopper
 from sagewright.tuning.study import Trial, TrialState
 
 PLAN = study(MIXED, "Hyperband", min_resource=2, max_resource=54, maximize=True)
@@ -45,9 +45,3 @@ def test_a_trial_that_ends_by_itself_is_not_cut_off_before_it_has_saved_its_mode
     assert bounded.stops([trial(1, *[0.5] * 55)]) == [1]
     loser, winner = [0.1] * 54, [0.9] * 54
     assert bounded.stops([trial(FIRST[0], *winner), trial(FIRST[1], *loser[:18])]) == [FIRST[1]]
-
-
-def test_points_are_those_of_their_numbers() -> None:
-    searcher = HyperbandSearcher(PLAN)
-    together = searcher.suggest([], 3)
-    assert searcher.suggest([trial(1, 0.1)], 2) == together[1:]
