@@ -165,7 +165,9 @@ def all_quotas() -> dict[str, ServiceQuota]:
     model = service_model(SAGEMAKER)
     found = [own_quota(one) for one in OwnQuota] + [instance_quota(family) for family in QuotaFamily]
     found += [
-        instance_quota(family, one) for family, shape in _TYPES.items() for one in sorted(model.shape_for(shape).enum)
+        instance_quota(family, one)
+        for family, shape in _TYPES.items()
+        for one in sorted(model.shape_for(shape).metadata["enum"])
     ]
     return {one.code: one for one in found}
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from botocore.model import OperationModel
-
     from sagewright.engine.calls import Owner
     from sagewright.engine.control import Engine
+    from sagewright.model.aws.shapes import OperationModel
     from sagewright.model.errors import AwsError
     from sagewright.model.settings import Settings
     from sagewright.objects.access import ObjectStore

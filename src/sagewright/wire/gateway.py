@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.model import OperationModel
-
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.body import BytesBody, PrefacedBody
@@ -20,6 +18,7 @@ from sagewright.http.pools import CallPool, Full
 from sagewright.http.promises import SharedSync
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.request_ids import new_request_id
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore

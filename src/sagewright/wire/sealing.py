@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any
 
 import orjson
-from botocore.model import StructureShape
 
+from sagewright.model.aws.shapes import StructureShape
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.objects.errors import invalid_argument
 from sagewright.wire.models import operation_model

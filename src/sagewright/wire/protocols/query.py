@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.protocols.members import read_scalar
 from sagewright.wire.protocols.xmltree import escape

@@ -17,9 +17,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from urllib.request import parse_http_list
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from sagewright.http.messages import HttpRequest, header_text
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import SerializationException
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from botocore.model import OperationModel, StructureShape
-
 from sagewright.http.messages import HttpRequest
+from sagewright.model.aws.shapes import OperationModel, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest import bindings, decode_uri
