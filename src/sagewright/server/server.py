@@ -114,7 +114,6 @@ class Server:
         fronting = Fronting(self.settings, platform, server, meeting.bound, meeting.found)
         server.leaving = partial(self._leave, fronting)
         await fronting.begin()
-        warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())
         noticing = asyncio.create_task(self._notice_loss(server))
@@ -123,6 +122,7 @@ class Server:
                 serving = asyncio.create_task(server.serve(sockets=[meeting.bound.dup()]))
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.002)
+                warming = loop.run_in_executor(None, warm, meeting.site)  # the first response doesn't wait for it
                 async with public_door(self.settings, server.passed_protocol, meeting.bound) as public:
                     write_note(endpoint, self.address.url + "\n")
                     ready(public or self.address.url)

@@ -16,7 +16,7 @@ from sagewright.wire.protocols.xmltree import escape
 from sagewright.wire.queryforms import QUEUES, address
 
 MAX_ITEMS = 10_000
-_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 can't contain, not even as a reference: they would make a message unreadable."""
 
 
