@@ -24,7 +24,7 @@ def _data() -> Path:
     return Path(found.submodule_search_locations[0]) / "data"
 
 
-def _read(folder: Path, name: str) -> Any:
+def read_data(folder: Path, name: str) -> Any:
     """Returns a file of models; None if there is none of that name."""
     packed = folder / f"{name}.json.gz"
     if packed.is_file():
@@ -41,7 +41,7 @@ def _merge(into: dict[str, Any], extra: dict[str, Any]) -> None:
             into[name] = value
 
 
-def _without_texts(description: dict[str, Any]) -> dict[str, Any]:
+def without_texts(description: dict[str, Any]) -> dict[str, Any]:
     """Drops the documentation, which is three quarters of a model and is not read."""
     description.pop("documentation", None)
     for part in (*description["operations"].values(), *description["shapes"].values()):
@@ -56,11 +56,11 @@ def _without_texts(description: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _load(service: str) -> ServiceModel:
     folder = max(one for one in (_data() / service).iterdir() if any(one.glob("service-2.json*")))
-    model = _read(folder, "service-2")
-    extras = _read(folder, "service-2.sdk-extras")
+    model = read_data(folder, "service-2")
+    extras = read_data(folder, "service-2.sdk-extras")
     if extras is not None:
         _merge(model, extras.get("merge", {}))
-    return ServiceModel(_without_texts(model), service)
+    return ServiceModel(without_texts(model), service)
 
 
 def service_model(service: str) -> ServiceModel:
@@ -72,7 +72,7 @@ def service_model(service: str) -> ServiceModel:
 @cache
 def partitions() -> list[dict[str, Any]]:
     """Returns AWS's partitions, with their regions and the endpoints of services."""
-    found: list[dict[str, Any]] = _read(_data(), "endpoints")["partitions"]
+    found: list[dict[str, Any]] = read_data(_data(), "endpoints")["partitions"]
     return found
 
 
