@@ -49,10 +49,6 @@ def _points(made: Decorator) -> SimpleNamespace:
         b: int = field(default=3, kw_only=False)
 
     @made(frozen=True)
-    class Empty:
-        """None."""
-
-    @made(frozen=True)
     class Wide(Point):
         z: int = 5
 
@@ -80,8 +76,9 @@ def _points(made: Decorator) -> SimpleNamespace:
     class Same:
         x: int
 
+    empty = made(frozen=True)(type("Empty", (), {}))
     return SimpleNamespace(
-        Point=Point, Changing=Changing, Named=Named, Empty=Empty, Wide=Wide, Given=Given, Own=Own, Same=Same
+        **{one.__name__: one for one in (Point, Changing, Named, Wide, Given, Own, Same)}, Empty=empty
     )
 
 

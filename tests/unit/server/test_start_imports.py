@@ -1,4 +1,4 @@
-"""What the processes of a server import before their first work. Each module named here once took part of every start."""
+"""Imports of a server's processes before their first work."""
 
 from __future__ import annotations
 
