@@ -66,6 +66,12 @@ def pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def _environment() -> dict[str, str]:
+    """Lets every server keep its bytecode, as a user's does: without it, a peer that was just installed compiles all its imports at
+    each start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @dataclass
 class Process:
     """A server process on `port`: started pinned to `core` if given, known to answer once `path` gives any status."""
@@ -86,7 +92,7 @@ class Process:
         with self.log.open("ab") as log:
             argv = [*pin, *self.command]
             self.process = subprocess.Popen(
-                argv, stdout=log, stderr=log, env={**os.environ, **self.environ}, start_new_session=True,
+                argv, stdout=log, stderr=log, env={**_environment(), **self.environ}, start_new_session=True,
                 cwd=self.log.parent,  # MLServer makes directories where it is started
             )  # fmt: skip
         while not self._answers():

@@ -11,8 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from botocore.model import Shape
-
+from sagewright.model.aws.shapes import Shape
 from sagewright.wire.models import service_model
 
 SOURCE = Path(__file__).parent.parent / "src" / "sagewright"

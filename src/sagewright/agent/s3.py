@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,9 @@ from sagewright.agent.smallput import LARGEST_BYTES, put_small
 from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import WalkEntry
+from sagewright.model.aws.s3_clients import s3_session
 from sagewright.model.aws.s3_uris import read_s3_uri
+from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 _AWAY = (
@@ -58,7 +59,7 @@ class FoundObject:
 
 @cache
 def _session() -> botocore.session.Session:
-    return botocore.session.Session()
+    return s3_session()
 
 
 def preload() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from sagewright.model.records import dataclass
 
 KIB, MIB = 1024, 1024 * 1024
 

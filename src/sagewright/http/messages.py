@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
+
+from sagewright.model.records import dataclass
 
 
 class BodyReader(Protocol):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import botocore.config
 import botocore.exceptions
-import botocore.session
 from s3transfer.manager import TransferManager
 
 from sagewright.invoker.messages import InvokerObjects
+from sagewright.model.aws.s3_clients import s3_session
 from sagewright.model.aws.s3_uris import read_s3_uri
+from sagewright.model.records import dataclass
 
 CONNECTIONS = 32
 _PIECE = 1 << 20
@@ -38,7 +38,7 @@ class ObjectClient:
             s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 5},
             max_pool_connections=CONNECTIONS, connect_timeout=10, read_timeout=60, proxies={},
         )  # fmt: skip
-        self._client: Any = botocore.session.Session().create_client(
+        self._client: Any = s3_session().create_client(
             "s3", region_name=objects.region, endpoint_url=objects.endpoint, config=config,
             aws_access_key_id=objects.access_key, aws_secret_access_key=objects.secret_key,
             aws_session_token=objects.session_token or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sagewright.model.records import dataclass
 
 _DEEP = "763104351884.dkr.ecr.{region}.amazonaws.com"
 _SKLEARN = "683313688378.dkr.ecr.{region}.amazonaws.com"

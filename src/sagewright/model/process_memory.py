@@ -27,6 +27,8 @@ END_S = 60.0
 """Time after which a process that does not end by itself is ended."""
 _MIB = 1 << 20
 _PROGRAM = "from sagewright.cli.main import main; main()"
+_ARENA_MAX, ARENAS = -8, 2
+"""glibc's number of the option, and arenas of a process: few threads allocate without the interpreter's lock."""
 _DATA = 5
 _hidden: dict[str, str] = {}
 """The field of /proc/self/statm with the pages that the limit counts, including stacks."""
@@ -57,6 +59,7 @@ def hold(most_mb: int, at_last: Callable[[], None]) -> None:
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    _share_arenas()
     threading.Thread(target=_watch, args=(most, at_last), name="memory", daemon=True).start()
 
 
@@ -104,7 +107,7 @@ def _watch(most: int, at_last: Callable[[], None]) -> None:
         try:
             if used() > HIGH * most:
                 gc.collect()
-                _trim()
+                trim()
             looks = looks + 1 if used() > HIGH * most else 0
         except MemoryError:
             looks += 1
@@ -117,7 +120,15 @@ def _watch(most: int, at_last: Callable[[], None]) -> None:
     at_last()
 
 
-def _trim() -> None:
+def _share_arenas() -> None:
+    """Limits the allocator's arenas. It gives each thread its own, and pages that are free in one are of no use to the others."""
+    import ctypes
+
+    with suppress(AttributeError):  # musl has one
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, ARENAS)
+
+
+def trim() -> None:
     """Returns freed memory from the allocator to the system."""
     import ctypes
 

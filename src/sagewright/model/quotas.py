@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
 from sagewright.model.aws.arns import ROLE_NAME
 from sagewright.model.aws.service_models import service_model
+from sagewright.model.records import dataclass
 
 SAGEMAKER, SAGEWRIGHT = "sagemaker", "sagewright"
 NAMES = {SAGEMAKER: "Amazon SageMaker", SAGEWRIGHT: "Sagewright"}
@@ -165,7 +165,9 @@ def all_quotas() -> dict[str, ServiceQuota]:
     model = service_model(SAGEMAKER)
     found = [own_quota(one) for one in OwnQuota] + [instance_quota(family) for family in QuotaFamily]
     found += [
-        instance_quota(family, one) for family, shape in _TYPES.items() for one in sorted(model.shape_for(shape).enum)
+        instance_quota(family, one)
+        for family, shape in _TYPES.items()
+        for one in sorted(model.shape_for(shape).metadata["enum"])
     ]
     return {one.code: one for one in found}
 

@@ -20,12 +20,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 import sagewright
+from sagewright.model.records import dataclass
 from sagewright.runtimes.bytecode import KEPT, compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.index_faults import index_fault
@@ -411,6 +409,10 @@ def _lacking(spec: _Spec, environment: Environment) -> list[str]:
 
 
 def _holds(requirement: str, packages: dict[str, str], any_version: bool) -> bool:
+    from packaging.requirements import (
+        Requirement,  # takes as long to import as ten modules, and few jobs name a requirement
+    )
+
     read = Requirement(requirement)
     installed = packages.get(_normal(read.name))
     return installed is not None and (any_version or read.specifier.contains(installed, prereleases=True))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 
 class NetworkFailed(RuntimeError):

@@ -11,6 +11,7 @@ from functools import partial
 
 from sagewright.compute.sites import Site
 from sagewright.jumpstart.keys import content_bucket
+from sagewright.model import process_memory
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
@@ -98,7 +99,9 @@ def _publish(platform: Platform) -> None:
 
 
 def warm(site: Site) -> None:
-    """Loads the large service models, and the modules that start agents, before the first request needs them."""
+    """Loads the large service models, and the modules that start agents, before a request needs them. Returns memory that the start
+    has freed."""
     site.warm()
     for service in ("sagemaker", "s3", "logs", "sts"):
         service_model(service)
+    process_memory.trim()

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from sagewright.http.passing import PassingServer
 from sagewright.model import process_memory, titles
 from sagewright.model.aws.regions import ANY
 from sagewright.model.notebooks.origins import NotebookHosts
+from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -114,7 +115,6 @@ class Server:
         fronting = Fronting(self.settings, platform, server, meeting.bound, meeting.found)
         server.leaving = partial(self._leave, fronting)
         await fronting.begin()
-        warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())
         noticing = asyncio.create_task(self._notice_loss(server))
@@ -123,6 +123,7 @@ class Server:
                 serving = asyncio.create_task(server.serve(sockets=[meeting.bound.dup()]))
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.002)
+                warming = loop.run_in_executor(None, warm, meeting.site)  # the first response doesn't wait for it
                 async with public_door(self.settings, server.passed_protocol, meeting.bound) as public:
                     write_note(endpoint, self.address.url + "\n")
                     ready(public or self.address.url)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-if TYPE_CHECKING:
-    from botocore.model import OperationModel
+from sagewright.model.records import dataclass
 
+if TYPE_CHECKING:
     from sagewright.engine.calls import Owner
     from sagewright.engine.control import Engine
+    from sagewright.model.aws.shapes import OperationModel
     from sagewright.model.errors import AwsError
     from sagewright.model.settings import Settings
     from sagewright.objects.access import ObjectStore

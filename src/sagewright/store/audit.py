@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from sagewright.model.records import dataclass
+from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.audit import audit_events, audit_resources
@@ -58,13 +60,15 @@ class AuditEntry:
 
 
 _values = attrgetter(*_NAMES)
-_INSERTS = {
-    embedded: tuple(
-        PreparedStatement(insert(table).on_conflict_do_nothing(), tuple(column.name for column in table.c))
+
+
+@cache
+def _inserts(dialect: str) -> tuple[PreparedStatement, PreparedStatement]:
+    events, resources = (
+        PreparedStatement(insert_of(dialect)(table).on_conflict_do_nothing(), tuple(column.name for column in table.c))
         for table in (audit_events, audit_resources)
     )
-    for embedded, insert in ((True, sqlite.insert), (False, postgresql.insert))
-}
+    return events, resources
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def put_lists(store: Database, lists: Sequence[list[Any]]) -> None:
     """`put` of entries as `AuditEntry.as_list` returns them: objects for a thousand rows cost more than the rows."""
     rows = [one[:-1] for one in lists]
     about = [(one[0], *each) for one in lists for each in one[-1]]
-    events, resources = _INSERTS[store.embedded]
+    events, resources = _inserts("sqlite" if store.embedded else "postgresql")
     with store.write() as connection:
         events.many(connection, _NAMES, rows)
         resources.many(connection, ("event_id", "name", "arn", "type"), about)

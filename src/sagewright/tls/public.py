@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from sagewright.http.tlsnames import SOCKET_NAME
 from sagewright.model.addresses import is_loopback
 from sagewright.model.settings import BadSetting, Settings
-from sagewright.tls.certificates import BadCertificate
-from sagewright.tls.door import DoorSettings
-from sagewright.tls.doorkeeper import DoorFailed, Doorkeeper, certificate_files
+
+if TYPE_CHECKING:
+    from sagewright.tls.door import DoorSettings
 
 ENDPOINT, PORT, AUTHORITY = "public-endpoint", "tls-port", "ca.pem"
 """Notes of the data directory: the public URL, the last port, and the authority that clients have to trust."""
@@ -51,6 +52,8 @@ async def public_door(
         authority.unlink(missing_ok=True)
         yield ""
         return
+    from sagewright.tls.doorkeeper import DoorFailed, Doorkeeper  # imports X.509, which only TLS needs
+
     place = settings.data / SOCKET_NAME
     place.unlink(missing_ok=True)
     accepting = await asyncio.get_running_loop().create_unix_server(protocol, str(place), backlog=BACKLOG)
@@ -77,6 +80,10 @@ def public_url(settings: Settings, port: int) -> str:
 
 def _door_settings(settings: Settings, fallback: int) -> DoorSettings:
     """Raises BadSetting."""
+    from sagewright.tls.certificates import BadCertificate
+    from sagewright.tls.door import DoorSettings
+    from sagewright.tls.doorkeeper import certificate_files
+
     try:
         files = certificate_files(settings)
         if files.authority is not None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from botocore.model import OperationModel
 
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
@@ -20,7 +18,9 @@ from sagewright.http.pools import CallPool, Full
 from sagewright.http.promises import SharedSync
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.request_ids import new_request_id
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
+from sagewright.model.records import dataclass
 from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.access.authorizer import authorize

@@ -10,9 +10,8 @@ import copy
 from functools import cache
 from typing import Any
 
-from botocore.model import OperationModel, ServiceModel
-
 from sagewright.model.aws.service_models import operation_model, service_model
+from sagewright.model.aws.shapes import OperationModel, ServiceModel
 from sagewright.model.errors import AwsError
 
 QUEUES = "sqs"
@@ -48,7 +47,7 @@ def form_model(service: str, operation: str) -> OperationModel | None:
 
 @cache
 def _queues() -> ServiceModel:
-    described: dict[str, Any] = copy.deepcopy(service_model(QUEUES)._service_description)
+    described: dict[str, Any] = copy.deepcopy(dict(service_model(QUEUES).description))
     described["metadata"] |= {"protocol": "query", "xmlNamespace": _NAMESPACE}
     for name, operation in described["operations"].items():
         if "output" in operation:

@@ -7,14 +7,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import orjson
-from botocore.model import StructureShape
 
+from sagewright.model.aws.shapes import StructureShape
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.records import dataclass
 from sagewright.objects.errors import invalid_argument
 from sagewright.wire.models import operation_model
 

@@ -11,8 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, SerializationException, ValidationException
 from sagewright.model.nearest import did_you_mean
 from sagewright.wire.patterns import matcher

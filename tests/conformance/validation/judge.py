@@ -19,10 +19,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
-from botocore.model import OperationModel, StructureShape
 from botocore.parsers import ResponseParserError
 from services.target import REGION, Target
 
+from sagewright.model.aws.shapes import OperationModel, StructureShape
 from sagewright.services import registry
 from sagewright.wire.models import SERVICES, operation_model
 from validation.wrong import Wrong, wrong_requests

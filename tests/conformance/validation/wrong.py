@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 DEEPEST = 3
 LONGEST = 5000

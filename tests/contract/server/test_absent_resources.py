@@ -9,9 +9,9 @@ import pytest
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.model import Shape
 
 from sagewright.model.aws.service_models import operation_model, service_model
+from sagewright.model.aws.shapes import Shape
 from sagewright.services import registry
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.model import Shape
 
+from sagewright.model.aws.shapes import Shape
 from sagewright.model.errors import SerializationException, ValidationException
 from sagewright.wire.models import operation_model
 from sagewright.wire.protocols.members import read_scalar, to_timestamp

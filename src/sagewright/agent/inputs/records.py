@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 _MAGIC = 0xCED7230A
 _LENGTH = (1 << 29) - 1

@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.causes import cause
@@ -16,6 +15,7 @@ from sagewright.agent.inputs.channels import ChannelMember
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.jobs.brief import DataListing, Transform
+from sagewright.model.records import dataclass
 
 _ENDING = ".out"
 

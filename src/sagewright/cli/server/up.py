@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_of
+from sagewright.cli.options import FAILURE, DataOption, fail, plain, settings_of
 from sagewright.model import process_memory
 from sagewright.model.settings import Settings
 
@@ -106,11 +106,11 @@ def up(  # a parameter is an option of the command
 
 
 def _announce(url: str, data: Path | None, settings: Settings) -> None:
-    console.print(f"Sagewright answers at [bold]{url}[/bold]")
+    typer.echo(f"Sagewright answers at {typer.style(plain(url), bold=True)}")
     own = "" if data is None else f" --data {shlex.quote(str(data))}"
-    console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio{own})", soft_wrap=True)
-    console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
-    console.print(f"Run a program against it: sagewright exec{own} -- python your_script.py", soft_wrap=True)
+    typer.echo(plain(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio{own})"))
+    typer.echo(plain(f"Data and credentials: {settings.data}"))
+    typer.echo(plain(f"Run a program against it: sagewright exec{own} -- python your_script.py"))
 
 
 def _detach(settings: Settings, given: dict[str, Any]) -> None:
@@ -140,6 +140,6 @@ def _show_something(settings: Settings) -> None:
     try:
         Demo(settings).run()
     except (BotoCoreError, ClientError, TimeoutError) as error:
-        console.print(f"The demo stopped: {error}", soft_wrap=True)
+        typer.echo(plain(f"The demo stopped: {error}"))
     else:
-        console.print("The demo's jobs, models, pipeline and endpoint are ready in Studio.")
+        typer.echo("The demo's jobs, models, pipeline and endpoint are ready in Studio.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sagewright.model.members import TypedDocument, member
+from sagewright.model.records import dataclass
 
 ON, OFF, GONE = "on", "off", "gone"
 """Desired states in a document."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from sagewright.model.records import dataclass
 
 _STEPS = 24
 """Buckets per factor of ten: percentiles are accurate to 5 %."""

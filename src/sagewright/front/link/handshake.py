@@ -12,7 +12,6 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import orjson
 
 import sagewright
+from sagewright.model.records import dataclass
 
 PATIENCE_S = 5.0
 MOST_BYTES = 1 << 20

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from sagewright.model.notebooks.origins import NotebookHosts
+from sagewright.model.records import dataclass
 from sagewright.upstream.client import Upstream
 from sagewright.upstream.connecting import ContainerAddress
 

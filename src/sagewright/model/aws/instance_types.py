@@ -6,7 +6,8 @@ Source: the public size tables of EC2 and of ml.* types. An unknown type counts 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

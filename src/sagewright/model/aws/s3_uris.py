@@ -7,7 +7,8 @@ bucket".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 _HOST = r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 _FORMS = (

@@ -1,51 +1,70 @@
-"""AWS's service models, read from the installed botocore at run time."""
+"""AWS's service models, read from the installed botocore at run time, without importing it."""
 
 from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
-from botocore.exceptions import DataNotFoundError
-from botocore.loaders import ExtrasProcessor, JSONFileLoader, Loader
-from botocore.model import OperationModel, ServiceModel
 
-_READ: dict[str, Callable[[bytes], bytes]] = {".json": bytes, ".json.gz": gzip.decompress}
-"""How a file with an ending is read."""
+from sagewright.model.aws.shapes import OperationModel, ServiceModel
 
-
-class _FileLoader(JSONFileLoader):  # type: ignore[misc]
-    """Reads files of models with the faster parser."""
-
-    def load_file(self, file_path: str) -> Any:
-        for ending, read in _READ.items():
-            path = Path(file_path + ending)
-            if path.is_file():
-                return orjson.loads(read(path.read_bytes()))
-        return None
-
-
-_loader = Loader(file_loader=_FileLoader())
 _lock = threading.Lock()
 
 
 @cache
+def _data() -> Path:
+    found = find_spec("botocore")
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeError("botocore is not installed")
+    return Path(found.submodule_search_locations[0]) / "data"
+
+
+def read_data(folder: Path, name: str) -> Any:
+    """Returns a file of models; None if there is none of that name."""
+    packed = folder / f"{name}.json.gz"
+    if packed.is_file():
+        return orjson.loads(gzip.decompress(packed.read_bytes()))
+    plain = folder / f"{name}.json"
+    return orjson.loads(plain.read_bytes()) if plain.is_file() else None
+
+
+def _merge(into: dict[str, Any], extra: dict[str, Any]) -> None:
+    for name, value in extra.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def without_texts(description: dict[str, Any]) -> dict[str, Any]:
+    """Drops the documentation, which is three quarters of a model and is not read."""
+    description.pop("documentation", None)
+    for part in (*description["operations"].values(), *description["shapes"].values()):
+        part.pop("documentation", None)
+        references = [part.get(name) for name in ("input", "output", "member", "key", "value")]
+        for reference in (*references, *part.get("errors", ()), *part.get("members", {}).values()):
+            if reference:
+                reference.pop("documentation", None)
+    return description
+
+
+@cache
 def _load(service: str) -> ServiceModel:
-    version = max(_loader.list_api_versions(service, "service-2"))  # `load_service_model` would list all services first
-    path = f"{service}/{version}/service-2"
-    model = _loader.load_data(path)
-    with suppress(DataNotFoundError):
-        ExtrasProcessor().process(model, [_loader.load_data(f"{path}.sdk-extras")])
-    return ServiceModel(model, service)
+    folder = max(one for one in (_data() / service).iterdir() if any(one.glob("service-2.json*")))
+    model = read_data(folder, "service-2")
+    extras = read_data(folder, "service-2.sdk-extras")
+    if extras is not None:
+        _merge(model, extras.get("merge", {}))
+    return ServiceModel(without_texts(model), service)
 
 
 def service_model(service: str) -> ServiceModel:
-    """Returns botocore's model of `service`, loaded once (SageMaker's takes 0.2 s)."""
+    """Returns the model of `service`, loaded once."""
     with _lock:
         return _load(service)
 
@@ -53,7 +72,7 @@ def service_model(service: str) -> ServiceModel:
 @cache
 def partitions() -> list[dict[str, Any]]:
     """Returns AWS's partitions, with their regions and the endpoints of services."""
-    found: list[dict[str, Any]] = _loader.load_data("endpoints")["partitions"]
+    found: list[dict[str, Any]] = read_data(_data(), "endpoints")["partitions"]
     return found
 
 

@@ -10,10 +10,12 @@ import io
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
+
+from sagewright.model.records import dataclass
 
 READ_BYTES = 1 << 16
 """Number of bytes that a caller has to read from the beginning of an object."""

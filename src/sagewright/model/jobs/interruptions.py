@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 VARIABLE = "SAGEWRIGHT_SPOT_INTERRUPTIONS"
 HOUR_MS = 3_600_000

@@ -10,8 +10,10 @@ become status.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from sagewright.model.records import dataclass
 
 
 class Status(StrEnum):

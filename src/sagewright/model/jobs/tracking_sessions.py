@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from sagewright.model.records import dataclass
 from sagewright.model.secrecy import equal
 
 PREFIX = "/mlflow/"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+
+from sagewright.model.records import dataclass
 
 APP, INSTANCE = "app", "notebook-instance"
 PREFIXES = {APP: "lab", INSTANCE: "nb"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from sagewright.model.aws.shapes import ListShape, MapShape, Shape, StructureShape
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 MOST_TEXT, MOST_ENTRIES, MOST_VALUES, MOST_DEPTH = 512, 20, 200, 8

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.schema.tags import tags
 

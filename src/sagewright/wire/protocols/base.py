@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from botocore.model import OperationModel
-
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.errors import AwsError
 
 

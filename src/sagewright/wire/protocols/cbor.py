@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import cbor2
-from botocore.model import OperationModel
 
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.documents import MOST_DEPTH
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.protocols.json import kind_of, query_error

@@ -5,9 +5,8 @@ Source: the protocol ec2 of AWS's models.
 
 from __future__ import annotations
 
-from botocore.model import OperationModel
-
 from sagewright.http.messages import HttpResponse
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.errors import AwsError
 from sagewright.wire.protocols.query import QueryProtocol, escaped, xml_response
 

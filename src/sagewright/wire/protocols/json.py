@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from botocore.model import OperationModel
 
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.codes import EARLIER_CODES

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import math
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-from botocore.utils import parse_timestamp
-
+from sagewright.model.aws.shapes import ListShape, MapShape, Shape, StructureShape
 from sagewright.model.errors import SerializationException
 
 
@@ -82,10 +82,28 @@ def to_timestamp(value: Any) -> datetime:
         elif isinstance(value, (int, float)):
             return datetime.fromtimestamp(value, tz=UTC)
         else:
-            moment = parse_timestamp(value)
+            moment = _parsed_time(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, OSError, RuntimeError):
         raise SerializationException(f"Invalid timestamp '{value}'") from None
+
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
+
+
+def _parsed_time(text: str) -> datetime:
+    """Raises ValueError, and what `botocore.utils.parse_timestamp` raises."""
+    with contextlib.suppress(ValueError):
+        return datetime.fromtimestamp(float(text), tz=UTC)
+    if _HTTP_DATE.fullmatch(text):
+        return parsedate_to_datetime(text)
+    if _ISO_DATE.fullmatch(text):
+        return datetime.fromisoformat(text)
+    from botocore.utils import parse_timestamp  # brings an HTTP client along; few clients send other forms
+
+    found: datetime = parse_timestamp(text)
+    return found
 
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")

@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.protocols.members import read_scalar
 from sagewright.wire.protocols.xmltree import escape
 from sagewright.wire.queryforms import QUEUES, address
 
 MAX_ITEMS = 10_000
-_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 can't contain, not even as a reference: they would make a message unreadable."""
 
 

@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache, lru_cache
@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from urllib.request import parse_http_list
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from sagewright.http.messages import HttpRequest, header_text
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import SerializationException
+from sagewright.model.records import dataclass
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 
 STATUS = "__status__"

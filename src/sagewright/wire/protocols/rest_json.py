@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.model import OperationModel, StructureShape
-
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import OperationModel, StructureShape
 from sagewright.model.errors import AwsError
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.json import dumps, read_document

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from sagewright.http.messages import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import BlobSlice
@@ -300,7 +299,7 @@ def _write(shape: Shape, name: str, value: Any, out: list[str], namespace: str =
         item_name = name if flattened else shape.member.serialization.get("name", "member")
         if not flattened:
             out.append(f"<{name}>")
-        if len(value) >= MANY and _is_bare(shape.member):
+        if len(value) >= MANY and isinstance(shape.member, StructureShape) and _is_bare(shape.member):
             out += [_written(shape.member, item_name, item) for item in value]
         else:
             for item in value:

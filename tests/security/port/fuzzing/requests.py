@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import cbor2
-from botocore.model import OperationModel, StructureShape
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 from tests.security.port.fuzzing import values
 from tests.security.port.fuzzing.client import Request, sign
 
+from sagewright.model.aws.shapes import OperationModel, StructureShape
 from sagewright.services import registry
 from sagewright.wire.models import SERVICES, operation_model
 
@@ -59,6 +61,16 @@ def _serializer(protocol: str) -> Any:
     return create_serializer(protocol, include_validation=False)
 
 
+@cache
+def _client_service(service: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+def _client_model(target: Target) -> Any:
+    """Returns the operation as clients know it."""
+    return _client_service(target.service).operation_model(target.operation)
+
+
 def _model(target: Target) -> OperationModel:
     model = operation_model(target.service, target.operation)
     assert model is not None
@@ -73,7 +85,7 @@ def build(rng: random.Random, target: Target) -> Request:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = _serializer(target.protocol).serialize_to_request(parameters, model)
+            made = _serializer(target.protocol).serialize_to_request(parameters, _client_model(target))
     except Exception:  # a value that even the client can't write
         made = {"method": "POST", "url_path": "/", "query_string": {}, "headers": {}, "body": b""}
     request = Request(made["method"].encode(), _path(made["url_path"]), _query(made["query_string"]))

@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from sagewright.model.aws.shapes import ListShape, MapShape, Shape, StructureShape
 
 BUCKETS = ("fuzz-one", "fuzz-two", "fuzz-none")
 KEYS = ("a", "a/b", "a/b/c.txt", "ключ", "x" * 200, "a//b", "z\u0000z")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.model import ServiceModel
 
 from sagewright.engine.events.deployment_strategies import BadStrategy, read_strategy
+from sagewright.model.aws.shapes import ServiceModel
 from sagewright.wire.models import service_model
 from sagewright.wire.validation import validate
 

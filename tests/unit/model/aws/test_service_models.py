@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import botocore.model
 import botocore.session
 import pytest
 from botocore.loaders import Loader
 
 from sagewright.model.aws import service_models
+from sagewright.model.aws.shapes import ListShape, MapShape, Shape, StringShape, StructureShape
 from sagewright.services.aws.s3.buckets import buckets
 from sagewright.wire.models import SERVICES
 
 
-@pytest.mark.parametrize("service", ["sagemaker", "s3", "lambda", "logs"])
-def test_a_model_is_the_one_that_botocore_loads(service: str) -> None:
-    assert service in SERVICES
-    expected = Loader().load_service_model(service, "service-2")
-    assert service_models.service_model(service)._service_description == expected
+def _without_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _without_texts(one) for name, one in value.items() if name != "documentation" or isinstance(one, dict)
+        }
+    return [_without_texts(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_model_is_the_one_that_botocore_loads_without_its_documentation(service: str) -> None:
+    expected = _without_texts(Loader().load_service_model(service, "service-2"))
+    found = service_models.service_model(service).description
+    for part in ("metadata", "operations", "shapes"):
+        assert found[part] == expected[part]
+
+
+def _difference(ours: Shape, theirs: Any, seen: set[str]) -> str | None:
+    """Returns the first shape that botocore reads otherwise."""
+    same = (
+        (ours.name, ours.type_name, ours.serialization, ours.metadata, ours.required_members)
+        == (theirs.name, theirs.type_name, theirs.serialization, theirs.metadata, theirs.required_members)
+    )  # fmt: skip
+    parts: list[tuple[Shape, Any]] = []
+    if isinstance(ours, StructureShape):
+        same = same and list(ours.members) == list(theirs.members) and ours.error_code == theirs.error_code
+        parts = [(ours.members[name], theirs.members[name]) for name in ours.members]
+    elif isinstance(ours, ListShape):
+        parts = [(ours.member, theirs.member)]
+    elif isinstance(ours, MapShape):
+        parts = [(ours.key, theirs.key), (ours.value, theirs.value)]
+    elif isinstance(ours, StringShape):
+        same = same and ours.enum == theirs.enum
+    if not same:
+        return ours.name
+    if ours.name in seen:
+        return None
+    seen.add(ours.name)
+    return next((found for pair in parts if (found := _difference(*pair, seen))), None)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_operations_and_shapes_are_those_of_botocore(service: str) -> None:
+    ours = service_models.service_model(service)
+    theirs = botocore.model.ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    assert ours.operation_names == theirs.operation_names
+    assert {one.name for one in ours.error_shapes} == {one.name for one in theirs.error_shapes}
+    seen: set[str] = set()
+    for name in ours.operation_names:
+        own, other = ours.operation_model(name), theirs.operation_model(name)
+        assert (own.http, own.metadata, own.deprecated) == (other.http, other.metadata, other.deprecated), name
+        assert own.idempotent_members == other.idempotent_members, name
+        assert own.has_streaming_output == other.has_streaming_output, name
+        pairs = [(own.input_shape, other.input_shape), (own.output_shape, other.output_shape)]
+        for shape, expected in (*pairs, *zip(own.error_shapes, other.error_shapes, strict=True)):
+            assert (shape is None) == (expected is None), name
+            assert shape is None or _difference(shape, expected, seen) is None, name
 
 
 def test_buckets_can_be_in_the_regions_that_botocore_knows_for_s3() -> None:

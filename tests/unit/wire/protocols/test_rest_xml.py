@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import botocore.model
 import pytest
 from botocore.awsrequest import HeadersDict
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.loaders import Loader
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
+from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs.blobs import BlobSlice
 from sagewright.wire.models import service_model
@@ -24,6 +26,7 @@ from sagewright.wire.protocols.rest_xml import RestXmlProtocol
 from sagewright.wire.s3.routes import NOT_OURS
 
 MODEL = service_model("s3")
+CLIENT = botocore.model.ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
 CODEC = RestXmlProtocol()
 MOMENT = datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC)
 ALL = [n for n in MODEL.operation_names if n not in NOT_OURS and not MODEL.operation_model(n).deprecated]
@@ -57,7 +60,9 @@ def flat_member(shape: Shape, value: Any) -> Any:
 
 
 def sent(operation: OperationModel, parameters: dict[str, Any]) -> HttpRequest:
-    made = create_serializer("rest-xml", include_validation=False).serialize_to_request(parameters, operation)
+    made = create_serializer("rest-xml", include_validation=False).serialize_to_request(
+        parameters, CLIENT.operation_model(operation.name)
+    )
     path, _, query = made["url_path"].partition("?")
     extra = urlencode(made.get("query_string") or {}, doseq=True)
     headers = {k.lower(): v if isinstance(v, str) else str(v) for k, v in made["headers"].items()}
@@ -86,7 +91,7 @@ def parsed(operation: OperationModel, response: HttpResponse) -> dict[str, Any]:
     headers = dict(response.headers)
     body = response.body
     raw = {"headers": HeadersDict(headers), "body": body, "status_code": response.status}
-    result: dict[str, Any] = create_parser("rest-xml").parse(raw, operation.output_shape)
+    result: dict[str, Any] = create_parser("rest-xml").parse(raw, CLIENT.operation_model(operation.name).output_shape)
     return result
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.model
 import pytest
-from botocore.model import Shape, StructureShape
+from botocore.loaders import Loader
 from botocore.serialize import create_serializer
 
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
+from sagewright.model.aws.shapes import Shape, StructureShape
 from sagewright.model.errors import AwsError
 from sagewright.wire.models import service_model
 from sagewright.wire.s3.routes import NOT_OURS, S3Route, S3Router, is_completion
 
 MODEL = service_model("s3")
+CLIENT = botocore.model.ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
 ROUTER = S3Router(["localhost", "store.example"])
 OPERATIONS = [n for n in MODEL.operation_names if n not in NOT_OURS and not MODEL.operation_model(n).deprecated]
 
@@ -45,7 +48,9 @@ def request(method: str, path: str, query: str = "", host: str = "127.0.0.1:4700
 def test_what_botocore_sends_is_recognized(name: str) -> None:
     operation = MODEL.operation_model(name)
     parameters = example(operation.input_shape) if operation.input_shape else {}
-    sent = create_serializer("rest-xml", include_validation=False).serialize_to_request(parameters, operation)
+    sent = create_serializer("rest-xml", include_validation=False).serialize_to_request(
+        parameters, CLIENT.operation_model(name)
+    )
     path, _, query = sent["url_path"].partition("?")
     extra = [f"{k}={v}" for k, v in (sent.get("query_string") or {}).items()]
     headers = {k.lower(): str(v) for k, v in sent["headers"].items()}

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Generic, TypeVar
 
 from sagewright.model.aws.instance_types import Resources
+from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 NOTHING = Resources(0, 0, 0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.model import Shape
-
 from sagewright.model.aws.service_models import operation_model
+from sagewright.model.aws.shapes import ListShape, MapShape, Shape, StructureShape
 from sagewright.pipelines.references import is_reference, text_of
 from sagewright.pipelines.step_types import step_type
 
@@ -21,16 +20,16 @@ def unknown_members(type_: str, arguments: Any) -> list[str]:
 def _unknown(shape: Shape, value: Any) -> Iterator[str]:
     if is_reference(value):
         return
-    if shape.type_name == "structure" and isinstance(value, dict):
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
         for name, inner in value.items():
             if name not in shape.members:
                 yield name
             else:
                 yield from _unknown(shape.members[name], inner)
-    elif shape.type_name == "list" and isinstance(value, list):
+    elif isinstance(shape, ListShape) and isinstance(value, list):
         for inner in value:
             yield from _unknown(shape.member, inner)
-    elif shape.type_name == "map" and isinstance(value, dict):
+    elif isinstance(shape, MapShape) and isinstance(value, dict):
         for inner in value.values():
             yield from _unknown(shape.value, inner)
 
@@ -51,15 +50,15 @@ def _shape_of(type_: str) -> Shape | None:
 
 def _coerced(shape: Shape, value: Any) -> Any:
     kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {
             name: _coerced(shape.members[name], inner)
             for name, inner in value.items()
             if name in shape.members and inner is not None
         }
-    if kind == "list" and isinstance(value, list):
+    if isinstance(shape, ListShape) and isinstance(value, list):
         return [_coerced(shape.member, inner) for inner in value]
-    if kind == "map" and isinstance(value, dict):
+    if isinstance(shape, MapShape) and isinstance(value, dict):
         return {name: _coerced(shape.value, inner) for name, inner in value.items() if inner is not None}
     if kind == "string" and isinstance(value, int | float | bool | list | dict):
         return text_of(value)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.records import dataclass
 from sagewright.services.aws.kms import material
 from sagewright.services.aws.kms.specs import is_symmetric, origin_of, spec_of
 from sagewright.services.aws.kms_keys import (

@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from botocore.model import OperationModel, Shape
-
 from sagewright.model.aws.service_models import operation_model, service_model
+from sagewright.model.aws.shapes import OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, absent
@@ -54,7 +53,7 @@ def _other(name: str) -> Operation:
     return answer
 
 
-def _named_by(shape: Shape | None) -> str | None:
+def _named_by(shape: StructureShape | None) -> str | None:
     """Returns the first required member that names a resource; enumerations don't count."""
     members = shape.required_members if shape is not None else []
     return next((one for one in members if shape and _names(shape.members[one])), None)

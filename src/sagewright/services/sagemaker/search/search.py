@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from sagewright.model.aws.service_models import operation_model
+from sagewright.model.aws.shapes import ListShape, StructureShape
 from sagewright.model.budgets import kept_size
 from sagewright.model.errors import ServiceUnavailable, ValidationException
 from sagewright.model.row_tokens import rows_before
@@ -119,10 +120,12 @@ def _first(name: str) -> str:
 def _members(resource: str, member: str) -> frozenset[str]:
     """Returns the members of Search's record of a resource (at `member`) and of its Describe, and other searchable names."""
     requested, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
-    assert requested is not None
-    record = requested.output_shape.members["Results"].member.members[member]
-    inner = [shape for shape in record.members.values() if shape.type_name == "structure"]
-    shapes = [record, *inner, *([described.output_shape] if described else [])]
+    results = requested.output_shape.members["Results"] if requested and requested.output_shape else None
+    assert isinstance(results, ListShape) and isinstance(results.member, StructureShape)
+    record = results.member.members[member]
+    assert isinstance(record, StructureShape)
+    inner = [shape for shape in record.members.values() if isinstance(shape, StructureShape)]
+    shapes = [record, *inner, *([described.output_shape] if described and described.output_shape else [])]
     return frozenset(name for shape in shapes for name in shape.members) | BESIDES
 
 

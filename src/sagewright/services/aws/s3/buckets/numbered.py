@@ -8,9 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, Shape, StructureShape
-
 from sagewright.model.aws.service_models import service_model
+from sagewright.model.aws.shapes import ListShape, Shape, StructureShape
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.aws.s3.operations import need, s3_operation
