@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
 from sagewright.model.disk_room import HOST_MB
 from sagewright.model.jobs.brief import Brief, HostGroup
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-from sagewright.model.records import dataclass
 
 PARTS = ("toolkit", "algorithms", "serving", "captured", "clarify", "monitor", "wrangler")
 HOOK = Path("door") / "hook" / "sitecustomize.py"

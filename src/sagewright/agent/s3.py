@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,6 @@ from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import WalkEntry
 from sagewright.model.aws.s3_clients import s3_session
 from sagewright.model.aws.s3_uris import read_s3_uri
-from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 _AWAY = (

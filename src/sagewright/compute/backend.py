@@ -5,10 +5,9 @@ Its conformance suite is `tests/conformance/test_backend.py`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-
-from sagewright.model.records import dataclass
 
 Handle = dict[str, Any]
 """A backend's JSON data for finding a host again; the store keeps it, and only its backend reads it."""

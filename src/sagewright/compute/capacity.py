@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from sagewright.model.aws.instance_types import Resources, resources_of
-from sagewright.model.records import dataclass
 
 _GIB = 1 << 30
 

@@ -12,11 +12,11 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sagewright.model import process_memory
-from sagewright.model.records import dataclass
 
 _ANSWER_S = 30.0
 

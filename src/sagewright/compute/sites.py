@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.compute.backend import Backend
@@ -10,7 +11,6 @@ from sagewright.compute.capacity import Machines, this_machine
 from sagewright.compute.forkserver import Cells
 from sagewright.compute.local import LocalBackend
 from sagewright.model.machine import machine_name
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-
-from sagewright.model.records import dataclass
 
 BUILT = Path(__file__).parent / "built"
 MANIFEST = "manifest.json"

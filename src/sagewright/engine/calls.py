@@ -6,9 +6,8 @@ job, and the engine does nothing for a client that it could not do itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
-
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sagewright.engine.calls import Call
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore
 from sagewright.store.database import Database

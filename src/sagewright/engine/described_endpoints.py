@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

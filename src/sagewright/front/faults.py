@@ -5,8 +5,9 @@ Source: botocore's model of sagemaker-runtime; texts that clients of AWS have pu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 MOST_TOLD = 3000
 """Maximum number of characters of a model's own message in an error."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 FRESH_S = 1.0

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs import tracking_sessions as passes
 from sagewright.model.jobs.tracking_sessions import Pass
-from sagewright.model.records import dataclass
 from sagewright.upstream.client import AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 from sagewright.wire.signatures.authentication import ONCE

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sagewright.http.body import BytesBody, StreamBody, digits, too_slow
@@ -15,7 +16,6 @@ from sagewright.http.pools import CallPool, Full
 from sagewright.http.sending import FileSender
 from sagewright.http.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 ONCE = frozenset({"host", "authorization", "content-type"})
 """Headers that can occur only once."""

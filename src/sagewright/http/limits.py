@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass, field
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sagewright.http.messages import HttpResponse
-from sagewright.model.records import dataclass
 
 WORKERS = 32
 

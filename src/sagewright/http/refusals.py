@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

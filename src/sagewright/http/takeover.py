@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.http.body import incomplete_body, too_slow
@@ -18,7 +19,6 @@ from sagewright.http.joined import JoinedTransport
 from sagewright.http.limits import BodyPace
 from sagewright.http.pools import CallPool
 from sagewright.http.protocol import GuardedProtocol
-from sagewright.model.records import dataclass
 
 EXTENSION = "sagewright.takeover"
 PATIENCE_MS = 50

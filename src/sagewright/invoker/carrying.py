@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -18,7 +19,6 @@ from typing import Any, BinaryIO, TypeVar
 from sagewright.invoker.messages import AsyncInvocation, Result
 from sagewright.invoker.objects import ObjectClient, ObjectFailed
 from sagewright.model import disk_room
-from sagewright.model.records import dataclass
 from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, Spill, Stale, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import server_address
 

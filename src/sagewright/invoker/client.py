@@ -11,12 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sagewright.invoker.messages import AsyncInvocation, InvokerObjects, Result
 from sagewright.model import process_memory
-from sagewright.model.records import dataclass
 
 END_S = 5.0
 _SEND_LIMIT = struct.pack("ll", 10, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import botocore.config
@@ -11,7 +12,6 @@ from s3transfer.manager import TransferManager
 from sagewright.invoker.messages import InvokerObjects
 from sagewright.model.aws.s3_clients import s3_session
 from sagewright.model.aws.s3_uris import read_s3_uri
-from sagewright.model.records import dataclass
 
 CONNECTIONS = 32
 _PIECE = 1 << 20

@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
-
-from sagewright.model.records import dataclass
 
 HUGGING_FACE = "hf:"
 MARKETPLACE = "865070037744"

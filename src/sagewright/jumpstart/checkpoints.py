@@ -9,10 +9,9 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from sagewright.model.records import dataclass
 
 WEIGHTS = ".safetensors"
 _TEXTS = {".json", ".txt", ".model", ".jinja", ".md", ".tiktoken", ".vocab", ".spm"}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
-
-from sagewright.model.records import dataclass
 
 PREFIX = "sagewright-"
 """Sagewright's own ids begin with it. An id from AWS is only used for the same weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 _DEEP = "763104351884.dkr.ecr.{region}.amazonaws.com"
 _SKLEARN = "683313688378.dkr.ecr.{region}.amazonaws.com"

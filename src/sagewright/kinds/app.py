@@ -6,6 +6,7 @@ starts of the same space or notebook instance. Source: AWS's developer guide, "A
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from sagewright.model.jobs.brief import (
 )
 from sagewright.model.jobs.state_machines import INTERACTIVE
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 APP, NOTEBOOK = "app", "notebook-instance"
 """Kinds of the subjects that such a job is created for."""

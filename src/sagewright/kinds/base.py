@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.jobs.brief import Brief, Purpose
 from sagewright.model.jobs.state_machines import StateMachine
-from sagewright.model.records import dataclass
 
 DEFAULT_MAX_RUNTIME_S = 86_400
 OWNER = "Owner"

@@ -6,13 +6,12 @@ Source: AWS's API reference, CreateHyperParameterTuningJob, and its developer gu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.kinds.training import OBJECTIVE, metric_definitions, with_objective
 from sagewright.kinds.tuningspace import holds, read_space
-from sagewright.model.records import dataclass
 from sagewright.runtimes import images
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.space import Space

@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 CLIENT_MB, HOST_MB = 1024, 512
 """Defaults of the settings `disk_reserve_mb` and `disk_stop_mb`."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
 from sagewright.model.aws.arns import ROLE_NAME
 from sagewright.model.aws.service_models import service_model
-from sagewright.model.records import dataclass
 
 SAGEMAKER, SAGEWRIGHT = "sagemaker", "sagewright"
 NAMES = {SAGEMAKER: "Amazon SageMaker", SAGEWRIGHT: "Sagewright"}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from sagewright.model import disk_room, process_memory
 from sagewright.model.jobs import interruptions
-from sagewright.model.records import dataclass
 from sagewright.model.setting_checks import (
     check_domain,
     check_not_negative,

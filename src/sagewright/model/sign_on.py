@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
-
-from sagewright.model.records import dataclass
 
 COOKIE, SECURE_COOKIE = "sagewright-sign-on", "__Secure-sagewright-sign-on"
 PATH = "/studio/oidc"

@@ -12,10 +12,9 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
-
-from sagewright.model.records import dataclass
 
 IDLE_S = 3600.0
 """Time without a request after which a session ends."""

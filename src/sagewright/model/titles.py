@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from setproctitle import getproctitle, setproctitle
-
-from sagewright.model.records import dataclass
 
 AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER, TLS_DOOR = (
     "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker", "TLS door",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.model.settings import BadSetting, Settings
 from sagewright.objects.housekeeping import Housekeeper
 

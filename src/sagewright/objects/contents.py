@@ -6,10 +6,10 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors, notices, placing
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import Blob, BlobStore

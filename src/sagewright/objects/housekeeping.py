@@ -6,9 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sagewright.model.errors import ServiceUnavailable
-from sagewright.model.records import dataclass
 
 log = logging.getLogger("sagewright.objects.housekeeping")
 SHORTEST_WAIT_S = 0.05

@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.model.disk_room import CLIENT_MB, HOST_MB, ClientRoom
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.blobs.blobs import FULL_ERRORS, ByteSource, write_all
 
 _PIECE = 1 << 20

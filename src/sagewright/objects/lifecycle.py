@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import placing, rules
 from sagewright.objects.blobs.blobs import BlobStore
 from sagewright.objects.buckets import Buckets

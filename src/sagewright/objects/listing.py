@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from sagewright.model.records import dataclass
 from sagewright.objects import placing
 from sagewright.objects.versionids import rank_of
 from sagewright.store.database import Database

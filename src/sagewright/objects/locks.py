@@ -6,10 +6,10 @@ A lock is stored in its version's headers, under S3's names. Source: S3's user g
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.rules import DAY_MS
 from sagewright.store.objects.buckets import Bucket
 from sagewright.store.objects.objects import Version

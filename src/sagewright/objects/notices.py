@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
 from sqlalchemy import Connection
 
 from sagewright.model.clock import to_datetime
-from sagewright.model.records import dataclass
 from sagewright.store.messages import deliveries
 from sagewright.store.messages.deliveries import Wanted
 from sagewright.store.objects.buckets import Bucket

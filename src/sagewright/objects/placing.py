@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.objects import errors, locks, notices
 from sagewright.objects.buckets import ENABLED, OFF
 from sagewright.objects.notices import OWN, ChangeCause

@@ -7,13 +7,12 @@ Days are counted as in S3: from the object's time, rounded up to the next midnig
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.store.objects.objects import Version
 from sagewright.store.objects.uploads import Upload

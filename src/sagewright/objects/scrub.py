@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
-from sagewright.model.records import dataclass
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import CHUNK, BlobStore
 from sagewright.objects.bucketstore import GRACE_S, BucketStore

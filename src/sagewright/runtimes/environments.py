@@ -20,10 +20,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import sagewright
-from sagewright.model.records import dataclass
 from sagewright.runtimes.bytecode import KEPT, compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.index_faults import index_fault

@@ -6,10 +6,10 @@ Source of the repository names: the `image_uri_config` files of the SageMaker Py
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from sagewright.model.records import dataclass
 from sagewright.runtimes.registries import is_of_aws
 
 

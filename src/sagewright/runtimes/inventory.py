@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import LAYERS, MANIFEST, EnvironmentFailed, Environments
 
 _BLOCK = 512

@@ -9,10 +9,9 @@ import configparser
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from sagewright.model.records import dataclass
 from sagewright.runtimes.images import Image, ImageKind
 
 NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 18), "xgboost": (2, 1)}

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox import view
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.stage import Stage

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox.namespace import MountNamespace
 
 CAPABILITIES = {

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox.abilities import AS_USER, NAMESPACES, abilities, capabilities, enter, find_bwrap, stage_bwrap
 from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, check_words
 from sagewright.sandbox.layout import LIBRARY, ML_ROOT, OWN, SandboxLayout

@@ -13,11 +13,9 @@ import subprocess
 import time
 from collections.abc import Set
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-
-from sagewright.model.records import dataclass
 
 PARENT = "sagewright"
 CONTROLLERS = ("memory", "cpu", "pids")

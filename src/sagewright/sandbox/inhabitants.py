@@ -8,11 +8,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox.kernel import descendants
 from sagewright.sandbox.seccomp import seccomp_filter
 

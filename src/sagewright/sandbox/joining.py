@@ -23,10 +23,9 @@ import signal
 import sys
 import termios
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-
-from sagewright.model.records import dataclass
 
 REFUSED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 """Exit statuses of programs that did not start."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 
 class NetworkFailed(RuntimeError):

@@ -7,9 +7,8 @@ are visible through a .pth file, and pip does not touch them ("outside environme
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-
-from sagewright.model.records import dataclass
 
 _SCRIPT_BYTES = 1 << 16
 

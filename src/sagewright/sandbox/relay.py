@@ -13,13 +13,13 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from sagewright.model import addresses
 from sagewright.model.machine import own_addresses
-from sagewright.model.records import dataclass
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 
 _SO_ORIGINAL_DST = 80

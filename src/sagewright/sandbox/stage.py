@@ -11,10 +11,10 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.jobfiles.descriptors import open_beneath
-from sagewright.model.records import dataclass
 from sagewright.sandbox import kernel
 
 PLACE = "/run"

@@ -14,10 +14,10 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox.base import Unavailable
 
 RANGE = 65_536

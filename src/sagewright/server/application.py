@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.docsite.application import DocsApplication
 from sagewright.front.addressing import is_parsed_for_front
 from sagewright.http import asgi
-from sagewright.model.records import dataclass
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import HEALTH, PREFIX, InternalApi
 from sagewright.server.notebooks import NotebookDoor

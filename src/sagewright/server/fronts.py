@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from sagewright.front.link import handshake
 from sagewright.front.link.handshake import LOCAL, MAIN, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.http.passage import Passage
 from sagewright.model import titles
-from sagewright.model.records import dataclass
 
 START_S = 30.0
 END_S = 8.0

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from sagewright.engine.apps.homes import home_of
 from sagewright.kinds.app import APP, NOTEBOOK, AppRequest
 from sagewright.model import titles
 from sagewright.model.aws.instance_types import resources_of
-from sagewright.model.records import dataclass
 from sagewright.services.context import Platform
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource

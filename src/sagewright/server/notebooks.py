@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,6 @@ from sagewright.http.messages import HttpResponse
 from sagewright.http.takeover import EXTENSION
 from sagewright.model.notebooks.grants import NotebookSession, redeem
 from sagewright.model.notebooks.origins import NotebookHosts
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.services.sagemaker.studio.sign_in.notebook_routes import notebooks_of
 from sagewright.services.session_keys import StoredKeys

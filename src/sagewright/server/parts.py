@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,6 @@ from sagewright.invoker.messages import InvokerObjects
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.disk_room import ClientRoom
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore

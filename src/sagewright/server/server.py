@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,6 @@ from sagewright.http.passing import PassingServer
 from sagewright.model import process_memory, titles
 from sagewright.model.aws.regions import ANY
 from sagewright.model.notebooks.origins import NotebookHosts
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials

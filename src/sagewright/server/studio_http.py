@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.store import identity
 from sagewright.store.database import Database

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
-
-from sagewright.model.records import dataclass
 
 if TYPE_CHECKING:
     from sagewright.engine.calls import Owner

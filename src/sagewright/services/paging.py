@@ -7,7 +7,7 @@ import base64
 import binascii
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,7 +15,6 @@ import orjson
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.model.row_tokens import rows_before
 from sagewright.store.listing import MOST_BYTES, Bound, Comparison, PageRequest, PageRows
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.resources import tags

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement

@@ -6,12 +6,12 @@ A token is stored in the transaction of its request, so a server that is killed 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.schema.clienttokens import client_tokens

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,6 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sagewright.model.errors import AwsError, ServiceUnavailable
-from sagewright.model.records import dataclass
 from sagewright.store.ballast import Ballast
 from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
 from sagewright.store.decoding import loads

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, tuple_, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.events import events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +15,6 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, select, tuple_
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.decoding import size_read
 

@@ -6,13 +6,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import ClauseElement
-
-from sagewright.model.records import dataclass
 
 _NAME = re.compile(r"%\((\w+)\)s")
 Convert = Callable[[Any], Any] | None

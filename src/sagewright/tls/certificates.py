@@ -9,6 +9,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from sagewright.model.records import dataclass
 
 AUTHORITY_DAYS, CERTIFICATE_DAYS, RENEWED_DAYS = 3650, 397, 30
 CA, CERTIFICATE, KEY = "ca.pem", "server.pem", "server.key"

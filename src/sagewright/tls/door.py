@@ -17,13 +17,12 @@ import signal
 import socket
 import ssl
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from sagewright.http.tlsnames import SOCKET_NAME, name_for
 from sagewright.model import titles
-from sagewright.model.records import dataclass
 from sagewright.tls.certificates import BadCertificate, CertificateFiles
 
 HANDSHAKE_S = 10.0

@@ -6,9 +6,9 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from sagewright.model.records import dataclass
 from sagewright.upstream.connection import UpstreamConnection
 from sagewright.upstream.errors import Broken, ContainerUnreachable, Stale, TooLong
 from sagewright.upstream.messages import Answer, UpstreamRequest

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import BinaryIO
-
-from sagewright.model.records import dataclass
 
 _BREAKS = re.compile(r"[\r\n\0]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sagewright.http import asgi
@@ -20,7 +20,6 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.aws.shapes import OperationModel
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
-from sagewright.model.records import dataclass
 from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.access.authorizer import authorize

@@ -6,13 +6,13 @@ X-Amz-Target → credential scope s3 → REST paths of the JSON services → for
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError, NotImplementedYet
-from sagewright.model.records import dataclass
 from sagewright.wire.encodings import beginning, is_compressed
 from sagewright.wire.models import SERVICES, service_model
 from sagewright.wire.protocols.query import form_values

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,6 @@ import orjson
 
 from sagewright.model.aws.shapes import StructureShape
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.objects.errors import invalid_argument
 from sagewright.wire.models import operation_model
 

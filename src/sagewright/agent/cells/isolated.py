@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sagewright
@@ -14,7 +14,6 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.library import staged_library
 from sagewright.agent.process.process import ProcessLimits, run_process
 from sagewright.model.jobs.brief import EndCause
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import Environment
 from sagewright.sandbox.base import Launch
 from sagewright.sandbox.choose import choose_sandbox

@@ -11,14 +11,13 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagewright.agent.cells.cell import LOCK, remove_cell
 from sagewright.agent.cells.kinds import CellKind, kind_of
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.priority import set_priority
-from sagewright.model.records import dataclass
 from sagewright.sandbox.kernel import descendants
 
 QUIET_S, SOON_S = 0.05, 0.01

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,6 @@ from sagewright.agent.cells.kernels import Kernels
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.library import known_library
 from sagewright.agent.process.environ import SPIN, SPINS
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import MANIFEST, Environments
 from sagewright.runtimes.images import Image, resolve_image
 from sagewright.runtimes.launch import (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sagewright.agent.errors import ClientError
@@ -16,7 +17,6 @@ from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
 from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
 from sagewright.model.jobs.brief import DataListing, DataSet, InputBrief
-from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 

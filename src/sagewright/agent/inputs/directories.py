@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.disk import Disk
@@ -14,7 +15,6 @@ from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.parallel import for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3
 from sagewright.jobfiles.descriptors import write_all
-from sagewright.model.records import dataclass
 
 _ATTEMPTS = 5
 _LONGEST_NAME = 255

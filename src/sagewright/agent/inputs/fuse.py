@@ -8,14 +8,13 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from mfusepy import FuseOSError, Operations
 
 from sagewright.agent.inputs.sources import Stored
 from sagewright.agent.s3 import JobS3, S3Failed
-from sagewright.model.records import dataclass
 
 LEAST_BYTES, MOST_BYTES = 256 << 10, 8 << 20
 """Bytes fetched at once: for a first or random read, and the maximum for sequential reads."""

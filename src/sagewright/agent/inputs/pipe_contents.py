@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.channels import ChannelMember, InputChannel
 from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
-from sagewright.model.records import dataclass
 
 _LINES = 200  # whose objects are looked up in one call
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 _MAGIC = 0xCED7230A
 _LENGTH = (1 << 29) - 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.reports.server import ServerAway, ServerConnection
 from sagewright.agent.s3 import JobS3, S3Failed
-from sagewright.model.records import dataclass
 
 _LONGEST_WAIT_S = 2.0
 _NOT_BESIDE = 409

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -13,7 +14,6 @@ from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import unpack
 from sagewright.jobfiles.walking import WalkEntry
-from sagewright.model.records import dataclass
 
 LONGEST_PATH = 4000
 """Maximum bytes of a member's path: no program could create a longer one when unpacking."""

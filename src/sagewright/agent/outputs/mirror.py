@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import psutil
@@ -22,7 +23,6 @@ from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.jobfiles.walking import WalkEntry
-from sagewright.model.records import dataclass
 
 _EVERY_S = 2.0
 _SHARE_OF_TIME = 5  # scanning many files takes long: the pause after a scan is this multiple of its duration

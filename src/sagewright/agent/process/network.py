@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,6 @@ import psutil
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.process.gang import await_decision, publish
-from sagewright.model.records import dataclass
 from sagewright.sandbox import network
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 from sagewright.sandbox.relay import AllowedTargets, NetworkRelay

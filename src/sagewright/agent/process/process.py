@@ -12,13 +12,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from sagewright.agent.control import Control
 from sagewright.agent.reports.lines import LineSplitter
 from sagewright.model.jobs.brief import EndCause
-from sagewright.model.records import dataclass
 from sagewright.sandbox.base import Command
 from sagewright.sandbox.kernel import descendants, runs
 

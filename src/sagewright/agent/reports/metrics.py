@@ -6,10 +6,10 @@ import math
 import re
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.jobs.brief import MetricDefinition
-from sagewright.model.records import dataclass
 from sagewright.model.regexes import Guarded, compile_linear
 
 # A group such as `(\S+)` may match more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.

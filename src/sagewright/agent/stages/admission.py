@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.channels import channels_of
 from sagewright.agent.inputs.datasets import check_queries
 from sagewright.agent.process.memory import JobMemory, open_memory
 from sagewright.agent.process.network import JobNetwork, open_network
 from sagewright.agent.stages.context import HostContext
-from sagewright.model.records import dataclass
 from sagewright.runtimes.launch import CannotRun, check_runnable, command, has_environment, sandbox_for
 from sagewright.runtimes.registries import resembling
 from sagewright.sandbox.base import Sandbox, Unavailable, missing

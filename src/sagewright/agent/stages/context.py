@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from sagewright.agent.cells.cell import Cell
 from sagewright.agent.control import Control
@@ -15,7 +16,6 @@ from sagewright.agent.process.usage import UsageMeter
 from sagewright.agent.process.volume import Volume
 from sagewright.agent.reports.report import Reporter
 from sagewright.model.jobs.brief import Phase
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import Image, resolve_image
 

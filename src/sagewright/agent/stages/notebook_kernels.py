@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.errors import AlgorithmError
@@ -15,7 +16,6 @@ from sagewright.agent.stages.context import HostContext
 from sagewright.agent.stages.environment import JobEnvironment
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.jobs.brief import NotebookKernel
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import Environment, EnvironmentFailed
 from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.recipes import NoRecipe, variables_for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.inputs.code import fetch_code
@@ -17,7 +18,6 @@ from sagewright.agent.stages.admission import AdmittedHost
 from sagewright.agent.stages.context import HostContext
 from sagewright.agent.stages.environment import JobEnvironment
 from sagewright.agent.stages.notebook_kernels import KernelEnvironments, kernel_environments
-from sagewright.model.records import dataclass
 from sagewright.runtimes.environments import Environment
 from sagewright.runtimes.launch import is_script_mode
 from sagewright.sandbox.base import Sandbox, View

@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,7 +17,6 @@ from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.transform.serving import PING_S, ping
 from sagewright.model.jobs.agent_marks import has_ended
 from sagewright.model.jobs.brief import Transform
-from sagewright.model.records import dataclass
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, Spill, Stale, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.causes import cause
@@ -15,7 +16,6 @@ from sagewright.agent.inputs.channels import ChannelMember
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.jobs.brief import DataListing, Transform
-from sagewright.model.records import dataclass
 
 _ENDING = ".out"
 

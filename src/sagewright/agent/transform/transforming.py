@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -29,7 +30,6 @@ from sagewright.agent.transform.invoking import SEE_LOG, AnswerBody, Body, Invok
 from sagewright.agent.transform.row_filters import BadRow, RowFilter
 from sagewright.agent.transform.transformed import OutputPrefix, TransformOutput, capture
 from sagewright.model.jobs.brief import InputBrief, Transform
-from sagewright.model.records import dataclass
 
 SCRATCH = "transformed"
 """Directory in HOST_DIRECTORY for answers in progress."""

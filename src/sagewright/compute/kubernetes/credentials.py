@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from typing import Any
 import yaml
 
 from sagewright.compute.backend import NoBackend
-from sagewright.model.records import dataclass
 
 POD_FILES = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PROGRAM_S = 30.0

@@ -6,12 +6,11 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.compute.backend import BackendUnreachable
 from sagewright.model.aws.instance_types import Resources
-from sagewright.model.records import dataclass
 
 ANSWER_S = 30.0
 MOST_SAID = 300

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any
 from sagewright.kinds.app import EDITOR_PATH, STATUS_PATH
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
-from sagewright.model.records import dataclass
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress

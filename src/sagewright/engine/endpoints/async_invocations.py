@@ -9,7 +9,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets
@@ -22,7 +22,6 @@ from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import EndpointStatus
-from sagewright.model.records import dataclass
 from sagewright.store import servers
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import placement, rollout
@@ -18,7 +18,6 @@ from sagewright.engine.endpoints.rollout import Observation, RolloutState
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.jobs.state_machines import EndpointStatus
-from sagewright.model.records import dataclass
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 

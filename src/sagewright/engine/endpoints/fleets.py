@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,6 @@ from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
 from sagewright.model.jobs.state_machines import SERVING, SecondaryStatus
-from sagewright.model.records import dataclass
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import DesiredState, Job, JobClaim, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.resources import requesters

@@ -8,13 +8,12 @@ InferenceComponentComputeResourceRequirements, InferenceComponentSchedulingConfi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Needs, Variant
 from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.model.aws.instance_types import Resources, resources_of
-from sagewright.model.records import dataclass
 
 SPREAD, BINPACK = "SPREAD", "BINPACK"
 ENABLED = "ENABLED"

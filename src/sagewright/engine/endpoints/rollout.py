@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Instance, InstanceState, Variant
 from sagewright.model.jobs.state_machines import EndpointStatus
-from sagewright.model.records import dataclass
 
 DRAIN_MS = 2_000
 """Grace period of an instance that gets no more requests before it is asked to end: by then, every front knows about it."""

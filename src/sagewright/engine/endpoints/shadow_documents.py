@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 
 class ExperimentStatus(StrEnum):

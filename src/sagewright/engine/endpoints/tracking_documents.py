@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 ON, OFF, GONE = "on", "off", "gone"
 """Desired states in a document."""

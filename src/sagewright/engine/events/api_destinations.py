@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -22,7 +23,6 @@ import orjson
 from sagewright.engine.events.targets import TargetMessage, Undeliverable
 from sagewright.model import addresses
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources

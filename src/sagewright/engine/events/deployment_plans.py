@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.events.deployment_strategies import ALL_AT_ONCE, BadStrategy, read_strategy
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
-from sagewright.model.records import dataclass
 
 VARIANT = "AllTraffic"
 DEFAULT_TYPE = "ml.m5.large"

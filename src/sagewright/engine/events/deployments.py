@@ -6,6 +6,7 @@ the next missing step, so it can be killed at any point.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
@@ -19,7 +20,6 @@ from sagewright.model.aws.statuses import ApprovalStatus
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.messages import deliveries, deployments
 from sagewright.store.messages.deliveries import Delivery

@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,6 @@ from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import ENDED, EndpointStatus
-from sagewright.model.records import dataclass
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, Logged

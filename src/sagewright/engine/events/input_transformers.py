@@ -7,6 +7,7 @@ Source: AWS's EventBridge user guide, "Transforming Amazon EventBridge target in
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,6 @@ import orjson
 
 from sagewright.model.budgets import Budget
 from sagewright.model.documents import read_json
-from sagewright.model.records import dataclass
 
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\['(?P<quoted>[^']+)'\]")
 _VARIABLE = re.compile(r"<(?P<name>[A-Za-z0-9_.\-]+)>")

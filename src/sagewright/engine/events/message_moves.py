@@ -6,7 +6,7 @@ AWS's API reference, Amazon SQS, StartMessageMoveTask, ListMessageMoveTasks.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from sagewright.engine.dependencies import Dependencies
 from sagewright.model.clock import now_ms
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import messages
 from sagewright.store.messages.messages import DEAD_LETTER_SOURCE, QueueMessage

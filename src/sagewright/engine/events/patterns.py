@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,6 @@ import orjson
 
 from sagewright.engine.json_paths import Trail, behind, fault
 from sagewright.model.documents import MOST_DEPTH, read_json
-from sagewright.model.records import dataclass
 
 Test = Callable[[Any], bool]
 """Tests a scalar at a leaf of an event."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.events.patterns import BadPattern, PatternNode, read_pattern
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Bound, Comparison, PageRequest

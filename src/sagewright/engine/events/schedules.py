@@ -8,11 +8,10 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
-
-from sagewright.model.records import dataclass
 
 _RATE = re.compile(r"rate\((?P<count>[1-9][0-9]{0,8}) (?P<unit>minutes?|hours?|days?)\)")
 _CRON = re.compile(r"cron\((?P<fields>[^()]*)\)")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
@@ -14,7 +15,6 @@ from sagewright.engine.events.rules import EventRule
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 TRAINING = "arn:aws:scheduler:::aws-sdk:sagemaker:createTrainingJob"
 """Target of EventBridge Scheduler that starts a training job. Source: its user guide, "Using universal targets"."""

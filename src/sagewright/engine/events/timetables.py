@@ -6,6 +6,7 @@ Source: AWS's EventBridge Scheduler user guide, "Schedule types" and "Daylight s
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,7 +14,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from sagewright.engine.events.schedules import BadScheduleExpression, Cron, Rate, ScheduleExpression, read_schedule
 from sagewright.model.clock import to_datetime
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 _AT = re.compile(r"at\((?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _LOOKS = 5000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.compute.backend import Backend
 from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
 from sagewright.engine.jobs.reservations import Reservations
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.model import process_memory
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.runtimes.building import PROGRESS
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import Image

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,6 @@ import orjson
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import EndCause, FaultClass, Phase
 from sagewright.model.jobs.gates import Gate
-from sagewright.model.records import dataclass
 
 LAST_SEQ = (1 << 31) - 1
 LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot display it

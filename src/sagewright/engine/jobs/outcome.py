@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.kinds.base import MAX_FAILURE, Failure, Kind
 from sagewright.model.jobs.brief import EndCause, FaultClass
 from sagewright.model.jobs.state_machines import SecondaryStatus
-from sagewright.model.records import dataclass
 from sagewright.store.jobs.hosts import LOST, Host
 from sagewright.store.jobs.jobs import DesiredState, Job
 

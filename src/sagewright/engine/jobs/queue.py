@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -27,7 +28,6 @@ from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import FaultClass
 from sagewright.model.jobs.state_machines import SecondaryStatus
-from sagewright.model.records import dataclass
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store.jobs import jobs, queue, warmpools

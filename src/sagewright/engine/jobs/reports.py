@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,7 +18,6 @@ from sagewright.model.disk_room import insufficient
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import Desired, FaultClass, Phase
 from sagewright.model.jobs.state_machines import SecondaryStatus
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import Host

@@ -5,14 +5,13 @@ Source of the life cycle: AWS's developer guide, "Managed Spot Training in Amazo
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.kinds.base import Demand
 from sagewright.model.jobs.interruptions import InterruptionSchedule, parse
 from sagewright.model.jobs.state_machines import SecondaryStatus
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.store.jobs.jobs import DesiredState, Job
 

@@ -7,12 +7,12 @@ truth labels and merge them with predictions".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from sagewright.engine.model_monitors.windows import AnalysisWindow, path_of
 from sagewright.model.aws.s3_uris import S3Uri, no_objects, read_s3_uri
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.access import ObjectStore
 
 PREFIX, MANIFEST = "S3Prefix", "ManifestFile"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.model_monitors.documents import MERGED, MonitoringType, ScheduleConfig
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 KINDS: dict[str, str] = {
     MonitoringType.DATA_QUALITY: "data-quality-job-definition",

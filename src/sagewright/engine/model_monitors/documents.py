@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 SCHEDULE, EXECUTION, ALERT_CHANGE = "monitoring-schedule", "monitoring-execution", "monitoring-alert-change"
 """Kinds of resources. Executions and changes of the alert are children of their schedule, and outlive it as on AWS."""

@@ -7,7 +7,7 @@ the owner of it, and ends together with the judgement of the schedule's alert.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -33,7 +33,6 @@ from sagewright.engine.model_monitors.windows import window
 from sagewright.kinds.base import MAX_FAILURE
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.model.jobs.state_machines import PROCESSING, Status
-from sagewright.model.records import dataclass
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import DesiredState, Job, ResourceScope
 from sagewright.store.resources import resources

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.model_monitors.captured_data import DataPart
@@ -15,7 +16,6 @@ from sagewright.engine.model_monitors.definitions import MonitoredData, Monitori
 from sagewright.engine.model_monitors.documents import MonitoringType
 from sagewright.engine.model_monitors.windows import AnalysisWindow
 from sagewright.model.clock import to_datetime
-from sagewright.model.records import dataclass
 
 Request = dict[str, Any]
 MOST_NAME = 63

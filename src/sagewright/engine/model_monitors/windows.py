@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sagewright.engine.events.schedules import BadScheduleExpression, Cron, read_schedule
 from sagewright.engine.model_monitors.documents import MonitoringScheduleDocument, Timing
 from sagewright.engine.model_monitors.offsets import read_offset_ms
 from sagewright.model.clock import to_datetime
-from sagewright.model.records import dataclass
 
 NOW = "NOW"
 """Expression of a schedule that is due once, at once."""

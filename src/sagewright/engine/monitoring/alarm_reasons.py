@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.engine.monitoring.alarm_documents import ALARM, UNKNOWN, MetricAlarm
-from sagewright.model.records import dataclass
 
 BREACHING = "breaching"
 MOST_TOLD = 5

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 MOST_CHILDREN, MOST_ELEMENTS = 100, 500
 _TOKEN = re.compile(r'\s*(?:([()])|"([^"]*)"|([^\s()"]+))')

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,7 +24,6 @@ from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.aws.service_models import partitions
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources

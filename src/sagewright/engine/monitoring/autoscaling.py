@@ -11,7 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -32,7 +32,6 @@ from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 

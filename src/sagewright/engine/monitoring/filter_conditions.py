@@ -9,12 +9,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.model.regexes import compile_linear
 
 MOST_NESTED = 50

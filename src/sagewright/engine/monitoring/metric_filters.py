@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,6 @@ from sqlalchemy import Connection
 from sagewright.engine.monitoring.filter_conditions import MISSING
 from sagewright.engine.monitoring.filter_patterns import Fields, Filter, compile_fields, compile_filter
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.logs import metrics
 from sagewright.store.logs.logs import LogScope

@@ -6,11 +6,11 @@ Source: Application Auto Scaling's API reference, RegisterScalableTarget and Pre
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.described_endpoints import DescribedEndpoint
 from sagewright.model.jobs.state_machines import EndpointStatus
-from sagewright.model.records import dataclass
 
 CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Calls an operation of SageMaker with the target's role. Raises AwsError."""

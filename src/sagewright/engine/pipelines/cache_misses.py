@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.step_records import EXECUTION, StepRecord
-from sagewright.model.records import dataclass
 from sagewright.pipelines import caching
 from sagewright.pipelines.plan import StepStatus
 from sagewright.store.database import Database

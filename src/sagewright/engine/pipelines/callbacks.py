@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +15,6 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.model.clock import now_ms
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.pipelines.plan import StepStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sagewright.engine.dependencies import Dependencies
@@ -20,7 +20,6 @@ from sagewright.engine.pipelines.steps.table import kind_of
 from sagewright.model.budgets import Budget, Ledger, OverBudget
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 from sagewright.pipelines.errors import BadDefinition, BadReference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -12,7 +12,6 @@ import orjson
 from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.pipelines.definition import PipelineStep
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.plan import LIVE, StepState, StepStatus

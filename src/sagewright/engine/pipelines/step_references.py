@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,6 @@ from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.access import ObjectStore
 from sagewright.pipelines.definition import PipelineDefinition
 from sagewright.pipelines.errors import BadReference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,6 @@ from sagewright.kinds.table import KINDS
 from sagewright.kinds.tuning import TRIAL, TrainingDefinition
 from sagewright.kinds.tuningspace import holds
 from sagewright.model.jobs.state_machines import TRAINING, Status
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Job, ResourceScope

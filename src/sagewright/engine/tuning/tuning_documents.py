@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,6 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import FaultClass
 from sagewright.model.jobs.state_machines import Status
-from sagewright.model.records import dataclass
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import Resource
 from sagewright.tuning.client import SearchFailed

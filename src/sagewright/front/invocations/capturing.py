@@ -10,6 +10,7 @@ import logging
 import random
 import time
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,7 +18,6 @@ import orjson
 
 from sagewright.front.invocations.routes import Capture
 from sagewright.front.invocations.spool import CaptureSpool, CaptureTarget
-from sagewright.model.records import dataclass
 from sagewright.upstream.messages import Answer, UpstreamRequest
 
 WARN_S = 60.0

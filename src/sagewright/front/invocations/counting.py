@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from sagewright.model.records import dataclass
 
 _STEPS = 24
 """Buckets per factor of ten: percentiles are accurate to 5 %."""

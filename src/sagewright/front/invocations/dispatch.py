@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from sagewright.front import faults
@@ -28,7 +28,6 @@ from sagewright.front.invocations.shelves import Shelves
 from sagewright.model.aws.regions import read_routed
 from sagewright.model.errors import AwsError
 from sagewright.model.nearest import did_you_mean
-from sagewright.model.records import dataclass
 from sagewright.upstream.client import Answer, AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import server_address
 

@@ -7,14 +7,13 @@ which is sent and answered here: the two containers can't reach each other.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeAlias
 
 from sagewright.front import faults
 from sagewright.front.invocations.routes import InvocationTarget
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, UpstreamRequest
 
 SESSION = "x-explainer-session"

@@ -16,13 +16,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 
 SEGMENT_BYTES = 8 << 20
 MOST_BYTES = 1 << 30

@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from typing import Any
 import orjson
 
 import sagewright
-from sagewright.model.records import dataclass
 
 PATIENCE_S = 5.0
 MOST_BYTES = 1 << 20

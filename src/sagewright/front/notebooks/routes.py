@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sagewright.model.notebooks.origins import NotebookHosts
-from sagewright.model.records import dataclass
 from sagewright.upstream.client import Upstream
 from sagewright.upstream.connecting import ContainerAddress
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.front.keys import Keys
@@ -13,7 +14,6 @@ from sagewright.front.notebooks.routes import Notebook
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.notebooks.grants import MOST_TOKEN, NotebookSession, cookies_of
-from sagewright.model.records import dataclass
 
 ANSWER_S, PRESENT_S = 5.0, 2.0
 MOST_OPENING = 64

@@ -7,12 +7,12 @@ import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sagewright.front.notebooks.refusals import NotebookRefused
 from sagewright.front.notebooks.routes import Notebook, NotebookRoutes
-from sagewright.model.records import dataclass
 
 MOST_HEAD = 16 * 1024
 HANDSHAKE_S = 60.0

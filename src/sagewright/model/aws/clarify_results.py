@@ -6,9 +6,8 @@ Members that another version of the file lacks are left out; a file with another
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from sagewright.model.records import dataclass
 
 REPOSITORY = "sagemaker-clarify-processing"
 ANALYSIS, LOCAL, TEXTS = "analysis.json", "explanations_shap/out.csv", "explanations_shap/out.jsonl"

@@ -6,8 +6,7 @@ Source: the public size tables of EC2 and of ml.* types. An unknown type counts 
 from __future__ import annotations
 
 import re
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import dataclass
 
-from sagewright.model.records import dataclass
 from sagewright.model.secrecy import equal
 
 USER = "AWS"

@@ -7,8 +7,7 @@ bucket".
 from __future__ import annotations
 
 import re
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 _HOST = r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 _FORMS = (

@@ -3,7 +3,7 @@ results."""
 
 from __future__ import annotations
 
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 TAG = "sagewright:solution"
 """Tag of all that a solution makes; its value is the solution's name, which is its endpoint's too."""

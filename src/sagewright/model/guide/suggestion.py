@@ -10,12 +10,10 @@ import io
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-
-from sagewright.model.records import dataclass
 
 READ_BYTES = 1 << 16
 """Number of bytes that a caller has to read from the beginning of an object."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sagewright.model.guide.scenarios import BEYOND_ALGORITHMS, Scenario
-from sagewright.model.records import dataclass
 
 
 @dataclass(frozen=True)

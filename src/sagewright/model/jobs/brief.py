@@ -7,11 +7,9 @@ request. Paths (`place`) are relative to /opt/ml.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
-
-from sagewright.model.records import dataclass
 
 VERSION = 2
 """Version 1 was the request itself, in CreateTrainingJob's format."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from dataclasses import field
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sagewright.model import addresses
-from sagewright.model.records import dataclass
 
 SERVER, SHELF = b"s", b"m"
 """The model server of the host; the agent's socket that loads models of a multi-model container."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 VARIABLE = "SAGEWRIGHT_SPOT_INTERRUPTIONS"
 HOUR_MS = 3_600_000

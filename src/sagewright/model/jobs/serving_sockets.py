@@ -6,9 +6,8 @@ import ctypes
 import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-
-from sagewright.model.records import dataclass
 
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 SOCKET = Path("serving") / "http.sock"

@@ -10,10 +10,8 @@ become status.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
-
-from sagewright.model.records import dataclass
 
 
 class Status(StrEnum):

@@ -11,9 +11,8 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from sagewright.model.records import dataclass
 from sagewright.model.secrecy import equal
 
 PREFIX = "/mlflow/"

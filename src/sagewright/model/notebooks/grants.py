@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from operator import itemgetter
 from typing import Protocol
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.model.secrecy import equal
 from sagewright.model.studio_sessions import SessionKey, SessionKeys, sign
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 APP, INSTANCE = "app", "notebook-instance"
 PREFIXES = {APP: "lab", INSTANCE: "nb"}

@@ -11,10 +11,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.blobs import writeback
 from sagewright.objects.blobs.blobs import Blob, BlobStore, full_disk_told
 from sagewright.store.objects.uploads import UploadPart

@@ -16,13 +16,12 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from sagewright.model.disk_room import ClientRoom, insufficient
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects.blobs import checksums, small, writeback
 from sagewright.objects.blobs.small import SmallBlobs
 

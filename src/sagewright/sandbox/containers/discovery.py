@@ -10,10 +10,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sagewright.model.records import dataclass
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 

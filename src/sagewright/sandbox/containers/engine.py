@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from sagewright.model.records import dataclass
 
 _PING_S = 10.0
 _SHORT_S = 60.0  # for answers that need neither network nor waiting

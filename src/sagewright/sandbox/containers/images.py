@@ -11,11 +11,11 @@ import http.client
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sagewright.model import addresses
-from sagewright.model.records import dataclass
 from sagewright.sandbox.base import CannotLaunch, ImageRegistry
 from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 

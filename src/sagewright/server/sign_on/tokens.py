@@ -6,10 +6,10 @@ Source: OpenID Connect Core 1.0, 3.1.3; RFC 7636 (PKCE); RFC 8725.
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from sagewright.model.records import dataclass
 from sagewright.model.sign_on import SignOnRefused
 from sagewright.server.sign_on.provider import OidcProvider
 

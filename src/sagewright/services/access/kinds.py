@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.store.jobs.jobs import ResourceScope
 
 POLICY, USER, GROUP, BOUNDARY = "iam-policy", "iam-user", "iam-group", "iam-boundary"

@@ -7,9 +7,9 @@ role; no other session can have its name.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
-from sagewright.model.records import dataclass
 
 OWNER_SESSION = "admin"
 OWNER_NAME = "admin"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.access_questions import AccessQuestion
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.access import authorizer
 from sagewright.services.context import Context, Platform, Principal, RequestOrigin
 from sagewright.store.identity import find_key

@@ -6,12 +6,11 @@ import logging
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
-from sagewright.model.records import dataclass
 from sagewright.policies import documents
 from sagewright.policies.documents import AccessPolicy, MalformedPolicy
 from sagewright.policies.evaluation import Policies

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sagewright.model.records import dataclass
 from sagewright.policies.reference import Action, ArnTemplate, actions_of
 
 PREFIXES = {

@@ -7,9 +7,9 @@ authorization reference.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
-from sagewright.model.records import dataclass
 from sagewright.policies.reference import actions_of
 from sagewright.services.access.subjects import PREFIXES
 

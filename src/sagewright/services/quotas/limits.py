@@ -7,6 +7,7 @@ together exceed no limit, and what a killed server has not committed is not coun
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -23,7 +24,6 @@ from sagewright.model.quotas import (
     requester_of,
     shown_subject,
 )
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.store import quotas
 from sagewright.store.jobs import usage

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sagewright.model.quotas import OwnQuota, QuotaFamily, ServiceQuota, all_quotas
-from sagewright.model.records import dataclass
 from sagewright.services.quotas.limits import FAMILIES, used_of
 from sagewright.store import quotas
 from sagewright.store.database import Database

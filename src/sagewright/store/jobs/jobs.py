@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import STATE_MACHINES, StateMachine
-from sagewright.model.records import dataclass
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, EventSubject

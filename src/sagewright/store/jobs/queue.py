@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,6 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_, u
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import ACTIVE, Status
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import RETIRED
 from sagewright.store.jobs.jobs import DesiredState, Job

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.reservations import reservations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text
 
 from sagewright.model.jobs.state_machines import ACTIVE, Status
 from sagewright.model.quotas import OwnQuota
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import RETIRED
 from sagewright.store.schema.jobs import hosts, jobs

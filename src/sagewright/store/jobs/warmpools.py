@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import ENDED
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.prepared import PreparedStatement

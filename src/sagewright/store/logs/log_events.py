@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.logs.logs import OVERHEAD_BYTES, LogStream
 from sagewright.store.schema.logs import log_events

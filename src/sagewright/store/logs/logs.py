@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, insert, literal, select, tuple_, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.logs import log_events, log_groups, log_streams

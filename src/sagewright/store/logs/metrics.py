@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, bindparam, func, insert, literal, select, tuple_
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
 

@@ -9,12 +9,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import MetricSeries, series_is
 from sagewright.store.schema.metrics import metric_data

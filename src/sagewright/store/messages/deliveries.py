@@ -7,13 +7,13 @@ neither. A delivery is removed once it is done: if a server is killed before tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor

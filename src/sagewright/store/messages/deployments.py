@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.rules import deployments

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.memory import changes, known
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import buckets, objects

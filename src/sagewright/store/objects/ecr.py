@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.schema.ecr import ecr_manifests, ecr_repositories, ecr_tags
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.memory import changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects, upload_parts

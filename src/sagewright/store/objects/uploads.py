@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.schema.objects import upload_parts, uploads
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import MetricSeries
 from sagewright.store.resources.trials import changed_in

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sagewright.model.records import dataclass
 from sagewright.store.resources.sort_keys import Span, text_of, within
 
 Properties = Mapping[str, Sequence[bytes]]

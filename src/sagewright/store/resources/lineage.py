@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, or_, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope

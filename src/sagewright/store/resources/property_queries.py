@@ -7,6 +7,7 @@ until enough are found. `_Search.page` tries the way that should be shorter firs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -30,7 +31,6 @@ from sqlalchemy import (
     union_all,
 )
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.resources import properties
 from sagewright.store.resources.conditions import AnyCondition, Both, Condition, Holding, Present, Within

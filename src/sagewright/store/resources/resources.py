@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,6 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.store import events
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database

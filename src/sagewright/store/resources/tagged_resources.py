@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.schema.tags import tags
 

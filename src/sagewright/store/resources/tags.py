@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
-from sagewright.model.records import dataclass
 from sagewright.store.database import Database
 from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement

@@ -15,11 +15,10 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 
 NAME = "master.key"

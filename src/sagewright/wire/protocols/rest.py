@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache, lru_cache
@@ -20,7 +20,6 @@ from urllib.request import parse_http_list
 from sagewright.http.messages import HttpRequest, header_text
 from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import SerializationException
-from sagewright.model.records import dataclass
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 
 STATUS = "__status__"

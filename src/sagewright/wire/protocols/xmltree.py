@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 MAX_DEPTH = 64
 

@@ -6,10 +6,10 @@ Source: S3 API reference, "POST Object".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.services.aws.s3.metadata import verbatim
 from sagewright.wire.protocols.rest_xml import PROLOGUE

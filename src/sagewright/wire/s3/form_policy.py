@@ -6,13 +6,13 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.http.messages import BodyReader
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 FREE = frozenset({"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"})
 """Fields that need no condition, besides x-ignore-*."""

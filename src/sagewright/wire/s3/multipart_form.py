@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from sagewright.http.messages import BodyReader
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 MAX_FIELDS = 20_000
 MAX_HEADERS = 8 * 1024

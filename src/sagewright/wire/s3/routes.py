@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from sagewright.http.messages import HttpRequest
 from sagewright.model.aws.shapes import OperationModel, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.model.records import dataclass
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest import bindings, decode_uri
 

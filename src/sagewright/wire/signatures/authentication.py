@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -16,7 +16,6 @@ from sagewright.http.messages import HttpRequest
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.model.secrecy import equal
 from sagewright.wire.errors import refusal
 from sagewright.wire.signatures import sigv2, sigv4

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from sagewright.model.aws.instance_types import Resources
-from sagewright.model.records import dataclass
 
 T = TypeVar("T")
 NOTHING = Resources(0, 0, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,7 +11,6 @@ from sagewright.engine.calls import Call, OperationRequest, Owner
 from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.engine.pipelines.step_records import StepRecord
 from sagewright.model.budgets import Budget
-from sagewright.model.records import dataclass
 from sagewright.pipelines.definition import PipelineStep
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.references import MOST_MADE, ReferenceResolver

@@ -7,13 +7,12 @@ the API's ClarifyCheckStepMetadata and QualityCheckStepMetadata.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import StepRecord
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation
 from sagewright.engine.pipelines.steps.jobs import PROCESSING
-from sagewright.model.records import dataclass
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.references import resolve

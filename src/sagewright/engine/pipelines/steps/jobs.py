@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import StepRecord
@@ -10,7 +11,6 @@ from sagewright.engine.pipelines.steps.base import StepContext, StepObservation,
 from sagewright.engine.pipelines.steps.tracking import experiment_config
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import Status
-from sagewright.model.records import dataclass
 from sagewright.pipelines import retries
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.step_types import JOB_INTERNAL_ERROR

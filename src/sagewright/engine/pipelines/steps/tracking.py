@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.pipelines.execution_documents import ExecutionDocument
@@ -10,7 +11,6 @@ from sagewright.engine.pipelines.step_records import EXECUTION
 from sagewright.engine.pipelines.steps.base import StepContext
 from sagewright.model.budgets import Budget
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.references import resolve
 from sagewright.store.database import Database

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, repeat
 
 from sagewright.model.budgets import Budget
-from sagewright.model.records import dataclass
 
 Act = Callable[[float, float], float]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries

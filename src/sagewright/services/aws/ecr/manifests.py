@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.model.settings import Settings
 from sagewright.objects.layers import LayerStore, WrongDigest
 from sagewright.store.database import Database

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import io
 import zipfile
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.aws.functions.names import invalid
 from sagewright.services.context import Context
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources

@@ -6,12 +6,11 @@ Source: IAM's API reference.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.access.kinds import GranteeDocument
 from sagewright.services.aws.iam import grantees
 from sagewright.services.aws.iam.documents import check_policy

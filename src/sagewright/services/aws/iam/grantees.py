@@ -6,12 +6,11 @@ Source: IAM's API reference; names are unique without regard to case.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.access.kinds import GROUP, USER, GranteeDocument, scope_of
 from sagewright.services.access.principals import OWNER_NAME
 from sagewright.services.context import Context

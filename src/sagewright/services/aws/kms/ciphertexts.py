@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from sagewright.model.records import dataclass
 from sagewright.services.aws.kms_keys import materials, opened
 from sagewright.store.database import Database
 from sagewright.store.resources.resources import Resource

@@ -6,10 +6,10 @@ test_encrypt_validate_plaintext_size_per_key_type, test_re_encrypt_incorrect_sou
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AccessDenied, AwsError, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.services.aws.kms import material
 from sagewright.services.aws.kms.ciphertexts import Ciphertext, Unreadable, seal, unseal
 from sagewright.services.aws.kms.specs import ENCRYPT, SYMMETRIC, is_symmetric, spec_of

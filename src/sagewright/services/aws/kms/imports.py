@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.services.aws.kms import material
 from sagewright.services.aws.kms.specs import is_symmetric, origin_of, spec_of
 from sagewright.services.aws.kms_keys import (

@@ -6,12 +6,12 @@ Source: the API reference of CloudWatch Logs; "CloudWatch Logs Insights language
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.members import TypedDocument, member
-from sagewright.model.records import dataclass
 from sagewright.services import paging
 from sagewright.services.aws.logs.groups import scope_of
 from sagewright.services.aws.logs.insights.budget import Exceeded, QueryBudget

@@ -5,13 +5,13 @@ bucket policy denies and, where policies are enforced, their own policies or a b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.policies import documents
 from sagewright.policies.evaluation import AccessDecision

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.policies import patterns
 from sagewright.policies.conditions import Condition
 from sagewright.policies.documents import MalformedPolicy

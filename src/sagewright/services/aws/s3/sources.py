@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import unquote, unquote_plus
 
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 
 _HEADER = "x-amz-copy-source"

@@ -10,7 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,6 @@ from sagewright.engine.events.patterns import BadPattern, read_pattern
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.aws.message_size import message_bytes
 from sagewright.services.aws.sns.attributes import check_attributes
 from sagewright.services.aws.sns.signing import signed

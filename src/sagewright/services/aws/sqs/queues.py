@@ -6,12 +6,11 @@ Source: AWS's API reference, Amazon SQS.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services import paging
 from sagewright.services.aws.sqs.policies import read_policy
 from sagewright.services.context import Context

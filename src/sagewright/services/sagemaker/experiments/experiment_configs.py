@@ -6,13 +6,13 @@ Source: AWS's API reference, ExperimentConfig: the experiment must exist; withou
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from sagewright.kinds.base import Kind
 from sagewright.model.errors import ValidationException
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import EXPERIMENTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.missing import resource_not_found

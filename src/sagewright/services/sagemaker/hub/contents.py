@@ -4,7 +4,7 @@ the hub's child."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,7 +14,6 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.aws.statuses import HubContentStatus
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceInUse, ResourceLimitExceeded, ResourceNotFound
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.hub.versions import padded
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare

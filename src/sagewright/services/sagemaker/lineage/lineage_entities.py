@@ -6,7 +6,7 @@ Source: AWS's API reference, CreateArtifact, CreateAction, CreateContext and Add
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +15,6 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceNotFound, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments import job_components

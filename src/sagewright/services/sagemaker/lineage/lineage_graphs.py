@@ -5,13 +5,12 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR

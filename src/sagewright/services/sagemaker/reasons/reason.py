@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.records import dataclass
+from dataclasses import dataclass
 
 MOST_TEXT = 1024
 

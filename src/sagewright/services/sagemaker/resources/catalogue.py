@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sagewright.model.errors import ResourceNotFound, ValidationException
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs

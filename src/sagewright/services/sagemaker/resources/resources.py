@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare

@@ -6,13 +6,13 @@ Their rows are named as the rest of their ARN, in lower case; their documents ke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.apps.app_documents import INTERNAL
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceInUse, ResourceLimitExceeded
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare

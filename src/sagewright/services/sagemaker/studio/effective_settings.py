@@ -5,10 +5,10 @@ Source: AWS's API reference, UserSettings, DefaultSpaceSettings and SpaceSetting
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.store.resources.resources import Resource
 

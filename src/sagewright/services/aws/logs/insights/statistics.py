@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cmp_to_key
 
-from sagewright.model.records import dataclass
 from sagewright.services.aws.logs.insights.budget import QueryBudget
 from sagewright.services.aws.logs.insights.expressions import Expression, Expressions
 from sagewright.services.aws.logs.insights.rows import InsightsRow

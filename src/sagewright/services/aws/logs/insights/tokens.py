@@ -6,9 +6,9 @@ Source: "CloudWatch Logs Insights language query syntax" (CloudWatch Logs user g
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<skipped>\s+|\#[^\n]*)

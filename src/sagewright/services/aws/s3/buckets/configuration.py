@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors, locks, rules
 from sagewright.objects.buckets import ENABLED, SUSPENDED
 from sagewright.services.aws.s3.buckets import cors

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 
 METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})

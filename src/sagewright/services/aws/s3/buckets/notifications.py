@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors, notices
 from sagewright.objects.notices import ARNS, BRIDGE, KIND
 from sagewright.services.aws.s3.operations import need, s3_operation

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.http.body import incomplete_body
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import Blob

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.objects.listing import ListingQuery, ObjectPage
 from sagewright.services import paging

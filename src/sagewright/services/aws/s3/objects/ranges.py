@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sagewright.model.errors import AwsError
-from sagewright.model.records import dataclass
 from sagewright.objects import errors
 from sagewright.store.objects.objects import Version
 

@@ -5,6 +5,7 @@ Source: AWS's API reference, CreatePresignedDomainUrl and CreatePresignedNoteboo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -12,7 +13,6 @@ from sagewright.model.addresses import is_loopback
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.notebooks.grants import Grant, one_time_token
 from sagewright.model.notebooks.origins import OPEN, TOKEN, NotebookHosts
-from sagewright.model.records import dataclass
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.studio.sign_in.notebook_routes import label_of_route
 from sagewright.services.session_keys import StoredKeys
