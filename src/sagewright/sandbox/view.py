@@ -6,6 +6,7 @@ The functions return options of bwrap. Source of the masks: the defaults of moby
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -63,13 +64,14 @@ def etc(launch: Launch, place: PathMapping) -> list[str]:
     own.mkdir(exist_ok=True)
     files = _ACCOUNTS | {_HOSTS: "", "hostname": f"{launch.host}\n"}
     options = []
+    write_hosts(launch.directory, launch.addresses)
     for path in machine_files():
         options += ["--ro-bind", place(path.resolve()), str(path)]
     seen = place(own)
     for name, text in files.items():
-        (own / name).write_text(text)
+        if name != _HOSTS:
+            (own / name).write_text(text)
         options += ["--ro-bind", f"{seen}/{name}", f"/etc/{name}"]
-    write_hosts(launch.directory, launch.addresses)
     return options
 
 
@@ -81,7 +83,13 @@ def machine_files() -> list[Path]:
 def write_hosts(directory: Path, addresses: Mapping[str, str]) -> None:
     """Writes /etc/hosts of the sandbox of HOST_DIRECTORY in place, since it may be mounted already."""
     lines = "".join(f"{address}\t{name}\n" for name, address in addresses.items())
-    (directory / _OWN_ETC / _HOSTS).write_text(f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{lines}")
+    content = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{lines}".encode()
+    file = os.open(directory / _OWN_ETC / _HOSTS, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:  # never empty in between: when a file that was emptied is closed, ext4 writes it to the disk at once
+        os.pwrite(file, content, 0)
+        os.ftruncate(file, len(content))
+    finally:
+        os.close(file)
 
 
 def interpreter(environment: Path) -> list[Path]:

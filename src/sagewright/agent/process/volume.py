@@ -19,6 +19,7 @@ from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import unlinked_bytes
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
+from sagewright.agent.threads import WorkThread, start_thread
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.aws.instance_types import has_local_storage
 from sagewright.model.disk_room import DiskRoom, existing
@@ -50,15 +51,15 @@ class Volume:
         self._making: list[Path | None] = []
         self._claimed = 0
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="volume", daemon=True)
+        self._thread: WorkThread | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = start_thread("volume", self._watch)
 
     def close(self) -> None:
         """Ends the monitoring; later writes are not the process's."""
         self._end.set()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
 
     def claim(self, size: int, *, elsewhere: bool) -> None:

@@ -18,11 +18,13 @@ import orjson
 from sagewright.agent.reports.server import ServerAway, ServerConnection
 from sagewright.agent.reports.spool import ReportSpool
 from sagewright.agent.reports.truncation import slimmer
+from sagewright.agent.threads import WorkThread, start_thread
 from sagewright.model.jobs.brief import Desired
 
 BATCH_S = (0.005, 0.1)  # interval of reports while lines flow: the first soon, then fewer
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
+RELEASE_S = 0.005  # for which reports are still held after a process was started
 POLL_S = 0.1  # interval of reports while waiting for the server's decision
 FULL_BYTES = 32 << 20  # bytes of waiting reports above which no more lines should be read while the server accepts them
 FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
@@ -75,7 +77,7 @@ class Reporter:
         self.away = False
         self._deserted, self._away_since, self._abandoned = deserted, 0.0, False
         self.desired: str = Desired.RUN
-        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread: WorkThread | None = None
 
     @property
     def full(self) -> bool:
@@ -83,16 +85,23 @@ class Reporter:
         return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = start_thread("reporter", self._run)
 
     def hold(self, seconds: float) -> None:
         """Sends nothing for `seconds`, or until `release`: current work needs the processor more. Reported times are unaffected."""
         with self._changed:
             self._held_until = time.monotonic() + seconds
+            self._changed.notify_all()
 
     def release(self) -> None:
+        """Ends a `hold` in a moment: the process that was just started needs the processor more."""
         with self._changed:
-            self._held_until = 0.0
+            self._held_until = min(self._held_until, time.monotonic() + RELEASE_S)
+            self._changed.notify_all()
+
+    def _notify(self) -> None:
+        """Wakes the thread, unless it may send nothing yet; called under the lock."""
+        if self._ended or self._held_until <= time.monotonic():
             self._changed.notify_all()
 
     def log(self, line: str) -> None:
@@ -103,7 +112,7 @@ class Reporter:
             if self._bytes > BATCH_BYTES:
                 self._spool_batch({})
             if len(self._logs) <= 1:
-                self._changed.notify_all()
+                self._notify()
 
     def metric(self, name: str, value: float) -> None:
         with self._changed:
@@ -113,7 +122,7 @@ class Reporter:
         """Reports these members (phase, message, exited, failed, finished) at once, with the lines before them."""
         with self._changed:
             self._spool_batch(members)
-            self._changed.notify_all()
+            self._notify()
 
     def await_desired(self, *words: str) -> str:
         """Waits until the server's desired state is one of `words` (or gone); returns it."""
@@ -140,7 +149,8 @@ class Reporter:
                 self._spool_batch({})
             self._ended = True
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         self._connection.close()
         self._spool.close()
 
