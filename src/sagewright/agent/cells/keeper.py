@@ -86,11 +86,12 @@ class Keeper:
             return None
         self._note(kind)
         self._expect_more(kind)
-        spare = next((one for one in self._spares.get(kind, ()) if self._is_ready(one)), None)
+        found = ((each, one) for each in kind.serving() for one in self._spares.get(each, ()) if self._is_ready(one))
+        chosen, spare = next(found, (kind, None))
         if spare is None:
             return self._give_unready(kind, host)
-        self._spares[kind].remove(spare)
-        self._soon(QUIET_S if self._spares[kind] else SOON_S)
+        self._spares[chosen].remove(spare)
+        self._soon(QUIET_S if self._spares[chosen] else SOON_S)
         try:
             spare.socket.settimeout(_TAKE_S)
             spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
@@ -269,7 +270,12 @@ class Keeper:
 
 
 def _same_place(one: CellKind, other: CellKind) -> bool:
-    return (one.host, one.environment, one.ahead) == (other.host, other.environment, other.ahead)
+    return (one.host, one.environment, one.ahead, one.plain) == (
+        other.host,
+        other.environment,
+        other.ahead,
+        other.plain,
+    )
 
 
 def _disk(directory: Path) -> int | None:
