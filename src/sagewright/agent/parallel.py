@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
+
+from sagewright.agent.threads import start_thread
 
 T = TypeVar("T")
 _LOOK_S = 0.2
@@ -32,7 +35,22 @@ def for_each(items: Iterable[T], act: Callable[[T], Any], check: Callable[[], No
 def attended(act: Callable[[], T], check: Callable[[], None]) -> T:
     """Returns the result of `act`, run in a separate thread; `check` as above."""
     found: list[T] = []
-    for_each([act], lambda one: found.append(one()), check, 1)
+    failed: list[BaseException] = []
+    over = threading.Event()
+
+    def work() -> None:
+        try:
+            found.append(act())
+        except BaseException as error:
+            failed.append(error)
+        over.set()
+
+    start_thread("attended", work)
+    while not over.wait(_LOOK_S):
+        check()
+    check()
+    if failed:
+        raise failed[0]
     return found[0]
 
 
