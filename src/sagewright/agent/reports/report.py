@@ -71,6 +71,7 @@ class Reporter:
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
         self._held_until = 0.0
+        self._phases: list[tuple[str, int]] = []  # held back, with their times
         self._ended = False
         self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
@@ -101,8 +102,11 @@ class Reporter:
 
     def _notify(self) -> None:
         """Wakes the thread, unless it may send nothing yet; called under the lock."""
-        if self._ended or self._held_until <= time.monotonic():
+        if not self._is_held():
             self._changed.notify_all()
+
+    def _is_held(self) -> bool:
+        return not self._ended and self._held_until > time.monotonic()
 
     def log(self, line: str) -> None:
         at = now_ms()
@@ -121,6 +125,9 @@ class Reporter:
     def send(self, **members: Any) -> None:
         """Reports these members (phase, message, exited, failed, finished) at once, with the lines before them."""
         with self._changed:
+            if self._is_held() and members.keys() == {"phase"}:
+                self._phases.append((members["phase"], now_ms()))
+                return
             self._spool_batch(members)
             self._notify()
 
@@ -145,7 +152,7 @@ class Reporter:
     def finish(self) -> None:
         """Returns once everything is accepted, or the job is gone."""
         with self._changed:
-            if self._logs or self._metrics:
+            if self._logs or self._metrics or self._phases:
                 self._spool_batch({})
             self._ended = True
             self._changed.notify_all()
@@ -156,8 +163,19 @@ class Reporter:
 
     def _spool_batch(self, members: dict[str, Any]) -> None:
         """Numbers and queues the collected reports; called under the lock."""
+        if self._phases:
+            self._spool_phases()
+        self._spool_report({"at_ms": now_ms(), **members})
+
+    def _spool_phases(self) -> None:
+        """Queues one report of all phases that were held back."""
+        *earlier, (phase, at_ms) = self._phases
+        self._phases = []
+        self._spool_report({"at_ms": at_ms, "phase": phase, **({"earlier": earlier} if earlier else {})})
+
+    def _spool_report(self, members: dict[str, Any]) -> None:
         self._seq += 1
-        report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
+        report: dict[str, Any] = {"seq": self._seq, **members}
         if self._logs:
             report["logs"] = self._logs
         if self._metrics:
@@ -233,6 +251,8 @@ class Reporter:
                 if held > 0 and not self._ended:
                     self._changed.wait(held)
                     continue
+                if self._phases:
+                    self._spool_phases()
                 head = self._spool.head()
                 if head is not None:
                     return head
