@@ -133,7 +133,7 @@ def _starts_alike(host: HostFile, image: Image) -> bool:
 
 def _identities(environment: Path, library: Path, readable: tuple[Path, ...]) -> tuple[Identity, ...]:
     dated = [environment, environment / MANIFEST, environment / "bin", *environment.glob("lib/python3*/site-packages")]
-    shown = [library, *readable, *view.machine_files(), *view.interpreter(environment), *view.machine_devices()]
+    shown = [library, *readable, *view.OF_ETC, *view.interpreter(environment), *view.machine_devices()]
     return (
         *(_identity(path, timed=True) for path in dated),
         *(_identity(path, timed=False) for path in shown),
@@ -142,7 +142,7 @@ def _identities(environment: Path, library: Path, readable: tuple[Path, ...]) ->
 
 def _identity(path: Path, *, timed: bool) -> Identity:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - many files, and this is on the way to a job's first line
     except OSError:
         return str(path), 0, 0, 0
     return str(path), found.st_dev, found.st_ino, found.st_mtime_ns if timed else 0

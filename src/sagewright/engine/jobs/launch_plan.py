@@ -160,9 +160,9 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
         "objects": _access(dependencies.objects, _own_access(job, endpoint, credentials)),
     }
     pool = warmpools.of_job(store, job.id)
-    common |= _code(dependencies, job, demand, members[0].brief)
     made = []
     briefs = {id(member.brief): member.brief.document() for member in members}
+    codes = {id(member.brief): _code(dependencies, job, demand, member.brief) for member in members}
     for rank, member in enumerate(members):
         name = member.name
         directory = attempt_directory(settings, job.id, attempt) / name
@@ -178,7 +178,7 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
             "gate": gate_address(settings, member.brief, shared=not store.embedded),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
-        made.append(HostPlan(directory, common | own))
+        made.append(HostPlan(directory, common | own | codes[id(member.brief)]))
     plan_files.keep(attempt_directory(settings, job.id, attempt), made)
     hosts.create(store, rows)
     return made
@@ -245,7 +245,7 @@ def _code(dependencies: Dependencies, job: Job, demand: Demand, brief: Brief) ->
     settings = dependencies.settings
     if settings.backend != "local" or not settings.link_channels or settings.objects:
         return {}
-    uri = submitted_code(images.resolve_image(demand.image), brief)
+    uri = submitted_code(images.resolve_image(brief.program.image), brief)
     file = dependencies.locate(job, demand.role_arn, uri) if uri else ""
     return {"code_file": file, "code_until_ms": now_ms() + CODE_MS} if file else {}
 
