@@ -65,7 +65,7 @@ def _waits(spare: psutil.Process) -> bool:
 
 def _is_waiting(words: list[str]) -> bool:
     return words[-2:] == ["sagewright.toolkit", "train"] or words[-1:] == [
-        "/opt/sagewright/sagewright/toolkit/waiting.py"
+        "/opt/sagewright/sagewright/toolkit/ahead/waiting.py"
     ]
 
 

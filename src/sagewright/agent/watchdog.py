@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sagewright.agent.control import Control
-from sagewright.agent.threads import start_thread
+from sagewright.agent.parallel import start_thread
 from sagewright.sandbox.kernel import descendants
 
 _EVERY_S = 0.5

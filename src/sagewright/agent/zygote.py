@@ -28,8 +28,9 @@ from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cells.cell import Cell, remove_cell
 from sagewright.agent.cells.keeper import CellDirectory, Keeper, SpareCell
 from sagewright.agent.hostfile import HostFile, read_host_file
+from sagewright.agent.parallel import prepare_threads
+from sagewright.agent.priority import set_priority
 from sagewright.agent.s3 import preload
-from sagewright.agent.threads import prepare_threads
 from sagewright.model import titles
 from sagewright.runtimes.pipconfig import pip_sources
 from sagewright.sandbox.cgroups import find_cgroups
@@ -195,7 +196,7 @@ def _become_cell(place: CellDirectory) -> NoReturn:
             cell.abandon()
             cell = None
         if line:
-            os.setpriority(os.PRIO_PROCESS, 0, priority)
+            set_priority((os.getpid(),), priority)
             if cell is not None:
                 cell.hasten(priority)
             _say(place.socket, b"t")

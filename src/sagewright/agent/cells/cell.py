@@ -34,7 +34,9 @@ LOCK = "lock"
 _READY_S = 20.0
 _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]
-_PLAIN = ["python", "-I", "-S", str(LIBRARY / "sagewright" / "toolkit" / "waiting.py")]
+_PLAIN = ["python", "-I", "-S", str(LIBRARY / "sagewright" / "toolkit" / "ahead" / "waiting.py")]
+_WRITTEN = ("ml",)
+"""Directories of the process into which the agent has written since its sandbox was made."""
 _ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python reads at its start, as for every job
 
 
@@ -152,7 +154,7 @@ class Cell:
         check_words(launch)
         assert self._started is not None
         view.write_hosts(launch.directory, launch.addresses)
-        self.sandbox.hand_over(launch.directory)
+        self.sandbox.hand_over(launch.directory, _WRITTEN)
         self._socket.settimeout(_TELL_S)
         self._socket.sendall(self._described(launch, own_variables=own_variables))
         self._socket.shutdown(socket.SHUT_WR)
@@ -162,7 +164,7 @@ class Cell:
         return replace(self._started, refusals=self._socket)
 
     def _described(self, launch: Launch, *, own_variables: bool) -> bytes:
-        """Returns what the waiting process has to know: see toolkit.waiting and toolkit.ready."""
+        """Returns what the waiting process has to know: see toolkit.ahead."""
         environ = self.sandbox.environ(launch)
         if not self.kind.plain:
             return json.dumps({"argv": launch.argv, "environ": environ, "own": own_variables}).encode()
@@ -216,7 +218,7 @@ def _ended(processes: list[int]) -> bool:
 
 
 def _told_ahead(ahead: Ahead) -> dict[str, str]:
-    """Returns the environment variables of the waiting toolkit (see toolkit.ready)."""
+    """Returns the environment variables of the waiting toolkit (see toolkit.ahead.ready)."""
     return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
 
 

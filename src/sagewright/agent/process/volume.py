@@ -18,8 +18,8 @@ from sagewright.agent.disk import FULL, GIB, Disk, gib, shortage
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import unlinked_bytes
+from sagewright.agent.parallel import WorkThread, start_thread
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
-from sagewright.agent.threads import WorkThread, start_thread
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.aws.instance_types import has_local_storage
 from sagewright.model.disk_room import DiskRoom, existing

@@ -15,10 +15,10 @@ from typing import Any
 
 import orjson
 
+from sagewright.agent.parallel import WorkThread, start_thread
 from sagewright.agent.reports.server import ServerAway, ServerConnection
 from sagewright.agent.reports.spool import ReportSpool
 from sagewright.agent.reports.truncation import slimmer
-from sagewright.agent.threads import WorkThread, start_thread
 from sagewright.model.jobs.brief import Desired
 
 BATCH_S = (0.005, 0.1)  # interval of reports while lines flow: the first soon, then fewer

@@ -1,4 +1,4 @@
-"""What the hosts of an attempt are told."""
+"""Plans of the hosts of an attempt: where each finds its code."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.toolkit import waiting
+from sagewright.toolkit.ahead import waiting
 
 EXECVP = """
 import ctypes, os, sys

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import stat
 
-from sagewright.toolkit import twin
+from sagewright.toolkit.ahead import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ def main() -> None:
     first, second, *parts = described.split(b"\0")[:-1]
     words, variables = parts[: int(first)], parts[int(first) : int(first) + int(second)]
     connection = posix.dup(0)
-    posix.set_inheritable(connection, False)
     nothing = posix.open("/dev/null", posix.O_RDWR)
     posix.dup2(nothing, 0)
     posix.close(nothing)
@@ -35,7 +34,7 @@ def main() -> None:
     posix._exit(1)
 
 
-def become(words: list[bytes], environ: dict[bytes, bytes]) -> int:
+def become(words: "list[bytes]", environ: "dict[bytes, bytes]") -> int:
     """Executes a program as the C library's execvp does, by the PATH of `environ`; returns the error's number."""
     name, denied = words[0], 0
     if b"/" in name:
@@ -49,12 +48,12 @@ def become(words: list[bytes], environ: dict[bytes, bytes]) -> int:
     return denied or errno.ENOENT
 
 
-def _execute(path: bytes, words: list[bytes], environ: dict[bytes, bytes]) -> int:
+def _execute(path: bytes, words: "list[bytes]", environ: "dict[bytes, bytes]") -> int:
     fault = _replace(path, words, environ)
     return _replace(_SHELL, [_SHELL, path, *words[1:]], environ) if fault == errno.ENOEXEC else fault
 
 
-def _replace(path: bytes, words: list[bytes], environ: dict[bytes, bytes]) -> int:
+def _replace(path: bytes, words: "list[bytes]", environ: "dict[bytes, bytes]") -> int:
     try:
         posix.execve(path, words, environ)
     except OSError as error:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from sagewright.agent import threads
-from sagewright.agent.threads import prepare_threads, start_thread
+from sagewright.agent import parallel
+from sagewright.agent.parallel import prepare_threads, start_thread
 
 
 @pytest.fixture(autouse=True)
 def _none_waits() -> Iterator[None]:
     yield
-    while threads._waiting:
+    while parallel._waiting:
         start_thread("unused", lambda: None).join()
 
 
