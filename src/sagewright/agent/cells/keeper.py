@@ -87,14 +87,15 @@ class Keeper:
         kind = self._kind(host)
         if kind is None:
             return None
-        self._note(kind)
-        self._expect_more(kind)
         found = ((each, one) for each in kind.serving() for one in self._spares.get(each, ()) if self._is_ready(one))
         chosen, spare = next(found, (kind, None))
+        if spare is not None:
+            self._spares[chosen].remove(spare)
+        self._note(kind)  # which may drop cells of other kinds
+        self._expect_more(kind)
         if spare is None:
             return self._give_unready(kind, host)
-        self._spares[chosen].remove(spare)
-        self._soon(QUIET_S if self._spares[chosen] and chosen not in self._rapid else SOON_S)
+        self._soon(QUIET_S if self._spares.get(kind) and kind not in self._rapid else SOON_S)
         try:
             spare.socket.settimeout(_TAKE_S)
             spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
