@@ -63,7 +63,7 @@ def measure() -> list[Row]:
         ),
         Row(
             SECTION, f"a no-op Processing step in a chain of {PROCESSES}", median(process), "ms",
-            "a boto3 loop that makes the same jobs and waits", median(loop), "a job's start and end",
+            "a boto3 loop that makes the same jobs and waits", median(loop), "CPU: start, end, the next sandbox",
             spread(process, "ms"),
         ),
     ]  # fmt: skip

@@ -23,7 +23,10 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2
 SCRIPT = peers.PROGRAMS / "first_line.py"
 BASH = "echo ${EPOCHREALTIME/./}000"
 STAMP = re.compile(r"^\d{19}$")
-LIMITS = "one API call, the engine's step, fork of an agent, two reports, bwrap's mounts, then two Python starts (toolkit, script)"
+LIMITS = (
+    "processor time, one after the other: an API call, the engine's step, the fork server, the agent, the toolkit with the script; "
+    "and the hand-overs between these processes"
+)
 
 
 def measure() -> list[Row]:
@@ -52,7 +55,7 @@ def measure() -> list[Row]:
         "ms",
         name,
         own.theirs,
-        "the same without Python's starts",
+        "the same with an exec in place of toolkit and script",
         spread(bash, "ms"),
     )
     return [

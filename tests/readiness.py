@@ -56,11 +56,17 @@ def until_ready(server: RunningServer) -> psutil.Process:
 
 
 def _waits(spare: psutil.Process) -> bool:
-    """Its toolkit has imported what it needs, and reads."""
-    inside = [one for one in spare.children(recursive=True) if one.cmdline()[-2:] == ["sagewright.toolkit", "train"]]
+    """The process inside has imported what it needs, and reads."""
+    inside = [one for one in spare.children(recursive=True) if _is_waiting(one.cmdline())]
     return any(
         Path(f"/proc/{one.pid}/wchan").read_text().startswith(("unix_stream", "skb_wait", "__skb")) for one in inside
     )
+
+
+def _is_waiting(words: list[str]) -> bool:
+    return words[-2:] == ["sagewright.toolkit", "train"] or words[-1:] == [
+        "/opt/sagewright/sagewright/toolkit/ahead/waiting.py"
+    ]
 
 
 def ran_ahead(server: RunningServer) -> bool:

@@ -39,7 +39,8 @@ class HostFile:
     hosts that write are ended; `weights_from_network`: a URL, empty if no job downloads weights; `warm_cache`: the directory
     that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: numbers of its GPUs; `servers`: where
     reports go when `endpoint` does not answer; `gate`: the
-    address of its gate, for servers on other machines (`model.jobs.gates`); "" without one.
+    address of its gate, for servers on other machines (`model.jobs.gates`); "" without one; `code_file`: the embedded store's
+    file with the archive of the user's code, to be used until `code_until_ms`; "" if it is to be looked up.
     """
 
     directory: Path
@@ -77,6 +78,8 @@ class HostFile:
     athena_tables: str = ""
     servers: list[str] = field(default_factory=list)
     gate: str = ""
+    code_file: str = ""
+    code_until_ms: int = 0
 
     @property
     def rank(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sagewright.agent.control import Control
+from sagewright.agent.parallel import start_thread
 from sagewright.sandbox.kernel import descendants
 
 _EVERY_S = 0.5
@@ -30,7 +31,7 @@ class Watchdog:
         self._gone_since: float | None = None
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        start_thread("watchdog", self._run)
 
     def close(self) -> None:
         self._over.set()

@@ -28,6 +28,8 @@ from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cells.cell import Cell, remove_cell
 from sagewright.agent.cells.keeper import CellDirectory, Keeper, SpareCell
 from sagewright.agent.hostfile import HostFile, read_host_file
+from sagewright.agent.parallel import prepare_threads
+from sagewright.agent.priority import set_priority
 from sagewright.agent.s3 import preload
 from sagewright.model import titles
 from sagewright.runtimes.pipconfig import pip_sources
@@ -35,6 +37,8 @@ from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.users import SPARE
 
+THREADS = 4
+"""Threads that an agent with a cell starts ahead: those of its reports, watchdog, volume and downloads."""
 _LOWER = 10
 """Amount by which the priority of a process that makes a cell is lowered: it gets about a tenth of a concurrent job's CPU time."""
 
@@ -186,12 +190,13 @@ def _become_cell(place: CellDirectory) -> NoReturn:
             remove_cell(place.directory)
         else:
             _say(place.socket, b"r")
+            prepare_threads(THREADS)
         line = _described(place.socket, wait=cell is not None)
         if cell is not None and not (line and cell.is_whole()):
             cell.abandon()
             cell = None
         if line:
-            os.setpriority(os.PRIO_PROCESS, 0, priority)
+            set_priority((os.getpid(),), priority)
             if cell is not None:
                 cell.hasten(priority)
             _say(place.socket, b"t")

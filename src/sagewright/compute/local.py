@@ -26,12 +26,13 @@ from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.containers.container import end_containers
 from sagewright.sandbox.containers.engine import EngineFailed
-from sagewright.sandbox.kernel import runs
+from sagewright.sandbox.kernel import await_end, runs
 
 log = logging.getLogger("sagewright.compute")
 HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
 _ENDED_S = 2.0
+_LOOK_S = 0.01
 
 
 class LocalBackend:
@@ -232,8 +233,8 @@ def _kill(processes: list[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     until = time.monotonic() + _ENDED_S
-    while any(runs(process.pid) for process in processes) and time.monotonic() < until:
-        time.sleep(0.001)
+    while (left := [process.pid for process in processes if runs(process.pid)]) and time.monotonic() < until:
+        await_end(left, _LOOK_S)
 
 
 def _marked(host_id: str) -> list[psutil.Process]:

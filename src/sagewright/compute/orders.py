@@ -21,6 +21,7 @@ def host_order(settings: Settings, plan: HostPlan, gang: str) -> dict[str, Any]:
     places = {
         "environments": str(settings.environments) if own_environments else f"{root}/environments",
         "object_proof": None,
+        "code_file": "",
         "warm_cache": None,
         "gate": ON_ROUTE,
     }

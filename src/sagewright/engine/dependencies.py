@@ -9,14 +9,20 @@ from sagewright.engine.calls import Call
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore
 from sagewright.store.database import Database
+from sagewright.store.jobs.jobs import Job
 
 Wake = Callable[[str, str], None]
 WakeAfter = Callable[[float, str, str], None]
 May = Callable[[str, str, str], bool]
+Locate = Callable[[Job, str, str], str]
 
 
 def _anything(_principal: str, _action: str, _resource: str) -> bool:
     return True
+
+
+def _nowhere(_job: Job, _role_arn: str, _uri: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Dependencies:
     later.
     `endpoint()`: the address at which agents reach this server; `servers()`: all servers that share its store (if several).
     `may(principal, action, resource)`: False if the principal's policies refuse what the engine would do for it by no operation.
+    `locate(job, role, uri)`: the file of an object in the embedded store that the job's role may read now, "" if there is none.
     """
 
     settings: Settings
@@ -40,3 +47,4 @@ class Dependencies:
     endpoint: Callable[[], str]
     servers: Callable[[], list[str]] = list
     may: May = _anything
+    locate: Locate = _nowhere

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sagewright.model.budgets import size_of
@@ -142,7 +142,17 @@ class PipelineDefinition:
 
 
 def read_definition(text: str) -> PipelineDefinition:
-    """Parses a definition. Raises BadDefinition, whose text follows "Unable to parse pipeline definition."."""
+    """Parses a definition; short ones are kept, since creation, start and execution each need it. Raises BadDefinition, whose text
+    follows "Unable to parse pipeline definition."."""
+    return _kept(text) if len(text) <= MOST_KEPT else _parsed(text)
+
+
+@lru_cache(8)
+def _kept(text: str) -> PipelineDefinition:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> PipelineDefinition:
     try:
         return _read(json.loads(text))
     except BadDefinition:
@@ -171,6 +181,8 @@ def _read(document: Any) -> PipelineDefinition:
     return definition
 
 
+MOST_KEPT = 256 << 10
+"""Maximum characters of definitions that are kept parsed."""
 MOST_DEPTH = 20
 MOST_VALUES = 16 << 20
 MOST_LEVELS = 200

@@ -19,8 +19,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import sagewright
@@ -170,16 +171,24 @@ class Environments:
 
     def _complete(self, spec: _Spec) -> Environment | None:
         """Returns the existing environment, if it has everything in the current recipe: an older release may have built it."""
-        standing = self._standing(spec.key)
-        return None if standing is None or _lacking(spec, standing) else standing
+        state = self._state(spec.key)
+        with suppress(FileNotFoundError):
+            return None if state is None else _complete(spec, self.directory / spec.key, state)
+        return None
 
     def _standing(self, key: str) -> Environment | None:
-        place = self.directory / key
+        state = self._state(key)
+        with suppress(FileNotFoundError):
+            return None if state is None else _standing(self.directory / key, state)
+        return None
+
+    def _state(self, key: str) -> tuple[int, int] | None:
+        """Returns what is different after the environment's manifest was replaced; None if there is none."""
         try:
-            manifest = json.loads((place / MANIFEST).read_bytes())
+            found = os.stat(f"{self.directory}/{key}/{MANIFEST}")  # noqa: PTH116 - a Path costs more than the call
         except FileNotFoundError:
             return None
-        return Environment(place, manifest["python"], manifest["packages"])
+        return found.st_ino, found.st_mtime_ns
 
     def _made(self, spec: _Spec, install: Callable[[Path], None], say: Callable[[str], None]) -> Environment:
         made = self._complete(spec)
@@ -344,6 +353,20 @@ class Environments:
                     wait()
                     time.sleep(_TURN_S)
             yield
+
+
+@lru_cache(64)
+def _standing(place: Path, state: tuple[int, int]) -> Environment:  # noqa: ARG001 - it belongs to the key
+    manifest = json.loads((place / MANIFEST).read_bytes())
+    return Environment(place, manifest["python"], manifest["packages"])
+
+
+@lru_cache(64)
+def _complete(spec: _Spec, place: Path, state: tuple[int, int]) -> Environment | None:
+    """Returns the environment if it has everything that the specification requires. A fork server reads it once, for all of its
+    agents."""
+    standing = _standing(place, state)
+    return None if _lacking(spec, standing) else standing
 
 
 def _add_npm_files(place: Path, package: NpmPackage) -> None:

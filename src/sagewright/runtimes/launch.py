@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from itertools import pairwise
@@ -126,6 +127,28 @@ def is_script_mode(image: Image, brief: Brief) -> bool:
         return False
     named = brief.environment if program.purpose == Purpose.SERVE else brief.hyperparameters
     return image.kind in always or any(name.lower() == "sagemaker_program" for name in named)
+
+
+def submitted_code(image: Image, brief: Brief) -> str:
+    """Returns the S3 URI of the archive with the user's code for the toolkit, which the hyperparameter (for a model: the variable)
+    names; "" if it names none in S3."""
+    if not is_script_mode(image, brief):
+        return ""
+    given = (
+        brief.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if brief.program.purpose == Purpose.SERVE
+        else _decoded(brief.hyperparameters.get("sagemaker_submit_directory", ""))
+    )
+    return given if given.startswith(("s3://", "https://")) else ""
+
+
+def _decoded(value: str) -> str:
+    """Returns a hyperparameter's string: SDK v2 encodes it as JSON, other clients send it as is."""
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    return decoded if isinstance(decoded, str) else value
 
 
 def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,11 +99,12 @@ class BwrapSandbox:
             environ[MEMORY_VARIABLE] = f"/proc/1/fd/{launch.memory}"
         return environ
 
-    def hand_over(self, directory: Path) -> None:
-        """Gives the contents of the process's directories in HOST_DIRECTORY to its users. Raises OSError."""
+    def hand_over(self, directory: Path, names: Sequence[str] = OWN) -> None:
+        """Gives the contents of the process's directories in HOST_DIRECTORY to its users; `names`: of some of them. Raises
+        OSError."""
         if self._users is None:
             return
-        for name in OWN:
+        for name in names:
             if (directory / name).exists():
                 give(directory / name, self._users.first, self._users.count)
 

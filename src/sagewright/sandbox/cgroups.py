@@ -17,11 +17,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from sagewright.sandbox.kernel import await_end
+
 PARENT = "sagewright"
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD_US = 100_000
 _REMOVE_S = 10.0
-_PAUSE_S = (0.0005, 0.005)  # first and longest pause between checks of killed processes: most of them end at once
+_PAUSE_S = (
+    0.0005,
+    0.005,
+)  # first and longest pause between attempts to remove a group: killed processes leave it at once
+_END_S = 0.05  # interval of checks of killed processes, where none ends
 _MOUNTS, _SELF = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 
 
@@ -157,15 +163,14 @@ class ControlGroup:
         """Kills all processes in it, including those that it starts in the meantime, whose number is limited. Returns when all but
         `spared` have ended.
         """
-        deadline, pause = time.monotonic() + _REMOVE_S, _PAUSE_S[0]
+        deadline = time.monotonic() + _REMOVE_S
         while (left := self.pids()) and time.monotonic() < deadline:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             if left <= spared:
                 return
-            time.sleep(pause)
-            pause = min(2 * pause, _PAUSE_S[1])
+            await_end(left - spared, _END_S)
 
     def remove(self) -> None:
         """Kills its processes, and removes it. Does nothing if it does not exist."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,6 +100,21 @@ def runs(pid: int) -> bool:
         return not int(fields[6]) & _EXITING or any((process / "fd").iterdir())
     except OSError:
         return False
+
+
+def await_end(pids: Iterable[int], timeout_s: float) -> None:
+    """Returns as soon as one of these processes has ended, after `timeout_s` at the latest."""
+    poll, opened = select.poll(), []
+    try:
+        for pid in pids:
+            with suppress(OSError):  # it has ended already
+                opened.append(os.pidfd_open(pid))
+                poll.register(opened[-1], select.POLLIN)
+        if opened:
+            poll.poll(timeout_s * 1000)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def descendants(pid: int) -> list[int]:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from sagewright.engine.jobs import inputs, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
-from sagewright.engine.jobs.launch_plan import JOB_SESSION, demand_of
+from sagewright.engine.jobs.launch_plan import demand_of
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
@@ -26,14 +26,13 @@ from sagewright.http.body import BytesBody
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.pools import CallPool, Full
-from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
 from sagewright.services.access.authorizer import authorize
 from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.aws.iam.signin import one_time_token
-from sagewright.services.aws.s3.beside import authorize_beside
+from sagewright.services.aws.s3.beside import authorize_beside, reading_as
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.quotas.changes import decide, set_limit, unset_limit
@@ -267,9 +266,7 @@ class InternalApi:
         job = jobs.get(self._platform.store, host.job_id)
         if job is None:
             raise inputs.NotBeside
-        role = demand_of(job).role_arn.rpartition("/")[2]
-        principal = Principal(assumed_role_arn(job.account, role, JOB_SESSION), f"{role}:{JOB_SESSION}")
-        authorize_beside(Context("", job.account, job.region, principal, self._platform), requested, found)
+        authorize_beside(reading_as(self._platform, job, demand_of(job).role_arn), requested, found)
         return found
 
     async def _put_part(self, request: Request, incoming: Incoming) -> Response:

@@ -53,6 +53,7 @@ from sagewright.services import registry
 from sagewright.services.access.modes import is_enforced
 from sagewright.services.access.questions import may
 from sagewright.services.audit.trail import AuditTrail
+from sagewright.services.aws.s3.beside import located
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
@@ -97,6 +98,7 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     dependencies = Dependencies(
         settings, store, platform.objects, Calls(platform, registry.load(), lambda: address.url), own_id,
         engine.wake, engine.wake_after, lambda: site.endpoint(address.url), peers.alive, partial(may, platform),
+        partial(located, platform),
     )  # fmt: skip
     compute = JobCompute(site.backend, Reservations(store, site.machines, site.name), _builds(settings, site, engine))
     add_job_reconcilers(engine, dependencies, compute, peers.counts_as_alive)

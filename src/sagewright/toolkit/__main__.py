@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from sagewright.toolkit.ready import await_job, is_ahead
+from sagewright.toolkit.ahead.ready import await_job, is_ahead
 
 if __name__ == "__main__":
     if is_ahead():

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from contextlib import suppress
 
-from sagewright.toolkit.twin import Twin, take
+from sagewright.toolkit.ahead.twin import Twin, take
 
 _TAIL_BYTES = 64 * 1024
 

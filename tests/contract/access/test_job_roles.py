@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,39 @@ def test_a_role_without_the_data_fails_the_job_and_says_so(team: Team, buckets: 
     assert ended["TrainingJobStatus"] == "Failed"
     assert "s3:GetObject" in ended["FailureReason"]
     assert "explicit deny" in ended["FailureReason"]
+
+
+def script(text: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        member = tarfile.TarInfo("train.py")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+def script_job(name: str, role: str) -> dict[str, Any]:
+    changed = request(name, role)
+    del changed["AlgorithmSpecification"]["ContainerEntrypoint"], changed["InputDataConfig"]
+    code = {"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://narrow/in/code.tar.gz"}
+    return {**changed, "HyperParameters": code}
+
+
+def test_the_code_of_a_job_is_read_with_the_rights_of_its_role_at_its_launch(team: Team, buckets: None) -> None:
+    s3, sagemaker = team.server.boto("s3"), team.server.boto("sagemaker")
+    role = team.role(*OWN, name="reads-code")
+    for turn in ("former", "latter"):  # each launch finds the object as it is then
+        s3.put_object(Bucket="narrow", Key="in/code.tar.gz", Body=script(f"print('the {turn} code')"))
+        sagemaker.create_training_job(**script_job(f"{turn}-code", role))
+        assert team.server.wait(f"{turn}-code")["TrainingJobStatus"] == "Completed"
+        assert f"the {turn} code" in team.server.lines(f"{turn}-code")
+    taken = {"Version": "2012-10-17", "Statement": [*OWN, deny("s3:GetObject", "arn:aws:s3:::narrow/in/code.tar.gz")]}
+    team.iam.put_role_policy(RoleName="reads-code", PolicyName="own", PolicyDocument=json.dumps(taken))
+    sagemaker.create_training_job(**script_job("no-code", role))
+    ended = team.server.wait("no-code")
+    assert ended["TrainingJobStatus"] == "Failed"
+    assert "Cannot get the code of the job from s3://narrow/in/code.tar.gz" in ended["FailureReason"]
+    assert "s3:GetObject" in ended["FailureReason"]
 
 
 def test_a_right_that_is_taken_ends_at_once(team: Team, buckets: None) -> None:

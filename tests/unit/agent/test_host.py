@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from agent.conftest import Start
-from agent.double import PYTHON_IMAGE, Double, script_request
+from agent.double import PYTHON_IMAGE, Double, code_archive, script_request
 from sagewright.compute.local import LocalBackend
+from sagewright.model.clock import now_ms
 
 SANDBOXES = pytest.mark.parametrize("sandbox", ["bwrap", "plain"])
 
@@ -178,6 +179,23 @@ def test_code_that_is_not_there_is_the_clients_fault(double: Double, start: Star
     (failed,) = double.of("h1", "failed")
     assert failed["class"] == "ClientError"
     assert "Cannot get the code of the job from s3://code/sourcedir.tar.gz" in failed["message"]
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "there", "printed"),
+    [(60_000, True, "of the launch"), (-1, True, "of the store"), (60_000, False, "of the store")],
+    ids=["named", "too old", "gone"],
+)
+def test_the_archive_that_the_server_names_is_used_for_a_moment(
+    double: Double, start: Start, tmp_path: Path, left_ms: int, there: bool, printed: str
+) -> None:
+    request = script_request(double, {"train.py": "print('of the store')"})
+    named = tmp_path / "named.tar.gz"
+    if there:
+        named.write_bytes(code_archive({"train.py": "print('of the launch')"}))
+    start(request=request, code_file=str(named), code_until_ms=now_ms() + left_ms)
+    double.wait_finished()
+    assert printed in double.lines("h1")
 
 
 def test_keys_cannot_leave_the_channel(double: Double, start: Start) -> None:

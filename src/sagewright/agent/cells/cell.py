@@ -27,12 +27,16 @@ from sagewright.sandbox.base import Launch, check_words
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
 from sagewright.sandbox.kernel import descendants
+from sagewright.sandbox.layout import LIBRARY, ML_ROOT
 
 LOCK = "lock"
 """Lock file in a cell's directory: locked while its agent lives and has not moved out."""
 _READY_S = 20.0
 _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]
+_PLAIN = ["python", "-I", "-S", str(LIBRARY / "sagewright" / "toolkit" / "ahead" / "waiting.py")]
+_WRITTEN = ("ml",)
+"""Directories of the process into which the agent has written since its sandbox was made."""
 _ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python reads at its start, as for every job
 
 
@@ -76,7 +80,7 @@ class Cell:
     def _launch(self) -> Launch:
         assert self._memory is not None
         return Launch(
-            argv=_WAITING,
+            argv=_PLAIN if self.kind.plain else _WAITING,
             directory=self._directory,
             environ={**_ENVIRON, **_told_ahead(self.kind.ahead)},
             host=self.kind.host,
@@ -150,15 +154,24 @@ class Cell:
         check_words(launch)
         assert self._started is not None
         view.write_hosts(launch.directory, launch.addresses)
-        self.sandbox.hand_over(launch.directory)
-        described = {"argv": launch.argv, "environ": self.sandbox.environ(launch), "own": own_variables}
+        self.sandbox.hand_over(launch.directory, _WRITTEN)
         self._socket.settimeout(_TELL_S)
-        self._socket.sendall(json.dumps(described).encode())
+        self._socket.sendall(self._described(launch, own_variables=own_variables))
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.setblocking(False)
         self._entered = True
         self._forget_processes()
         return replace(self._started, refusals=self._socket)
+
+    def _described(self, launch: Launch, *, own_variables: bool) -> bytes:
+        """Returns what the waiting process has to know: see toolkit.ahead."""
+        environ = self.sandbox.environ(launch)
+        if not self.kind.plain:
+            return json.dumps({"argv": launch.argv, "environ": environ, "own": own_variables}).encode()
+        environ["PWD"] = str(ML_ROOT)  # as bwrap does at last
+        variables = [f"{name}={value}" for name, value in environ.items()]
+        parts = [str(len(launch.argv)), str(len(variables)), *launch.argv, *variables]
+        return b"".join(os.fsencode(part) + b"\0" for part in parts)
 
     def close(self) -> None:
         """Ends the cell, unless a job has entered it: then all of it belongs to the job."""
@@ -205,7 +218,7 @@ def _ended(processes: list[int]) -> bool:
 
 
 def _told_ahead(ahead: Ahead) -> dict[str, str]:
-    """Returns the environment variables of the waiting toolkit (see toolkit.ready)."""
+    """Returns the environment variables of the waiting toolkit (see toolkit.ahead.ready)."""
     return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
 
 

@@ -24,6 +24,8 @@ QUIET_S, SOON_S = 0.05, 0.01
 """Delays after a job's start until a replacement cell is created: with another one ready, and without."""
 SERIES_S, TWO_S = 1.0, 5.0
 """If a job follows another one of its kind within the first time, two cells of that kind are kept for the second time."""
+RAPID_S = 0.15
+"""If jobs follow each other within this time, as a pipeline's steps do, replacements are created without waiting for quiet."""
 LOOK_S = 30.0
 """Interval between checks that the files shown by spare cells still exist."""
 _BARRED_S = 60.0
@@ -66,6 +68,7 @@ class Keeper:
     _spares: dict[CellKind, list[SpareCell]] = field(default_factory=dict)
     _last: dict[CellKind, float] = field(default_factory=dict)  # time of the last job
     _two: dict[CellKind, float] = field(default_factory=dict)  # time until which two are kept
+    _rapid: frozenset[CellKind] = frozenset()  # whose last two jobs followed each other within RAPID_S
     _used: list[CellKind] = field(default_factory=list)  # most recently used last
     _barred: dict[CellKind, float] = field(default_factory=dict)
     _watched: dict[int, HostFile] = field(default_factory=dict)
@@ -84,13 +87,15 @@ class Keeper:
         kind = self._kind(host)
         if kind is None:
             return None
-        self._note(kind)
+        found = ((each, one) for each in kind.serving() for one in self._spares.get(each, ()) if self._is_ready(one))
+        chosen, spare = next(found, (kind, None))
+        if spare is not None:
+            self._spares[chosen].remove(spare)
+        self._note(kind)  # which may drop cells of other kinds
         self._expect_more(kind)
-        spare = next((one for one in self._spares.get(kind, ()) if self._is_ready(one)), None)
         if spare is None:
             return self._give_unready(kind, host)
-        self._spares[kind].remove(spare)
-        self._soon(QUIET_S if self._spares[kind] else SOON_S)
+        self._soon(QUIET_S if self._spares.get(kind) and kind not in self._rapid else SOON_S)
         try:
             spare.socket.settimeout(_TAKE_S)
             spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
@@ -105,9 +110,9 @@ class Keeper:
 
     def _give_unready(self, kind: CellKind, host: HostFile) -> SpareCell | None:
         """Assigns a cell that is still being made: its agent serves the host once the cell is ready, or without the
-        cell if it cannot be made. Making another sandbox would take longer. A cell that was only just started is not
-        assigned."""
-        begun = time.monotonic() - _BEGUN_S
+        cell if it cannot be made. Making another sandbox would take longer, except in place of a cell with a toolkit
+        that was only just started: that one is not assigned."""
+        begun = time.monotonic() - (0.0 if kind.plain else _BEGUN_S)
         spare = next((one for one in self._spares.get(kind, ()) if one.made_at < begun), None)
         if spare is None:
             return None
@@ -146,8 +151,8 @@ class Keeper:
         lacking = self._lacking(now)
         if lacking and lacking[0].is_current():
             self._make(lacking[0])
-            if self._lacking(now):
-                self._soon(QUIET_S)
+            if more := self._lacking(now):
+                self._soon(SOON_S if more[0] in self._rapid else QUIET_S)
 
     def _requested(self, kind: CellKind, now: float) -> int:
         return 2 if self._two.get(kind, 0.0) > now else 1
@@ -221,8 +226,10 @@ class Keeper:
 
     def _expect_more(self, kind: CellKind) -> None:
         now = time.monotonic()
-        if now - self._last.get(kind, -SERIES_S) < SERIES_S:
+        pause = now - self._last.get(kind, -SERIES_S)
+        if pause < SERIES_S:
             self._two[kind] = now + TWO_S
+        self._rapid = (self._rapid | {kind}) if pause < RAPID_S else self._rapid - {kind}
         self._last[kind] = now
         self._last, self._two = (
             {one: at for one, at in known.items() if one in self._used} for known in (self._last, self._two)
@@ -269,7 +276,12 @@ class Keeper:
 
 
 def _same_place(one: CellKind, other: CellKind) -> bool:
-    return (one.host, one.environment, one.ahead) == (other.host, other.environment, other.ahead)
+    return (one.host, one.environment, one.ahead, one.plain) == (
+        other.host,
+        other.environment,
+        other.ahead,
+        other.plain,
+    )
 
 
 def _disk(directory: Path) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -52,7 +52,8 @@ class Ahead:
 
 @dataclass(frozen=True)
 class CellKind:
-    """`host`: its name; `identities`: the mounted files, by path, device, inode and time, since other files may get their names."""
+    """`host`: its name; `identities`: the mounted files, by path, device, inode and time, since other files may get their names;
+    `plain`: True if its process waits for any program, False if it is the toolkit, which can also become a script."""
 
     host: str
     environment: Path
@@ -60,6 +61,7 @@ class CellKind:
     readable: tuple[Path, ...]
     identities: tuple[Identity, ...]
     ahead: Ahead = Ahead()
+    plain: bool = False
 
     @classmethod
     def of(
@@ -67,6 +69,10 @@ class CellKind:
     ) -> Self:
         """Returns the kind with the files that exist now."""
         return cls(host, environment, library, readable, _identities(environment, library, readable), ahead or Ahead())
+
+    def serving(self) -> tuple[Self, ...]:
+        """Returns the kinds of cells that can serve a job of this kind, the best first."""
+        return (self, replace(self, plain=False)) if self.plain else (self,)
 
     def is_current(self) -> bool:
         """True if a sandbox made now would show the same files."""
@@ -96,7 +102,8 @@ def kind_of(host: HostFile) -> CellKind | None:
     if environment is None or library is None or not kernels.made(environment):
         return None
     ahead = Ahead.of(imported_ahead(image, host.brief), host.cpus, kernels.found(environment))
-    return CellKind.of(host.host, environment.path, library, tuple(environments.sources.local_paths()), ahead)
+    kind = CellKind.of(host.host, environment.path, library, tuple(environments.sources.local_paths()), ahead)
+    return replace(kind, plain=not ahead.modules and not is_script_mode(image, host.brief))
 
 
 def _is_plain(host: HostFile) -> bool:
@@ -126,7 +133,7 @@ def _starts_alike(host: HostFile, image: Image) -> bool:
 
 def _identities(environment: Path, library: Path, readable: tuple[Path, ...]) -> tuple[Identity, ...]:
     dated = [environment, environment / MANIFEST, environment / "bin", *environment.glob("lib/python3*/site-packages")]
-    shown = [library, *readable, *view.machine_files(), *view.interpreter(environment), *view.machine_devices()]
+    shown = [library, *readable, *view.OF_ETC, *view.interpreter(environment), *view.machine_devices()]
     return (
         *(_identity(path, timed=True) for path in dated),
         *(_identity(path, timed=False) for path in shown),
@@ -135,7 +142,7 @@ def _identities(environment: Path, library: Path, readable: tuple[Path, ...]) ->
 
 def _identity(path: Path, *, timed: bool) -> Identity:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - many files, and this is on the way to a job's first line
     except OSError:
         return str(path), 0, 0, 0
     return str(path), found.st_dev, found.st_ino, found.st_mtime_ns if timed else 0

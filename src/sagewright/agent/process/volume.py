@@ -18,6 +18,7 @@ from sagewright.agent.disk import FULL, GIB, Disk, gib, shortage
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import unlinked_bytes
+from sagewright.agent.parallel import WorkThread, start_thread
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.aws.instance_types import has_local_storage
@@ -50,15 +51,15 @@ class Volume:
         self._making: list[Path | None] = []
         self._claimed = 0
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="volume", daemon=True)
+        self._thread: WorkThread | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = start_thread("volume", self._watch)
 
     def close(self) -> None:
         """Ends the monitoring; later writes are not the process's."""
         self._end.set()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
 
     def claim(self, size: int, *, elsewhere: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from sagewright.agent.parallel import WorkThread, start_thread
 from sagewright.agent.reports.server import ServerAway, ServerConnection
 from sagewright.agent.reports.spool import ReportSpool
 from sagewright.agent.reports.truncation import slimmer
@@ -23,6 +24,7 @@ from sagewright.model.jobs.brief import Desired
 BATCH_S = (0.005, 0.1)  # interval of reports while lines flow: the first soon, then fewer
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
+RELEASE_S = 0.005  # for which reports are still held after a process was started
 POLL_S = 0.1  # interval of reports while waiting for the server's decision
 FULL_BYTES = 32 << 20  # bytes of waiting reports above which no more lines should be read while the server accepts them
 FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
@@ -69,13 +71,14 @@ class Reporter:
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
         self._held_until = 0.0
+        self._phases: list[tuple[str, int]] = []  # held back, with their times
         self._ended = False
         self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
         self.away = False
         self._deserted, self._away_since, self._abandoned = deserted, 0.0, False
         self.desired: str = Desired.RUN
-        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread: WorkThread | None = None
 
     @property
     def full(self) -> bool:
@@ -83,17 +86,27 @@ class Reporter:
         return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = start_thread("reporter", self._run)
 
     def hold(self, seconds: float) -> None:
         """Sends nothing for `seconds`, or until `release`: current work needs the processor more. Reported times are unaffected."""
         with self._changed:
             self._held_until = time.monotonic() + seconds
+            self._changed.notify_all()
 
     def release(self) -> None:
+        """Ends a `hold` in a moment: the process that was just started needs the processor more."""
         with self._changed:
-            self._held_until = 0.0
+            self._held_until = min(self._held_until, time.monotonic() + RELEASE_S)
             self._changed.notify_all()
+
+    def _notify(self) -> None:
+        """Wakes the thread, unless it may send nothing yet; called under the lock."""
+        if not self._is_held():
+            self._changed.notify_all()
+
+    def _is_held(self) -> bool:
+        return not self._ended and self._held_until > time.monotonic()
 
     def log(self, line: str) -> None:
         at = now_ms()
@@ -103,7 +116,7 @@ class Reporter:
             if self._bytes > BATCH_BYTES:
                 self._spool_batch({})
             if len(self._logs) <= 1:
-                self._changed.notify_all()
+                self._notify()
 
     def metric(self, name: str, value: float) -> None:
         with self._changed:
@@ -112,8 +125,11 @@ class Reporter:
     def send(self, **members: Any) -> None:
         """Reports these members (phase, message, exited, failed, finished) at once, with the lines before them."""
         with self._changed:
+            if self._is_held() and members.keys() == {"phase"}:
+                self._phases.append((members["phase"], now_ms()))
+                return
             self._spool_batch(members)
-            self._changed.notify_all()
+            self._notify()
 
     def await_desired(self, *words: str) -> str:
         """Waits until the server's desired state is one of `words` (or gone); returns it."""
@@ -136,18 +152,30 @@ class Reporter:
     def finish(self) -> None:
         """Returns once everything is accepted, or the job is gone."""
         with self._changed:
-            if self._logs or self._metrics:
+            if self._logs or self._metrics or self._phases:
                 self._spool_batch({})
             self._ended = True
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         self._connection.close()
         self._spool.close()
 
     def _spool_batch(self, members: dict[str, Any]) -> None:
         """Numbers and queues the collected reports; called under the lock."""
+        if self._phases:
+            self._spool_phases()
+        self._spool_report({"at_ms": now_ms(), **members})
+
+    def _spool_phases(self) -> None:
+        """Queues one report of all phases that were held back."""
+        *earlier, (phase, at_ms) = self._phases
+        self._phases = []
+        self._spool_report({"at_ms": at_ms, "phase": phase, **({"earlier": earlier} if earlier else {})})
+
+    def _spool_report(self, members: dict[str, Any]) -> None:
         self._seq += 1
-        report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
+        report: dict[str, Any] = {"seq": self._seq, **members}
         if self._logs:
             report["logs"] = self._logs
         if self._metrics:
@@ -223,6 +251,8 @@ class Reporter:
                 if held > 0 and not self._ended:
                     self._changed.wait(held)
                     continue
+                if self._phases:
+                    self._spool_phases()
                 head = self._spool.head()
                 if head is not None:
                     return head

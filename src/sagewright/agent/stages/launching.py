@@ -80,7 +80,7 @@ class Launcher:
             network_namespace=network.namespace if sandbox.name == "container" else "",
             readable=sources.local_paths() if environment else [],
             views=self._prepared.views,
-            image=own_image(host, self._context.say_status),
+            image=own_image(host, self._context.say_status) if sandbox.name == "container" else None,
             memory=self._memory.descriptor,
             programs=stand_ins(host, sandbox, network.own) if environment and uses_mpi_driver(host) else None,
             layers=list(environment.layers) if environment else [],

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.agent.inputs.code import fetch_code
+from sagewright.agent.inputs.code import fetch_code, is_quick
 from sagewright.agent.inputs.inputs import Inputs
 from sagewright.agent.inputs.model_cache import ModelCache
 from sagewright.agent.inputs.model_data import Archives, ModelData, UnpackingSandbox
@@ -19,7 +19,7 @@ from sagewright.agent.stages.context import HostContext
 from sagewright.agent.stages.environment import JobEnvironment
 from sagewright.agent.stages.notebook_kernels import KernelEnvironments, kernel_environments
 from sagewright.runtimes.environments import Environment
-from sagewright.runtimes.launch import is_script_mode
+from sagewright.runtimes.launch import is_script_mode, submitted_code
 from sagewright.sandbox.base import Sandbox, View
 
 
@@ -84,7 +84,7 @@ class Preparation:
         """True if anything must be fetched, which may take long or fail."""
         brief = self._context.host.brief
         return (
-            is_script_mode(self._context.image, brief)
+            (bool(submitted_code(self._context.image, brief)) and not is_quick(self._context.host))
             or bool(brief.inputs or brief.queries)
             or brief.checkpoints is not None
         )

@@ -386,7 +386,7 @@ class OwnNames:
 class Finder:
     """Finds watched modules as Python would, and wraps their loaders.
 
-    `fresh`: names of the modules, and the path, of a Python that has run nothing yet: see sagewright.toolkit.twin.
+    `fresh`: names of the modules, and the path, of a Python that has run nothing yet: see sagewright.toolkit.ahead.twin.
     """
 
     fresh = ([], [])

@@ -53,8 +53,8 @@ class Exited:
 
 @dataclass(frozen=True)
 class HostReport:
-    """`metric_lines`: lines of the job's metric files; `gate`: URL by which other machines reach its model server; `refused`:
-    descriptions of the parts that were rejected."""
+    """`earlier`: phases before `phase`, with their times; `metric_lines`: lines of the job's metric files; `gate`: URL by which
+    other machines reach its model server; `refused`: descriptions of the parts that were rejected."""
 
     seq: int
     at_ms: int
@@ -62,6 +62,7 @@ class HostReport:
     metrics: list[tuple[str, float, int]] = field(default_factory=list)
     usage: list[tuple[str, float]] = field(default_factory=list)
     phase: Phase | None = None
+    earlier: list[tuple[Phase, int]] = field(default_factory=list)
     message: str | None = None
     exited: Exited | None = None
     failed: str | None = None
@@ -83,7 +84,7 @@ class HostReport:
 
     def essential(self) -> HostReport:
         """Returns only the lines and the end."""
-        return replace(self, metrics=[], usage=[], phase=None, message=None, metric_lines=[])
+        return replace(self, metrics=[], usage=[], phase=None, earlier=[], message=None, metric_lines=[])
 
 
 def read_report(body: bytes) -> HostReport:
@@ -130,6 +131,7 @@ class _Reading:
             usage=self._usage(),
             metric_lines=self._metric_lines(),
             phase=phase,
+            earlier=self._earlier(),
             message=None if message is None else _text(message)[:MESSAGE_CHARACTERS] or None,
             exited=exited,
             failed=failed,
@@ -137,6 +139,17 @@ class _Reading:
             gate=self._gate(),
             refused=self._refused,
         )
+
+    def _earlier(self) -> list[tuple[Phase, int]]:
+        found: list[tuple[Phase, int]] = []
+        for entry in self._list("earlier"):
+            said, at_ms = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+            phase = PHASES.get(said) if isinstance(said, str) else None
+            if phase is None or len(found) == len(PHASES):
+                self._refuse("earlier phase", entry)
+            else:
+                found.append((phase, self._moment(at_ms, "the time of a phase")))
+        return found
 
     def _gate(self) -> str:
         url = self._document.get("gate")

@@ -28,7 +28,7 @@ from sagewright.model.jobs.brief import Brief
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images
-from sagewright.runtimes.launch import check_runnable
+from sagewright.runtimes.launch import check_runnable, submitted_code
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey
@@ -36,6 +36,8 @@ from sagewright.store.jobs import hosts, jobs, warmpools
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Job
 
+CODE_MS = 2000
+"""For how long a host may use the archive that its launch has found: the store keeps a replaced object's file for longer."""
 JOB_SESSION = "SageMaker"
 """Name of the session of its role as which a job runs."""
 
@@ -160,6 +162,7 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
     pool = warmpools.of_job(store, job.id)
     made = []
     briefs = {id(member.brief): member.brief.document() for member in members}
+    codes = {id(member.brief): _code(dependencies, job, demand, member.brief) for member in members}
     for rank, member in enumerate(members):
         name = member.name
         directory = attempt_directory(settings, job.id, attempt) / name
@@ -175,7 +178,7 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
             "gate": gate_address(settings, member.brief, shared=not store.embedded),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
-        made.append(HostPlan(directory, common | own))
+        made.append(HostPlan(directory, common | own | codes[id(member.brief)]))
     plan_files.keep(attempt_directory(settings, job.id, attempt), made)
     hosts.create(store, rows)
     return made
@@ -234,6 +237,17 @@ def _homeless(dependencies: Dependencies, brief: Brief) -> list[str]:
                         f"The bucket '{bucket}' of {output.uri} does not exist: create it before the job ends."
                     )
     return list(found.values())
+
+
+def _code(dependencies: Dependencies, job: Job, demand: Demand, brief: Brief) -> dict[str, Any]:
+    """Returns where the host finds the archive of the user's code, so that it need not ask: the permission to read it was checked a
+    moment before."""
+    settings = dependencies.settings
+    if settings.backend != "local" or not settings.link_channels or settings.objects:
+        return {}
+    uri = submitted_code(images.resolve_image(brief.program.image), brief)
+    file = dependencies.locate(job, demand.role_arn, uri) if uri else ""
+    return {"code_file": file, "code_until_ms": now_ms() + CODE_MS} if file else {}
 
 
 def _credentials(store: Database, job: Job, demand: Demand) -> dict[str, str]:

@@ -107,9 +107,13 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
     if report.usage and kind_of(job).host_metrics:
         _put_usage(connection, (job, host), kind_of(job).namespace, report)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
+    for phase, at_ms in report.earlier:
+        _phase_of_job(connection, job, Event(STEPS[phase], started=True, at_ms=at_ms))
     if report.phase:
         changed["phase"] = report.phase
-        _phase_of_job(connection, job, report.phase, report)
+        _phase_of_job(
+            connection, job, Event(STEPS[report.phase], report.message or "", started=True, at_ms=report.at_ms)
+        )
     if report.gate:
         changed["gate"] = report.gate
     if report.exited:
@@ -133,12 +137,10 @@ def _launch_context(job: Job) -> logs.LogScope:
     return logs.LogScope(job.account, job.region)
 
 
-def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: HostReport) -> None:
+def _phase_of_job(connection: Connection, job: Job, event: Event) -> None:
     """Moves the job to the phase of its first host; the state machine refuses moves that the job's status no longer allows."""
-    step = STEPS[phase]
-    if step == job.secondary_status and not report.message:
-        return
-    jobs.move_in(connection, job.id, Event(step, report.message or "", started=True, at_ms=report.at_ms))
+    if event.step != job.secondary_status or event.message:
+        jobs.move_in(connection, job.id, event)
 
 
 def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float, int]]) -> None:

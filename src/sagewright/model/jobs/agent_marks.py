@@ -42,9 +42,9 @@ def write_mark(directory: Path, host_id: str, group: str) -> None:
 def note_end(directory: Path, host_id: str) -> None:
     """Records that the agent has ended everything it started and will start nothing more: servers need not search for it."""
     mark = read_mark(directory, host_id)
-    if mark is not None and mark["pid"] == os.getpid():
-        with suppress(OSError):
-            _write(directory, {**mark, "ended": 1})
+    if mark is not None and mark["pid"] == os.getpid() and not mark.get("ended"):
+        with suppress(OSError), (directory / _FILE).open("ab", buffering=0) as file:
+            file.write(b'\n{"ended": 1}')  # to replace the file would take longer: ext4 then writes it to the disk
 
 
 def _write(directory: Path, mark: Mark) -> None:
@@ -53,10 +53,18 @@ def _write(directory: Path, mark: Mark) -> None:
     new.rename(directory / _FILE)
 
 
+def _read(directory: Path) -> Mark:
+    """Returns the mark with what was appended to it. Raises OSError, ValueError."""
+    mark: Mark = {}
+    for line in (directory / _FILE).read_bytes().splitlines():
+        mark |= json.loads(line)
+    return mark
+
+
 def read_mark(directory: Path, host_id: str) -> Mark | None:
     """Returns the mark of the agent that works, or worked, for this host in the directory."""
     try:
-        mark: Mark = json.loads((directory / _FILE).read_bytes())
+        mark = _read(directory)
         return mark if mark["host_id"] == host_id and int(mark["pid"]) and mark["started"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -65,7 +73,7 @@ def read_mark(directory: Path, host_id: str) -> Mark | None:
 def has_ended(directory: Path) -> bool | None:
     """True if the agent of the host in the directory has finished or vanished; None as long as there was none."""
     try:
-        mark: Mark = json.loads((directory / _FILE).read_bytes())
+        mark = _read(directory)
         return bool(mark.get("ended")) or start_mark(int(mark["pid"])) != mark["started"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

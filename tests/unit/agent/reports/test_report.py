@@ -67,6 +67,39 @@ def test_what_is_held_comes_when_it_is_released_or_its_time_is_over(double: Doub
     own.finish()
 
 
+def test_phases_that_were_held_are_one_report_with_their_times(double: Double, tmp_path: Path) -> None:
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    before = time.time_ns() // 1_000_000
+    own.send(phase="Downloading")
+    time.sleep(0.05)
+    own.send(phase="Running")
+    between = time.time_ns() // 1_000_000
+    time.sleep(0.05)
+    own.release()
+    double.wait(lambda: "h1" in double.reports)
+    (first,) = double.reports["h1"]
+    ((phase, at_ms),) = first["earlier"]
+    assert (phase, first["phase"]) == ("Downloading", "Running")
+    assert before <= at_ms <= first["at_ms"] - 50 <= between
+    own.send(phase="Uploading")
+    own.finish()
+    assert double.of("h1", "phase") == ["Running", "Uploading"]
+    assert "earlier" not in double.reports["h1"][-1]
+
+
+def test_a_held_phase_precedes_what_is_not_held(double: Double, tmp_path: Path) -> None:
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    own.send(phase="Downloading")
+    own.send(failed={"class": "ClientError", "message": "x"}, finished=True)
+    own.finish()
+    assert [sorted(one.keys() - {"seq", "at_ms", "received"}) for one in double.reports["h1"]] == [
+        ["phase"],
+        ["failed", "finished"],
+    ]
+
+
 def test_what_is_held_does_not_keep_the_end(double: Double, tmp_path: Path) -> None:
     own = reporter(double, tmp_path, [])
     own.hold(60)

@@ -56,6 +56,25 @@ def lines(database: Database) -> list[str]:
     return [event.message for event in log_events.read(database, stream, log_events.Window())]
 
 
+def test_phases_that_come_together_are_events_at_their_times(database: Database) -> None:
+    job = placed(database)
+    assert report(database, 1, phase="Running", earlier=[["Downloading", 500]]) == "run"
+    found = [(one.step, one.at_ms) for one in jobs.transitions(database, job.id)]
+    assert found[-2:] == [(SecondaryStatus.DOWNLOADING, 500), (SecondaryStatus.RUNNING, 1001)]
+
+
+@pytest.mark.parametrize(
+    "given", ["Downloading", [["Nonsense", 1]], [[7, 1]], ["Downloading"], [["Downloading"]], {"a": 1}]
+)
+def test_unreadable_earlier_phases_cost_nothing_else(database: Database, given: Any) -> None:
+    job = placed(database)
+    assert report(database, 1, phase="Running", earlier=given, logs=[[1, "a"]]) == "run"
+    assert jobs.transitions(database, job.id)[-1].step == SecondaryStatus.RUNNING
+    assert lines(database) == ["a"]
+    many = read_report(json.dumps({"seq": 2, "at_ms": 1, "earlier": [["Running", 1]] * 9_000}).encode())
+    assert len(many.earlier) < 10
+
+
 def test_a_repeated_report_changes_nothing(database: Database) -> None:
     job = placed(database)
     for _ in range(2):

@@ -17,7 +17,7 @@ import sagewright
 SOURCES = Path(sagewright.__file__).parent
 PARENT = """
 import json, os, sys
-from sagewright.toolkit import twin
+from sagewright.toolkit.ahead import twin
 words, cwd, environ, own = json.loads(sys.argv[1])
 made = twin.fork()
 made.own_variables = own
@@ -156,7 +156,7 @@ def test_a_program_that_is_not_there_is_refused_as_a_start_refuses_it(place: Pla
 
 
 def test_it_ends_when_nobody_needs_it(place: Place) -> None:
-    made = "import os\nfrom sagewright.toolkit import twin\nprint(twin.fork().pid, flush=True)\nos._exit(0)"
+    made = "import os\nfrom sagewright.toolkit.ahead import twin\nprint(twin.fork().pid, flush=True)\nos._exit(0)"
     done = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, check=True, env=place.environ)
     pid = int(done.stdout)
     for _look in range(500):
@@ -169,7 +169,8 @@ def test_it_ends_when_nobody_needs_it(place: Place) -> None:
 
 def test_where_it_was_killed_another_is_started(place: Place) -> None:
     text = (
-        "import os\nfrom sagewright.toolkit import process, twin\nmade = twin.fork()\ntwin.keep(made)\nos.kill(made.pid, 9)\n"
+        "import os\nfrom sagewright.toolkit import process\nfrom sagewright.toolkit.ahead import twin\n"
+        "made = twin.fork()\ntwin.keep(made)\nos.kill(made.pid, 9)\n"
         "os.waitid(os.P_PID, made.pid, os.WEXITED | os.WNOWAIT)\n"
         "print(process.run(['sh', '-c', 'exit 3'], '/', {'PATH': '/usr/bin:/bin'}))"
     )
@@ -179,7 +180,7 @@ def test_where_it_was_killed_another_is_started(place: Place) -> None:
 
 def test_the_first_program_alone_has_one(place: Place) -> None:
     text = (
-        "import sys\nfrom sagewright.toolkit import process, twin\ntwin.keep(twin.fork())\n"
+        "import sys\nfrom sagewright.toolkit import process\nfrom sagewright.toolkit.ahead import twin\ntwin.keep(twin.fork())\n"
         "print([process.run(['sh', '-c', 'echo $PPID >/dev/null; exit ' + code], '/', {'PATH': '/usr/bin:/bin'}) "
         "for code in ('3', '4')])"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FAILED = b"f"
 _CHUNK = 1 << 16
-_LEISURE_S = 0.1
+_LEISURE_S = 0.01
 
 
 class Twin:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import stat
 
-from sagewright.toolkit import twin
+from sagewright.toolkit.ahead import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _READ_AT_LOAD = ("OMP_", "GOMP_", "MKL_", "KMP_", "OPENBLAS_", "PYTHON", "LANG",
 _NEEDED = ("json", "ctypes", "signal", "pathlib", "subprocess", "sagewright.toolkit.training", "tarfile", "gzip",
            "sagewright.toolkit.code", "shlex")  # fmt: skip
 """Modules used later, the ones that any job needs first."""
-_LEISURE_S = 0.1
-"""A job that arrives sooner is one of a series, whose next sandbox needs the processor more."""
+_LEISURE_S = 0.01
+"""A job that arrives sooner waits for this process. Otherwise all imports are done before a script needs them."""
 
 
 def is_ahead() -> bool:
