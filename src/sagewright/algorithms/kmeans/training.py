@@ -183,11 +183,14 @@ def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | No
 
 
 def _restarts(run: Session, points: Points, settings: lloyd.Settings) -> list[lloyd.Fit]:
-    """Returns fits to the rows themselves, from starting points of their own: one start often ends with two clusters in one."""
+    """Returns fits to the rows themselves, from starting points of their own: one start often ends with two clusters in one. None
+    with a set `extra_center_factor`, which chooses another way to the centres."""
+    if not points.whole or run.values["extra_center_factor"] != "auto":
+        return []
     k = run.values["k"]
     given = run.values["local_lloyd_num_trials"]
     most = AUTO_TRIALS[0] if given == "auto" else given
-    trials = min(most, RESTART_WORK // ((points.rows.size + ROW_WORK * len(points.rows)) * k)) if points.whole else 0
+    trials = min(most, RESTART_WORK // ((points.rows.size + ROW_WORK * len(points.rows)) * k))
     own = dataclasses.replace(settings, trials=trials)
     return lloyd.fit(points.rows, points.weights, k, own, np.random.default_rng([run.seed, 4])) if trials else []
 
