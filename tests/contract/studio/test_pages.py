@@ -40,7 +40,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/functions": "Functions",
         "/studio/alarms": "studio-alarm",
         "/studio/alarms/studio-alarm": "Sum of waiting",
-        "/studio/metrics?namespace=/aws/sagemaker/TrainingJobs": "train:logloss",
+        "/studio/metrics?namespace=/aws/sagemaker/TrainingJobs&q=train:logloss": world.job,
         "/studio/logs": "/aws/sagemaker/TrainingJobs",
         "/studio/audit": "CreateTrainingJob",
         "/studio/usage": "Usage",
