@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -10,12 +11,16 @@ import uuid
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from sagewright.model.disk_room import CLIENT_MB, HOST_MB, ClientRoom
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs.blobs import FULL_ERRORS, ByteSource, write_all
 
+BUSY_S = 5.0
+"""Time for an earlier request to end whose sender has gone, and which the server has not noticed yet."""
+_LOOK_S = 0.02
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UPLOAD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -39,7 +44,8 @@ class OutOfOrder(ValueError):
 
 @dataclass(frozen=True)
 class LayerStore:
-    """Layers and uploads. Uploads survive a restart of the server. Thread-safe, with one thread per upload.
+    """Layers and uploads. Uploads survive a restart of the server. Thread-safe: an upload is locked while bytes are added to it and
+    while it becomes a layer, so that no earlier request adds bytes to a layer.
 
     `floors_mb`: disk space that clients and hosts leave free.
     """
@@ -77,14 +83,14 @@ class LayerStore:
     def append(self, upload: str, source: ByteSource, start: int | None = None) -> int:
         """Appends the bytes of `source`, which the sender claims begin at `start`; returns the new size.
 
-        Raises NoSuchUpload, OutOfOrder, AwsError on a full disk, and the errors of `source`; then none of the bytes are kept.
+        Raises NoSuchUpload, OutOfOrder, AwsError on a full disk, and the errors of `source`; then none of the bytes are kept. An
+        earlier request that still adds bytes makes it wait for BUSY_S, and then raise OutOfOrder.
         """
         room = self._room()
-        path = self._existing(upload)
-        before = path.stat().st_size
-        if start not in {None, before}:
-            raise OutOfOrder(before)
-        with _full_disk_reported(), path.open("ab", buffering=0) as file:
+        with _full_disk_reported(), self._locked(upload) as file:
+            before = file.seek(0, os.SEEK_END)
+            if start not in {None, before}:
+                raise OutOfOrder(before)
             try:
                 while piece := source.read(_PIECE):
                     room.spend(len(piece))
@@ -96,17 +102,17 @@ class LayerStore:
 
     def finish(self, upload: str, digest: str) -> int:
         """Turns the upload durably into the layer `digest`; returns its size. Raises NoSuchUpload, WrongDigest (the upload is
-        deleted)."""
+        deleted), OutOfOrder if an earlier request still adds bytes."""
         target, path = self.path(digest), self._existing(upload)
-        with path.open("r+b") as file:
+        with self._locked(upload) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
             size = file.tell()
-        if digest != f"sha256:{found}":
-            path.unlink(missing_ok=True)
-            raise WrongDigest(f"sha256:{found}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
+            if digest != f"sha256:{found}":
+                path.unlink(missing_ok=True)
+                raise WrongDigest(f"sha256:{found}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
         return size
 
     def cancel(self, upload: str) -> None:
@@ -122,6 +128,20 @@ class LayerStore:
                 removed += 1
         return removed
 
+    @contextmanager
+    def _locked(self, upload: str) -> Iterator[FileIO]:
+        """Opens an upload that no other request changes. Raises NoSuchUpload, OutOfOrder."""
+        path = self._existing(upload)
+        with _opened(path, upload) as file:
+            until = time.monotonic() + BUSY_S
+            while not _locks(file):
+                if time.monotonic() > until:
+                    raise OutOfOrder(os.fstat(file.fileno()).st_size)
+                time.sleep(_LOOK_S)
+            if not (path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))):
+                raise NoSuchUpload(upload)  # it became a layer, or was cancelled, in the meantime
+            yield file
+
     def _room(self) -> ClientRoom:
         return ClientRoom(self.root, self.floors_mb, _refusal)
 
@@ -136,6 +156,22 @@ class LayerStore:
         if not _UPLOAD.fullmatch(upload) or not self._upload(upload).exists():
             raise NoSuchUpload(upload)
         return self._upload(upload)
+
+
+def _opened(path: Path, upload: str) -> FileIO:
+    try:
+        return path.open("r+b", buffering=0)
+    except FileNotFoundError:
+        raise NoSuchUpload(upload) from None
+
+
+def _locks(file: FileIO) -> bool:
+    """Locks a file until it is closed; returns False if another request has locked it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

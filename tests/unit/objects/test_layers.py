@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,6 +54,75 @@ def test_a_chunk_that_was_cut_off_leaves_nothing(tmp_path: Path) -> None:
         layers.append(upload, Broken())
 
     assert layers.received(upload) == 1
+
+
+class Slow:
+    """A body that sends a piece, and then waits for `go`."""
+
+    def __init__(self, *, breaks: bool) -> None:
+        self.sent, self.go = threading.Event(), threading.Event()
+        self.pieces, self.breaks = [b"late", b"half"], breaks
+
+    def read(self, _size: int = -1, /) -> bytes:
+        if len(self.pieces) == 1:
+            self.sent.set()
+            assert self.go.wait(30)
+            if self.breaks:
+                raise ConnectionError
+        return self.pieces.pop() if self.pieces else b""
+
+
+def begun(layers: LayerStore, upload: str, body: Slow) -> Future[int]:
+    pool = ThreadPoolExecutor(1)
+    adding = pool.submit(layers.append, upload, body)
+    assert body.sent.wait(30)
+    pool.shutdown(wait=False)
+    return adding
+
+
+def test_a_chunk_waits_for_an_earlier_one_that_breaks_off(tmp_path: Path) -> None:
+    layers = LayerStore(tmp_path)
+    upload, body = layers.begin(), Slow(breaks=True)
+    adding = begun(layers, upload, body)
+    threading.Timer(0.2, body.go.set).start()
+    assert LayerStore(tmp_path).append(upload, io.BytesIO(b"whole"), 0) == 5
+    with pytest.raises(ConnectionError):
+        adding.result(30)
+    assert layers.received(upload) == 5
+
+
+def test_nothing_is_added_to_an_upload_or_a_layer_by_two_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagewright.objects.layers.BUSY_S", 0.1)
+    layers = LayerStore(tmp_path)
+    upload, body = layers.begin(), Slow(breaks=False)
+    adding = begun(layers, upload, body)
+    with pytest.raises(OutOfOrder):
+        layers.append(upload, io.BytesIO(b"more"))
+    with pytest.raises(OutOfOrder):
+        layers.finish(upload, f"sha256:{hashlib.sha256(b'half').hexdigest()}")
+    body.go.set()
+    assert adding.result(30) == 8
+    digest = f"sha256:{hashlib.sha256(b'halflate').hexdigest()}"
+    assert layers.finish(upload, digest) == 8
+    assert layers.path(digest).read_bytes() == b"halflate"
+
+
+def test_a_chunk_that_waited_does_not_reach_the_layer(tmp_path: Path) -> None:
+    layers = LayerStore(tmp_path)
+    upload = layers.begin()
+    layers.append(upload, io.BytesIO(DATA))
+    with (tmp_path / "uploads" / upload).open("rb") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        adding = pool.submit(layers.append, upload, io.BytesIO(b"more"))
+        time.sleep(0.1)
+        layers.path(DIGEST).parent.mkdir(parents=True)
+        (tmp_path / "uploads" / upload).rename(layers.path(DIGEST))
+        fcntl.flock(held, fcntl.LOCK_UN)
+        with pytest.raises(NoSuchUpload):
+            adding.result(30)
+    assert layers.path(DIGEST).read_bytes() == DATA
 
 
 def test_a_chunk_in_the_wrong_place_is_refused(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def complete_layer_upload(context: Context, request: dict[str, Any]) -> dict[str
     except WrongDigest as error:
         message = f"Layer digest '{digest}' does not match the layer, which is '{error}'."
         raise AwsError("InvalidLayerException", message) from None
+    except OutOfOrder:
+        raise AwsError("InvalidLayerException", f"A part of the upload '{upload}' is still being received.") from None
     return {**names(context, repository.name), "uploadId": upload, "layerDigest": digest}
 
 
