@@ -17,7 +17,7 @@ from sagewright.algorithms.firstparty import ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.formats import protobuf
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.kmeans import distances, lloyd, model, training
+from sagewright.algorithms.kmeans import distances, lloyd, model
 from sagewright.algorithms.kmeans.coreset import Coreset
 from sagewright.algorithms.kmeans.training import MiniBatch
 
@@ -90,20 +90,6 @@ def test_wide_rows_are_looked_at_along_few_directions(job: Any, run: Any) -> Non
     assert "Nearest centers are searched along 37 directions." in job.output
     best = KMeans(30, n_init=5, random_state=0).fit(train_rows)
     assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
-
-
-def test_few_rows_are_clustered_from_several_starts(make_job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No start is left out, so that the result is never worse, and often better."""
-    costs: dict[int, list[float]] = {}
-    for work in (0, training.RESTART_WORK):
-        monkeypatch.setattr(training, "RESTART_WORK", work)
-        for seed in range(8):
-            rows = uneven(seed, 500)
-            found = train(make_job(f"{work}-{seed}"), run, rows, k="12", _seed=str(seed))
-            costs.setdefault(work, []).append(inertia(rows, found))
-    once, often = costs.values()
-    assert all(after <= before * (1 + 1e-6) for before, after in zip(once, often, strict=True))
-    assert sum(often) < 0.98 * sum(once)
 
 
 def test_random_starts_of_the_local_lloyd_are_worse_but_more_of_them_are_better(make_job: Any, run: Any) -> None:

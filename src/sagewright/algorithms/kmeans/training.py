@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import time
@@ -29,9 +28,6 @@ or 3 where all rows are kept for the final clustering.
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85
 """Nearest centres are searched along an eighth of the directions if these hold at least this share of the rows' variance."""
-RESTART_WORK, ROW_WORK = 3_000_000, 20
-"""Up to as many times as there are trials (10 if these are `auto`), all kept rows are clustered from a further starting point,
-while rows times centres times columns stay below this number; a row counts as some columns more."""
 LEAST_ROWS_A_CENTRE = 50
 """With fewer sample rows per centre, Lloyd's algorithm would fit these rows rather than the data."""
 
@@ -176,23 +172,9 @@ def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | No
     begun = _shrink(run, more, masses, settings, few)
     if not points.whole and len(points.rows) < LEAST_ROWS_A_CENTRE * k:
         return begun
-    fits = [lloyd.refine(points.rows, points.weights, begun, settings, few), *_restarts(run, points, settings)]
-    found = min(fits, key=lambda each: each.cost)
+    found = lloyd.refine(points.rows, points.weights, begun, settings, few)
     logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), found.cost)
     return found.centres.astype(np.float32)
-
-
-def _restarts(run: Session, points: Points, settings: lloyd.Settings) -> list[lloyd.Fit]:
-    """Returns fits to the rows themselves, from starting points of their own: one start often ends with two clusters in one. None
-    with a set `extra_center_factor`, which chooses another way to the centres."""
-    if not points.whole or run.values["extra_center_factor"] != "auto":
-        return []
-    k = run.values["k"]
-    given = run.values["local_lloyd_num_trials"]
-    most = AUTO_TRIALS[0] if given == "auto" else given
-    trials = min(most, RESTART_WORK // ((points.rows.size + ROW_WORK * len(points.rows)) * k))
-    own = dataclasses.replace(settings, trials=trials)
-    return lloyd.fit(points.rows, points.weights, k, own, np.random.default_rng([run.seed, 4])) if trials else []
 
 
 def _shrink(
