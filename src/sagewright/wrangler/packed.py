@@ -23,6 +23,11 @@ class PackedError(ValueError):
     """A file that is damaged, expands too far, or is packed in a way that isn't supported."""
 
 
+def is_packed(start: bytes) -> bool:
+    """Returns True if a file that starts with these bytes is compressed, or an archive."""
+    return any(start.startswith(magic) for magic, _ in (*_MAGIC, *_ARCHIVES))
+
+
 def unpacked(path: Path, target: Path, most: int) -> Path:
     """Returns `path`, or `target` with its contents if it is compressed by gzip, bzip2 or xz; at most `most` bytes of them. Raises
     PackedError."""

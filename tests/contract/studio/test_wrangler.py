@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
@@ -214,6 +215,7 @@ def test_a_step_is_added_by_keyboard_alone_and_no_page_violates_axe(browser: Any
         ("1\t2.5\n3\t4.5\n", {"_c0": "long", "_c1": "float"}),
         ("name;année\nJosé;1\n".encode("latin-1"), {"name": "string", "année": "long"}),
         ("name,année\nJosé,1\n".encode("utf-16"), {"name": "string", "année": "long"}),
+        (gzip.compress("name,année\nJosé,1\n".encode()), {"name": "string", "année": "long"}),
     ],
 )
 def test_a_file_of_this_computer_becomes_a_flow(
@@ -233,6 +235,15 @@ def test_a_file_of_this_computer_becomes_a_flow(
     assert {
         one["name"]: one["type"] for one in shown(browser, f"/studio/wrangler/{name}")["table"]["columns"]
     } == columns
+
+
+def test_a_folder_is_not_another_one_whose_name_begins_alike(server: Any, browser: Any, data: str) -> None:
+    s3, name = server.boto("s3"), f"flow-{uuid.uuid4().hex[:8]}"
+    s3.put_object(Bucket=BUCKET, Key=f"{name}-old/a.csv", Body=b"a,b\n1,2\n")
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/a.csv", Body=b"x;y\n1;2\n")
+    given = {"token": browser.token(), "name": name, "uri": f"s3://{BUCKET}/{name}", "format": "csv"}
+    assert browser.post("/studio/wrangler/new", given).status == 303
+    assert [one["name"] for one in shown(browser, f"/studio/wrangler/{name}")["table"]["columns"]] == ["x", "y"]
 
 
 def test_a_file_without_bytes_says_so(server: Any, browser: Any, data: str) -> None:

@@ -11,6 +11,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio.objects.previews import preview
 from sagewright.studio.visit import Visit
 from sagewright.wrangler.flows import ENCODINGS, Node, NodeType, new_id
+from sagewright.wrangler.packed import is_packed
 
 SOURCE = "sagemaker.s3_source_0.1"
 FORMATS = (
@@ -71,7 +72,7 @@ def source_node(visit: Visit, given: SourceForm) -> Node:
 
 
 def _csv_shape(visit: Visit, given: SourceForm) -> dict[str, bool | str]:
-    """Returns the members that say how CSV is read; a header, commas and UTF-8 if the data can't be read yet."""
+    """Returns the members that say how CSV is read; a header, commas and UTF-8 if the data can't be read yet, or is compressed."""
     if len(given.delimiter) != 1 and given.delimiter != FOUND:
         raise ValidationException(f"A delimiter is one character, not {given.delimiter[:20]!r}.")
     begun, whole = _first_bytes(visit, given.uri)
@@ -97,15 +98,17 @@ def _encoding(begun: bytes, *, whole: bool) -> str:
 
 def _first_bytes(visit: Visit, uri: str) -> tuple[bytes, bool]:
     """Returns the first bytes of an object, or of the first that is not empty in a folder, and whether they are all; none of one
-    that can't be read."""
+    that is compressed, or can't be read."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    folder = f"{prefix.rstrip('/')}/"
     try:
         found = visit.client.aside("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=_LISTED)
-        first = next((one for one in found.get("Contents", ()) if one["Size"]), None)
+        inside = (one for one in found.get("Contents", ()) if one["Key"] == prefix or one["Key"].startswith(folder))
+        first = next((one for one in inside if one["Size"]), None)
         if first is None:
             return b"", True
         last = min(first["Size"], _HEAD) - 1
         body = visit.client.aside("s3", "GetObject", Bucket=bucket, Key=first["Key"], Range=f"bytes=0-{last}")["Body"]
     except AwsError:
         return b"", True
-    return body, last + 1 == first["Size"]
+    return (b"", True) if is_packed(body) else (body, last + 1 == first["Size"])
