@@ -102,3 +102,19 @@ def test_a_policy_asks_for_the_encryption_context(team: Team) -> None:
     own.encrypt(KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"team": "red", "more": "y"})
     assert is_denied(own.encrypt, KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"team": "blue"})
     assert is_denied(own.encrypt, KeyId=key["KeyId"], Plaintext=b"x")
+
+
+def test_many_grants_do_not_hide_the_policy(team: Team) -> None:
+    """Equal ones count once; those that are too long for one policy are left out, and nothing else."""
+    kms = team.server.boto("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    person = team.person(allow("kms:GenerateDataKey"))
+    for number in range(50):
+        pairs = (
+            {"EncryptionContextSubset": {"a": f"{number:02d}" * (2000 if number == 1 else 1000)}} if number else None
+        )
+        given = {"Operations": ["Decrypt" if number else "Encrypt"], **({"Constraints": pairs} if pairs else {})}
+        kms.create_grant(KeyId=key, GranteePrincipal=person.arn, **given)
+    own: Any = person.boto("kms")
+    own.encrypt(KeyId=key, Plaintext=b"x")
+    own.generate_data_key(KeyId=key, KeySpec="AES_256")
