@@ -238,6 +238,12 @@ def _fastapi(model: Path, directory: Path) -> Process:
     return Process(command, port, "/docs", directory / "fastapi.log")
 
 
+def _canned(_model: Path, directory: Path) -> Process:
+    """No model: what the clients cost, and one exchange over TCP in Python."""
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n"
+    return peers.canned(directory / "canned.log", head.encode() + b"[0]")
+
+
 def _litserve(model: Path, directory: Path) -> Process:
     port = free_port()
     command = [str(BIN / "python"), str(PROGRAMS / "with_litserve.py"), str(model), str(port)]
@@ -278,6 +284,7 @@ _PEERS: dict[str, Callable[[Path, Path], Process]] = {
     "MLServer": _mlserver,
     "LitServe": _litserve,
     "BentoML": _bentoml,
+    "a canned answer, no model: the floor": _canned,
 }
 
 

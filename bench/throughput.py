@@ -15,7 +15,7 @@ from pathlib import Path
 
 import load
 import peers
-from rows import Row, median, number, percentile
+from rows import Row, against, median, number, percentile
 from server import Process, Sagewright, cores, job_request, pinned, running, scratch
 
 SECTION = "c"
@@ -48,8 +48,9 @@ def measure() -> list[Row]:
                 name, theirs, own_rounds = "moto_server", *_alternate(own, directory, core)
             except peers.NoPeer as error:
                 name, theirs, own_rounds = str(error), [], [own.round() for _ in range(ROUNDS)]
+            floor = _floor(own, directory, core)
         queue = _with_queue(directory, core)
-    return _rows(own_rounds, name, theirs, queue)
+    return _rows(own_rounds, name, theirs, queue, floor)
 
 
 def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
@@ -57,6 +58,13 @@ def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
         other = Load(moto, peers.KEY, CANNOT_RUN, PEER_REQUESTS)
         pairs = [(other.round(), own.round()) for _ in range(ROUNDS)]
     return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def _floor(own: Load, directory: Path, core: int) -> float:
+    """Requests a second that are answered at once with what a Describe answers: the client, and an exchange over TCP in Python."""
+    answer = own.described()
+    with running(peers.canned(directory / "canned.log", answer, core)) as canned:
+        return median([own.read_from(canned.port) for _ in range(ROUNDS)])
 
 
 def _with_queue(directory: Path, core: int) -> tuple[float, float]:
@@ -97,9 +105,22 @@ class Load:
     def _create(self, name: str) -> bytes:
         return self._signer.request("CreateTrainingJob", job_request(name, self._image))
 
+    def _asked(self) -> list[bytes]:
+        return [self._signer.request("DescribeTrainingJob", {"TrainingJobName": name}) for name in self._names]
+
+    def described(self) -> bytes:
+        """The whole answer to a Describe."""
+        return load.ask(self._server.port, self._asked()[0], context=self._server.context)[1]
+
+    def read_from(self, port: int) -> float:
+        """Describes a second that another server answers."""
+        asked = self._asked()
+        with pinned(cores()[0]):
+            return load.drive(port, [asked[n % KNOWN] for n in range(self._size)]).rate
+
     def round(self) -> tuple[float, float, float, float]:
         """Signed first, then sent; CPU is counted until the engine is done with the jobs that were created."""
-        asked = [self._signer.request("DescribeTrainingJob", {"TrainingJobName": name}) for name in self._names]
+        asked = self._asked()
         prefix = uuid.uuid4().hex[:12]
         requests = [
             self._create(f"{prefix}-{n}") if self._creates and n % 10 == 9 else asked[n % KNOWN]
@@ -145,7 +166,7 @@ def _in_progress(signer: load.Signer) -> int:
         token = {"NextToken": page["NextToken"]}
 
 
-def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float]) -> list[Row]:
+def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float], floor: float) -> list[Row]:
     def of(rounds: Rounds, column: int) -> float | None:
         return median([one[column] for one in rounds]) if rounds else None
 
@@ -153,8 +174,12 @@ def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float]) ->
     assert rate and cpu
     latency = f"p50 {number(of(own, 2) or 0)}, p99 {number(of(own, 3) or 0)} ms with {load.CONNECTIONS} connections"
     idle, queued = queue
+    first = Row(
+        SECTION, "Describe:Create 9:1, answered on one core", rate, "req/s", name, of(theirs, 0), LIMITS, latency, True
+    )
     return [
-        Row(SECTION, "Describe:Create 9:1, answered on one core", rate, "req/s", name, of(theirs, 0), LIMITS, latency, True),
+        first,
+        against(first, "canned answers: the floor", floor),
         Row(
             SECTION, "the same, server CPU, engine included", cpu, "ms/req", name, of(theirs, 1),
             CREATE, f"{number(1000 / cpu)} req per CPU second",
