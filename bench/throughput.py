@@ -74,6 +74,7 @@ def _with_queue(directory: Path, core: int) -> tuple[float, float]:
         signer = load.Signer(ours.port, ours.key())
         asking = Load(ours, ours.key(), CANNOT_RUN, REQUESTS // 2, creates=False)
         _drain(signer)
+        asking.round()  # meanwhile the new jobs are brought into lineage and the index
         idle, *_ = asking.round()
         words = {"ContainerEntrypoint": ["sleep"], "ContainerArguments": ["600"]}
         names = ["holder", *(f"queued-{n:04d}" for n in range(QUEUED))]
