@@ -14,6 +14,8 @@ from sagewright.sandbox.namespace import Namespace, NetworkFailed, new_namespace
 from sagewright.sandbox.relay import AllowedTargets, NetworkRelay, RelaySockets
 
 INTERFACE = "eth0"
+MTU = 65535
+"""Bytes of a packet, the most that veth takes: no wire is crossed, and with the usual 1,500 an exchange takes twice the CPU."""
 _NET = "198.18.0.0/16"  # RFC 2544: for isolated networks
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "unshare": "util-linux"}
 
@@ -41,7 +43,8 @@ def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
     try:
         switch.run(
             ["ip", "-batch", "-"],
-            f"link add {port} type veth peer name {INTERFACE} netns /proc/self/fd/{host.net}\nlink set {port} master switch up\n",
+            f"link add {port} mtu {MTU} type veth peer name {INTERFACE} mtu {MTU} netns /proc/self/fd/{host.net}\n"
+            f"link set {port} master switch up\n",
             (host.net,),
         )
         script = "ip -batch - && echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"

@@ -24,7 +24,7 @@ own_network = pytest.mark.skipif(
     reason="the hosts have no network of their own here",
 )
 TALK = """
-import json, os, socket, time
+import fcntl, json, os, socket, struct, time
 hosts = json.load(open("/opt/ml/input/config/resourceconfig.json"))
 me = hosts["current_host"]
 server = socket.create_server(("0.0.0.0", 22))
@@ -39,6 +39,8 @@ for other in hosts["hosts"]:
 for _ in hosts["hosts"]:
     server.accept()
 print("interface", hosts["network_interface_name"], socket.gethostname())
+asked = fcntl.ioctl(server, 0x8921, struct.pack("16si", b"eth0", 0))  # SIOCGIFMTU
+print("bytes of a packet:", struct.unpack("16si", asked)[1])
 """
 
 
@@ -80,6 +82,7 @@ def test_hosts_have_the_same_ports_and_find_each_other_by_name(server: RunningSe
         for other in ("algo-1", "algo-2"):
             assert f"reached {other} from {one}" in lines
         assert f"interface eth0 {one}" in lines
+    assert lines.count("bytes of a packet: 65535") == 2
 
 
 @own_network
