@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sagewright.runtimes.images import Image
 
-_MISSING = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]{1,64})")
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]{1,64}(?:\.[A-Za-z0-9_]{1,64}){0,8})")
 _DEEP = {
     "accelerate": "accelerate",
     "awscli": "awscli",
@@ -39,13 +39,17 @@ _LEFT_OUT = {
 and all would pay for it. From the requirements and Dockerfiles of aws/sagemaker-scikit-learn-container,
 aws/sagemaker-xgboost-container and aws/deep-learning-containers (PyTorch 2.6, TensorFlow 2.19, Hugging Face 2.5)."""
 
+_ONLY_IN_SDK_3 = frozenset({"core", "mlops", "train"})
+
 
 def missing_module(image: Image, last_lines: Iterable[str]) -> str:
     """Returns one sentence about the module that a job's last lines report as missing; "" if there is none."""
     module = _module(last_lines)
     if not module:
         return ""
-    package = _LEFT_OUT.get(image.framework, {}).get(module, module.partition(".")[0])
+    if "." in module:
+        return _other_version(module)
+    package = _LEFT_OUT.get(image.framework, {}).get(module, module)
     return f"No module '{module}' in the environment: add {package} to a requirements.txt beside the script."
 
 
@@ -54,11 +58,22 @@ def _module(last_lines: Iterable[str]) -> str:
     return found[-1] if found else ""
 
 
+def _other_version(module: str) -> str:
+    """Python names a module with its package only if it has found the package."""
+    package, _, inner = module.partition(".")
+    wanted = "name the version that the script needs"
+    if package == "sagemaker":
+        wanted = f"try sagemaker{'>=3' if inner.partition('.')[0] in _ONLY_IN_SDK_3 else '<3'}"
+    return f"No module '{module}' in the installed {package}, which may be of another version: {wanted}."
+
+
 def advice(image: Image, last_lines: Iterable[str]) -> str | None:
     """Returns advice about the module that a job's last lines report as missing; None if there is none."""
     module = _module(last_lines)
     if not module:
         return None
+    if "." in module:
+        return _other_version(module)
     distribution = _LEFT_OUT.get(image.framework, {}).get(module)
     known = f"AWS's image contains it in the package {distribution}. " if distribution else ""
     return (
