@@ -22,6 +22,7 @@ import hard
 import memory
 import morecases
 import numpy as np
+from cases import Case
 from contest import Entrant, alone, rehearse
 from hard import Draw
 from page import number
@@ -119,7 +120,15 @@ def hold_deep(seed: int) -> Result:
 
 def hold_more(seed: int) -> Result:
     """One draw of the other algorithms."""
-    case = morecases.draw(seed)
+    return _held_case(seed, morecases.draw(seed))
+
+
+def hold_pairs(seed: int) -> Result:
+    """One draw of pairs, for Object2Vec."""
+    return _held_case(seed, morecases.pairs(seed))
+
+
+def _held_case(seed: int, case: Case) -> Result:
     return _held(seed, (case.algorithm, case.words), (case.ours, case.others, case.judge), case.unsure)
 
 
@@ -307,6 +316,7 @@ def main() -> None:
     parser.add_argument(
         "--more", type=int, default=None, help="draws of the other algorithms; as many as half without it"
     )
+    parser.add_argument("--pairs", type=int, default=None, help="draws of pairs; a twentieth without it")
     parser.add_argument("--keep", action="store_true", help="keep the present results of algorithms that are not drawn")
     asked = parser.parse_args()
     first = secrets.randbelow(2**30) if asked.seed is None else asked.seed
@@ -319,7 +329,8 @@ def main() -> None:
     results: list[Result] = []
     deep = asked.draws // 10 if asked.deep is None else asked.deep
     more = asked.draws // 2 if asked.more is None else asked.more
-    turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more)]
+    pairs = asked.draws // 20 if asked.pairs is None else asked.pairs
+    turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs)]
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
         results.append(draw(seed))
         each = results[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import drawnpairs
 import drawnrows
 import drawntexts
 import drawntopics
@@ -15,6 +16,11 @@ CLASSES: tuple[Callable[[np.random.Generator], Case], ...] = (
     drawntexts.labelled, drawntexts.vectors, drawntopics.topics, drawnvisits.visits, drawnrows.interactions,
     drawnrows.anomalies, drawnrows.components,
 )  # fmt: skip
+
+
+def pairs(seed: int) -> Case:
+    """A draw for Object2Vec, which takes longer than the others."""
+    return drawnpairs.pairs(np.random.default_rng([seed, 37]))
 
 
 def draw(seed: int) -> Case:

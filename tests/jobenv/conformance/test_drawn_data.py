@@ -13,7 +13,7 @@ import pytest
 
 BENCH = Path(__file__).parents[3] / "bench" / "algorithms"
 MODULES = ("draws", "hard", "deepdraws", "memory", "contest", "page", "morecases", "cases", "wholejob", "heldout", "generators",
-           "drawntexts", "drawntopics", "drawnvisits", "drawnrows")  # fmt: skip
+           "drawnpairs", "drawntexts", "drawntopics", "drawnvisits", "drawnrows")  # fmt: skip
 CLASSES, MORE = 10, 7
 LOST, WORSE = 0.25, 0.06
 """Allowed results over many draws: losses to the best of several libraries by 2 %, and results worse than a constant by 2 %."""
@@ -60,6 +60,14 @@ def test_a_hundred_draws_of_the_other_algorithms(draws: Any) -> None:
     assert not [each.fault for each in results if each.fault]
     assert sum(each.lost for each in results) <= LOST * len(results)
     assert sum(each.worse_than_nothing for each in results) <= WORSE * len(results)
+
+
+@pytest.mark.soak
+@pytest.mark.filterwarnings("ignore")
+def test_pairs(draws: Any) -> None:
+    results = [draws.hold_pairs(seed) for seed in range(first(), first() + 8)]
+    assert not [each.fault for each in results if each.fault]
+    assert sum(each.worse_than_nothing for each in results) <= 1
 
 
 @pytest.mark.soak
