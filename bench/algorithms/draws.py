@@ -285,7 +285,11 @@ def write(results: Sequence[Result], page: Path = PAGE) -> None:
     algorithms = ", ".join(sorted({each.task for each in order if each.day}))
     lines = [
         HEAD,
-        *([f"Measured from {days[0]} to {days[-1]}: {algorithms}; the rest before.\n"] if days else []),
+        *(
+            [f"Measured on {', '.join(days)}: {algorithms}. The others are older where they are not named.\n"]
+            if days
+            else []
+        ),
         f"{len(order)} draws, {lost} lost, {nothing} worse than a constant; CPU, geometric mean: {number(middle)}.\n",
         "| draw | seed | ours | library | theirs | constant | CPU | MB | |",
         "|---|---:|---:|---|---:|---:|---:|---:|---|",
