@@ -285,11 +285,7 @@ def write(results: Sequence[Result], page: Path = PAGE) -> None:
     algorithms = ", ".join(sorted({each.task for each in order if each.day}))
     lines = [
         HEAD,
-        *(
-            [f"Measured on {', '.join(days)}: {algorithms}. The others are older where they are not named.\n"]
-            if days
-            else []
-        ),
+        *([f"Measured on {', '.join(days)}: {algorithms}; the others earlier.\n"] if days else []),
         f"{len(order)} draws, {lost} lost, {nothing} worse than a constant; CPU, geometric mean: {number(middle)}.\n",
         "| draw | seed | ours | library | theirs | constant | CPU | MB | |",
         "|---|---:|---:|---|---:|---:|---:|---:|---|",
