@@ -1,7 +1,7 @@
 """LDA beside tomotopy, gensim and scikit-learn: 50 topics, 5,000 words. Perplexity and coherence are contests of their own.
 
 Perplexity is of half of each test document's words, given the mixture that the other half says, inferred the same way for all
-(`sagewright.algorithms.mixtures.inference`), with the prior that each has fitted or assumes.
+(heldout.py), with the prior that each has fitted or assumes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 import packages
 import tomotopy
 from contest import Contest, Entrant
+from heldout import perplexity
 from sklearn.decomposition import LatentDirichletAllocation
 
 from sagewright.algorithms.lda import training
 from sagewright.algorithms.lda.declaration import DECLARATION
-from sagewright.algorithms.mixtures import inference
 from sagewright.algorithms.mixtures.topics import Topics
 
 PEERS = ("tomotopy", "gensim", "scikit-learn")
@@ -85,25 +85,6 @@ def fit_gensim(train: Any, seed: int, topics: int = TOPICS) -> Topics:
 def fit_sklearn(train: Any, seed: int, topics: int = TOPICS) -> Topics:
     model = LatentDirichletAllocation(topics, max_iter=20, random_state=seed).fit(train)
     return Topics(np.full(topics, 1 / topics), model.components_ / model.components_.sum(axis=1, keepdims=True))
-
-
-def halves(test: Any) -> tuple[Any, Any]:
-    """Each document's words in two parts by chance, of documents that have words in both."""
-    seen, left = test.astype(float), test.astype(float)
-    seen.data = np.random.default_rng(0).binomial(test.data.astype(int), 0.5).astype(float)
-    left.data = test.data - seen.data
-    both = (np.asarray(seen.sum(axis=1)).ravel() > 0) & (np.asarray(left.sum(axis=1)).ravel() > 0)
-    seen, left = seen[both], left[both]
-    seen.eliminate_zeros()
-    left.eliminate_zeros()
-    return seen, left
-
-
-def perplexity(test: Any, topics: Topics) -> float:
-    """Of half of the words, given what the other half says."""
-    seen, left = halves(test)
-    mixtures = inference.mixtures(seen, topics)
-    return float(np.exp(-inference.per_word_log_likelihood(left, mixtures, topics)))
 
 
 def _coherence(train: Any, topics: Topics) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
 
+import heldout
 import lda
 import memory
 import numpy as np
@@ -79,8 +80,8 @@ def _coherence(train: Any, frequency: np.ndarray, part: float, found: Any) -> fl
 
 def perplexity(test: Any, found: Any) -> float:
     if not isinstance(found, NTMNetwork):
-        return lda.perplexity(test, found)
-    seen, left = lda.halves(test)
+        return heldout.perplexity(test, found)
+    seen, left = heldout.halves(test)
     model = TopicModel(found)
     shares = model.predict(_sparse(seen))["topic_weights"]
     if model.topics is not None:

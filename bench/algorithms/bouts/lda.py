@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import heldout
 import lda
 from arena import Bout
 from contest import Contest, Entrant
@@ -19,7 +20,7 @@ def bouts() -> Iterator[Bout]:
 
 
 def _contest(corpus: Corpus) -> Contest:
-    judge = partial(lda.perplexity, corpus.test)
+    judge = partial(heldout.perplexity, corpus.test)
     fits: dict[str, Callable[[int], Any]] = {
         "Sagewright": partial(lda.fit_ours, corpus.train, topics=corpus.topics),
         "tomotopy, 500 iterations": partial(lda.gibbs, corpus.train, corpus.words, 500, topics=corpus.topics),

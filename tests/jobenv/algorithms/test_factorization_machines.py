@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from sagewright.algorithms.factorization_machines.blocks import blocks, variable
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel
-from sagewright.algorithms.factorization_machines.task import Task
+from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.factorization_machines.variable import Variable
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
@@ -447,3 +448,27 @@ def test_a_few_held_out_rows_do_not_shrink_a_machine_by_chance() -> None:
     assert share == 1
     ratio, share = held_out.compare(far, 0.0, truth, False, Group())
     assert share < 0.5
+
+
+def test_a_machine_of_noise_is_the_labels_share() -> None:
+    """With nothing left of the deviation from the constant, the score is the constant of all labels, not the chain's last bias."""
+    random = np.random.default_rng(0)
+    x = csr_matrix(random.normal(size=(60, 6)).astype(np.float32))
+    y = (random.random(60) < 0.3).astype(np.float32)
+    task = Task(x, y, 9, binary=True, starts=variables(x, 32, Group()))
+    checked = held_out.check(task, Length(20, 100), 0, Group())
+    assert checked is not None
+    assert checked.share == 0
+    sampler = gibbs.Sampler(task, 0, Group())
+    sampler.go_on_from(checked.chain)
+    machine = checked.shrunk(gibbs.fit(sampler, Length(4, 20), lambda *_: None))
+    assert_allclose(probability(machine.raw(x)), y.mean(), rtol=1e-5)
+
+
+def test_each_of_few_rows_is_held_out_once() -> None:
+    random = np.random.default_rng(1)
+    x = csr_matrix(random.normal(size=(10, 2)).astype(np.float32))
+    task = Task(x, random.normal(size=10).astype(np.float32), 2, binary=False, starts=variables(x, 32, Group()))
+    assert held_out.check(task, Length(8, 10), 0, Group()) is not None
+    few = replace(task, x=x[:8], y=task.y[:8])
+    assert held_out.check(few, Length(8, 10), 0, Group()) is None

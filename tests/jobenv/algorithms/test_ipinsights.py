@@ -294,3 +294,16 @@ def test_a_broken_model_is_the_users_fault() -> None:
     }
     with pytest.raises(UserError, match="don't fit together"):
         InsightsModel.decode(artefact.zipped({"params": ndarray.encode(arrays)}))
+
+
+@pytest.mark.parametrize(
+    ("events", "given", "pairs"),
+    [(2000, {}, 3), (12_000, {}, 6), (2000, {"shuffled_negative_sampling_rate": "2"}, 2), (2000, {"epochs": "1"}, 1)],
+)
+def test_few_events_get_more_made_up_pairs(job: Any, run: Any, events: int, given: dict[str, str], pairs: int) -> None:
+    random = np.random.default_rng(0)
+    rows = [f"u{user},10.{user % 7}.{user % 5}.{host}" for user, host in random.integers(1, 250, (events, 2))]
+    job.configure({"num_entity_vectors": "1000", "vector_dim": "8", **given}, {"train": "text/csv"})
+    job.put("train", "x", "\n".join(rows).encode())
+    assert run(job, "ipinsights") == 0, job.output
+    assert f"with {pairs} shuffled pairs each" in job.output

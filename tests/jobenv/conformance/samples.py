@@ -84,7 +84,6 @@ SAMPLES = {
         seed="_seed",
         random={"_solver": "sgd"},
         line=sentence,
-        refuses=frozenset({"one row"}),
     ),
     "factorization-machines": Sample(
         {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},

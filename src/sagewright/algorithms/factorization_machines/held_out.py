@@ -4,6 +4,7 @@ learns from all rows."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +18,22 @@ JUDGED = 8
 """Number of last sweeps of the burn-in whose mean prediction is evaluated."""
 LEAST_HELD = 50
 """Minimum number of held-out rows, or a third of all if that is fewer."""
+FOLDS, FEWEST = 3, 9
+"""Times that rows are held out, if a third of all is less than LEAST_HELD, and the minimum number of rows for that."""
 LEFT = 4
 """Sweeps of the burn-in that remain for the chain of all rows."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The chain, its loss with the best of `baseline.SHARES` as a multiple of the constant's, and that share."""
+    """The chain, its loss with the best of `baseline.SHARES` as a multiple of the constant's, that share, and the constant's raw
+    score for all labels.
+    """
 
     chain: gibbs.Sampler
     ratio: float
     share: float
+    centre: float
 
     @property
     def left(self) -> int:
@@ -35,8 +41,7 @@ class Checked:
 
     def shrunk(self, machine: Machine) -> Machine:
         """The machine, moved towards the constant if it was worse."""
-        chain = self.chain
-        return shrunk(machine, gibbs.PROBIT * chain.bias if chain.task.binary else chain.shift, self.share)
+        return shrunk(machine, self.centre, self.share)
 
 
 def shrunk(machine: Machine, centre: float, share: float) -> Machine:
@@ -47,7 +52,9 @@ def shrunk(machine: Machine, centre: float, share: float) -> Machine:
     return Machine(bias, machine.linear * part, machine.factors * np.sqrt(part))
 
 
-def compare(said: np.ndarray, nothing: float, truth: np.ndarray, binary: bool, group: Group) -> tuple[float, float]:
+def compare(
+    said: np.ndarray, nothing: float | np.ndarray, truth: np.ndarray, binary: bool, group: Group
+) -> tuple[float, float]:
     """Compares raw scores of all hosts' held-out rows with the constant `nothing`. Returns the loss with the best of
     `baseline.SHARES` as a multiple of the constant's, and that share: 1 unless the constant is better by a standard error, since
     on a few held-out rows either may be better by chance.
@@ -61,21 +68,43 @@ def compare(said: np.ndarray, nothing: float, truth: np.ndarray, binary: bool, g
 
 
 def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None:
-    """Returns None if there are too few rows to hold some out."""
-    parts = baseline.split(len(task.y), np.random.default_rng([seed, 8, group.rank]), LEAST_HELD)
-    if group.total(np.array([int(parts is None)]))[0]:
+    """Returns None if there are too few rows to hold some out. Of few rows on one host, each is held out once."""
+    folds = _folds(len(task.y), np.random.default_rng([seed, 8, group.rank]), group)
+    if group.total(np.array([int(not folds)]))[0]:
         return None
-    assert parts is not None
-    learnt, held = parts
-    chain = gibbs.Sampler(replace(task, x=task.x[learnt], y=task.y[learnt]), seed, group)
-    said, truth = np.zeros(len(held)), task.y[held].astype(np.float64)
+    chains, said, nothing = [], [], []
+    for learnt, held in folds:
+        chain, raw = _judged(replace(task, x=task.x[learnt], y=task.y[learnt]), task.x[held], length, seed, group)
+        chains.append(chain)
+        said.append(raw)
+        nothing.append(np.full(len(held), constant(task.y[learnt], task.binary, group)))
+    truth = task.y[np.concatenate([held for _, held in folds])].astype(np.float64)
+    centre = constant(task.y, task.binary, group)
+    found = compare(np.concatenate(said), np.concatenate(nothing), truth, task.binary, group)
+    return Checked(chains[0], *found, centre)
+
+
+def _folds(rows: int, random: np.random.Generator, group: Group) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The numbers of the rows to learn from and of the held-out rows, for each time; of three times as many rows as have to be held
+    out, or fewer, three times.
+    """
+    if group.size == 1 and FEWEST <= rows <= FOLDS * LEAST_HELD:
+        parts = [np.sort(part) for part in np.array_split(random.permutation(rows), FOLDS)]
+        return [(np.setdiff1d(np.arange(rows), part), part) for part in parts]
+    split = baseline.split(rows, random, LEAST_HELD)
+    return [] if split is None else [split]
+
+
+def _judged(known: Task, held: Any, length: Length, seed: int, group: Group) -> tuple[gibbs.Sampler, np.ndarray]:
+    """A chain after the burn-in, and the mean of its last raw scores of held-out rows."""
+    chain = gibbs.Sampler(known, seed, group)
+    said = np.zeros(held.shape[0])
     judged = min(JUDGED, max(1, length.burn_in // 2))
     for number in range(length.burn_in):
         chain.sweep()
         if number >= length.burn_in - judged:
-            said += chain.machine().raw(task.x[held]) / judged
-    nothing = constant(task.y[learnt], task.binary, group)
-    return Checked(chain, *compare(said, nothing, truth, task.binary, group))
+            said += chain.machine().raw(held) / judged
+    return chain, said
 
 
 def constant(labels: np.ndarray, binary: bool, group: Group) -> float:

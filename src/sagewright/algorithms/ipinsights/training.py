@@ -26,6 +26,11 @@ COPIES = 24
 """Bytes for each learnt number: itself, Adam's two moments, and its encoded copy."""
 RATE = 0.05
 """The default learning rate, which falls to a twentieth."""
+SHUFFLED = "shuffled_negative_sampling_rate"
+FEW, SOME = 10_000, 50_000
+FEW_SHUFFLED, SOME_SHUFFLED, SOME_EPOCHS = 3, 6, 5
+"""Made-up pairs with another event's address for each of few events and for each of some, and the most epochs of some, if neither
+the rates of negative samples nor the epochs are given. Few events say little, and one such pair each says less."""
 STEPS, FEWEST, MOST = 50, 50, 2000
 """The number of steps in an epoch, if no mini_batch_size is given, and the limits of the events in a mini-batch."""
 
@@ -50,20 +55,31 @@ class Pace:
     batch: int
     rate: float
     falls: bool
+    shuffled: int
 
 
 def _pace(run: Session, count: int) -> Pace:
     """The pace for `count` events of this host."""
     values, everywhere = run.values, int(run.group.total(np.array([count]))[0])
-    epochs = values["epochs"] if "epochs" in run.chosen else _epochs(everywhere)
+    shuffled, most = _shuffled(run, everywhere)
+    epochs = values["epochs"] if "epochs" in run.chosen else min(most, _epochs(everywhere))
     batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
     batch = values["mini_batch_size"] if "mini_batch_size" in run.chosen else max(1, batch)
     falls = "learning_rate" not in run.chosen
-    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls)
+    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls, shuffled)
     logging.info(
-        "%d epochs, mini-batches of %d events, learning rate %g%s", epochs, batch, pace.rate, ", falling" * falls
-    )
+        "%d epochs, mini-batches of %d events with %d shuffled pairs each, learning rate %g%s",
+        epochs, batch, shuffled, pace.rate, ", falling" * falls,
+    )  # fmt: skip
     return pace
+
+
+def _shuffled(run: Session, count: int) -> tuple[int, int]:
+    """How many made-up pairs each of `count` events gets with another event's address, and the most epochs."""
+    given = int(run.values[SHUFFLED])
+    if {SHUFFLED, "random_negative_sampling_rate", "epochs"} & run.chosen or count > SOME:
+        return given, MOST
+    return (FEW_SHUFFLED, MOST) if count < FEW else (SOME_SHUFFLED, SOME_EPOCHS)
 
 
 def _epochs(count: int) -> int:
@@ -102,6 +118,7 @@ def _epoch(run: Session, learner: IPInsightsLearner, known: Events, pace: Pace, 
     random = np.random.default_rng([run.seed, 1, epoch, run.group.rank])
     order = random.permutation(len(known))
     said, right = [], []
+    values = {**run.values, SHUFFLED: pace.shuffled}
     while True:
         rows = order[number * pace.batch : (number + 1) * pace.batch]
         if not len(rows) and run.group.size == 1:
@@ -109,7 +126,7 @@ def _epoch(run: Session, learner: IPInsightsLearner, known: Events, pace: Pace, 
         if pace.falls:
             share = min(1.0, number * pace.batch / len(known))
             learner.slow_down(run.group.from_first((epoch + share) / pace.epochs))
-        pairs = made_up(known.take(rows), run.values, random) if len(rows) else NOTHING
+        pairs = made_up(known.take(rows), values, random) if len(rows) else NOTHING
         raw, seen = learner.step(pairs, run.group)
         if not seen:
             break

@@ -12,6 +12,7 @@ from sagewright.algorithms.blazingtext import modelfile, reading
 from sagewright.algorithms.blazingtext.classification import convex, descent
 from sagewright.algorithms.blazingtext.classification.examples import Examples, Labelled, Language, examples, language
 from sagewright.algorithms.blazingtext.modelfile import Arguments, Dense, ModelFile
+from sagewright.algorithms.blazingtext.vocabulary import END
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.rows import memory
@@ -20,6 +21,10 @@ from sagewright.algorithms.firstparty.session import Session
 NAME = "model.bin"
 STEPWISE = ("early_stopping", "epochs", "learning_rate")
 """Hyperparameters that only the step-by-step solver uses: that solver runs if one of them differs from its default."""
+SHORT = 200_000
+"""A text of at most so many words keeps them all where min_count has its default."""
+MOST_LABELS, MOST_STEPS = 1000, 1_000_000_000
+"""Limits of the convex solver where there are more labels than vector_dim's default: labels, and steps of a pass (a minute)."""
 BYTES_A_COUNT = 40
 """Memory, in bytes, of a row of a text, while counting and in the solvers."""
 
@@ -31,10 +36,10 @@ def train(run: Session) -> None:
     _require(len(text.ids) * words * BYTES_A_COUNT, "smaller word_ngrams")
     labelled = Labelled(text)
     buckets = run.values["buckets"] if "buckets" in run.chosen else None
-    known = language(labelled, run.values["min_count"], words, buckets)
+    known = language(labelled, _least(run, labelled), words, buckets)
     train = examples(labelled, known, "train")
     validation = _validation(run, known)
-    solver, why = choice(run.values, run.chosen, len(known.labels))
+    solver, why = choice(run.values, run.chosen, len(known.labels), train.counts.nnz)
     logging.info(
         "%d texts, %d words, %d labels, %d buckets",
         len(train),
@@ -51,7 +56,8 @@ def train(run: Session) -> None:
     used = len(np.unique(train.counts.indices))
     _require(3 * 4 * used * width + 5 * len(train) * len(known.labels), "a smaller vector_dim or a larger min_count")
     if solver == "convex":
-        found: convex.Fit | descent.Fit = convex.fit(train, len(known.words), np.random.default_rng(run.seed))
+        end = known.words.places.get(END, -1)
+        found: convex.Fit | descent.Fit = convex.fit(train, len(known.words), np.random.default_rng(run.seed), end)
     else:
         found = descent.fit(run, train, validation if stops else None)
     logging.info("#train_accuracy: %.6g", train.accuracy(found.scores(train.counts)))
@@ -65,13 +71,25 @@ def train(run: Session) -> None:
     save(run, known, found)
 
 
+def _least(run: Session, text: Labelled) -> int:
+    """How often a word must occur: at the default, a short text's rare words count too, since they are most of what it has."""
+    if "min_count" in run.chosen or len(text.words) > SHORT:
+        return int(run.values["min_count"])
+    logging.info(
+        "The text has %d words, so that those count that occur once: min_count is at its default.", len(text.words)
+    )
+    return 1
+
+
 def _require(size: float, remedy: str) -> None:
     memory.require(size, "the classifier", f"{remedy[0].upper()}{remedy[1:]} takes less.")
 
 
-def choice(values: Mapping[str, Any], chosen: frozenset[str], labels: int) -> tuple[str, str]:
-    """The solver and the reason for choosing it. Raises UserError if the requested solver can't run."""
+def choice(values: Mapping[str, Any], chosen: frozenset[str], labels: int, counts: int = 0) -> tuple[str, str]:
+    """The solver and the reason for choosing it. `counts`: stored counts of all texts. Raises UserError if convex can't run."""
     width, asked = values["vector_dim"], values["_solver"]
+    if "vector_dim" not in chosen and labels <= MOST_LABELS and labels * counts <= MOST_STEPS:
+        width = max(width, labels)
     if asked == "convex" and width < labels:
         raise UserError(
             f"_solver is convex, which needs vector_dim {labels} for as many labels, and vector_dim is {width}"

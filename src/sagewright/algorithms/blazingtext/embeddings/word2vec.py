@@ -32,6 +32,8 @@ ROUNDS = 4
 """Rounds of an epoch; after each, the copies are merged if there are several."""
 POWER = 0.75
 """The exponent of a word's count in the distribution of negative samples."""
+ENOUGH, MOST_EPOCHS = 300_000, 100
+"""The least number of words, over all epochs, that vectors are learnt from where `epochs` has its default, and the most epochs."""
 ROWS_TOGETHER = 1 << 14
 TEXT, BINARY, EVALUATION = "vectors.txt", "vectors.bin", "eval.json"
 
@@ -150,8 +152,9 @@ class Word2VecLearner:
 
 def learn(run: Session, model: Word2VecLearner, sentences: Sentences, counts: np.ndarray) -> None:
     """Runs all epochs in place, with the same result at every host."""
-    values, epochs, rate = run.values, run.values["epochs"], run.values["learning_rate"]
+    values, rate = run.values, run.values["learning_rate"]
     noise = noise_of(counts, values["sampling_threshold"])
+    epochs = _epochs(run, float(counts @ noise[0].astype(np.float64)))
     settings = values["window_size"], values["negative_samples"], values["batch_size"]
     parts = max(1, min(MOST_PARTS, len(sentences.ids) // WORDS_A_PART))
     copies = parts * run.group.size
@@ -173,6 +176,17 @@ def learn(run: Session, model: Word2VecLearner, sentences: Sentences, counts: np
             _put_together(run, model, [own for own, _ in found])
         meter.tell(sum(count for _, count in found), (step + 1) / (epochs * rounds))
     meter.end()
+
+
+def _epochs(run: Session, kept: float) -> int:
+    """The number of epochs, given how many words of all hosts' text an epoch keeps: more than the default of a small text, whose
+    vectors would hardly move."""
+    epochs = int(run.values["epochs"])
+    if "epochs" in run.chosen or kept * epochs >= ENOUGH:
+        return epochs
+    more = int(min(MOST_EPOCHS, np.ceil(ENOUGH / max(kept, 1.0))))
+    logging.info("An epoch keeps %d words, so that there are %d epochs: the number is at its default.", kept, more)
+    return more
 
 
 def _put_together(run: Session, model: Word2VecLearner, copies: list[Word2VecLearner]) -> None:

@@ -1,0 +1,28 @@
+"""Draws of the algorithms that `hard.py` and `deepdraws.py` don't have, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import drawnpairs
+import drawnrows
+import drawntexts
+import drawntopics
+import drawnvisits
+import numpy as np
+from cases import Case
+
+CLASSES: tuple[Callable[[np.random.Generator], Case], ...] = (
+    drawntexts.labelled, drawntexts.vectors, drawntopics.topics, drawnvisits.visits, drawnrows.interactions,
+    drawnrows.anomalies, drawnrows.components,
+)  # fmt: skip
+
+
+def pairs(seed: int) -> Case:
+    """A draw for Object2Vec, which takes longer than the others."""
+    return drawnpairs.pairs(np.random.default_rng([seed, 37]))
+
+
+def draw(seed: int) -> Case:
+    """The draw of a seed: seven seeds in a row have one of each class."""
+    return CLASSES[seed % len(CLASSES)](np.random.default_rng([seed, 37]))
