@@ -41,7 +41,7 @@ STEPS, UNFINISHED = 4, 0.9
 """Shares of the network that are compared: 0, 1 / STEPS, ..., 1; and what is expected of its errors after the last epochs, in
 multiples of those that are measured before them."""
 VALUES = 3000
-"""Of fewer values a network learns too little: its share's likelihood falls by e for each time that they would fit in here."""
+"""Fewer values than these teach a network little: its share's likelihood falls by e for each time that they would fit in here."""
 LEAST_ERROR = 0.05
 """The smallest error of a window that counts, in multiples of the mean one."""
 
