@@ -40,6 +40,10 @@ PRIOR = 4.0
 STEPS, UNFINISHED = 4, 0.9
 """Shares of the network that are compared: 0, 1 / STEPS, ..., 1; and what is expected of its errors after the last epochs, in
 multiples of those that are measured before them."""
+VALUES = 3000
+"""Fewer values than these teach a network little: its share's likelihood falls by e for each time that they would fit in here."""
+LEAST_ERROR = 0.05
+"""The smallest error of a window that counts, in multiples of the mean one."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,8 @@ class Calibrated:
 def seasonal(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """(n, horizon): the values one season before, or the last one where that is missing; NaN if there is none."""
     layout = panel.layout
-    before, season = panel.before(rows, cuts), layout.frequency.season
+    season = layout.frequency.season
+    before = panel.values(rows, cuts[:, None] + np.arange(-layout.history, 0))
     places = np.arange(before.shape[1])
     seen = np.where(np.isnan(before), -1, places).max(axis=1)
     last = np.where(seen < 0, np.nan, np.take_along_axis(before, np.maximum(seen, 0)[:, None], axis=1)[:, 0])
@@ -182,8 +187,9 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     seen = ~np.isnan(truth) & ~np.isnan(naive)
     counted = np.where(seen, 1 / np.maximum(seen.sum(axis=1), 1)[:, None], 0.0)  # a series counts once
 
-    def losses_of(forecasts: list[np.ndarray]) -> list[float]:
-        return total([float(np.nansum(counted * np.abs(truth - each) / factor)) for each in forecasts])
+    def errors_of(forecasts: list[np.ndarray]) -> np.ndarray:
+        each = [np.nansum(counted * np.abs(truth - forecast) / factor, axis=1) for forecast in forecasts]
+        return np.stack(each)[:, seen.any(axis=1)]
 
     (count,) = total([float(seen.any(axis=1).sum())])
     if not count:
@@ -191,17 +197,21 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     network, middle = 1.0, centre
     if beside.linear is not None:
         linear = beside.points(panel, rows, cuts, centre)
-        network = _likely(losses_of([linear + share * (centre - linear) for share in _shares()]), count)
+        values = total([float(panel.lengths.sum())])[0]
+        errors = errors_of([linear + share * (centre - linear) for share in _shares()])
+        network = _likely(errors, values, total)
         middle = linear + network * (centre - linear)
     wider = beside.widening(np.stack([low, high]), factor[:, 0], network)
     moved = [naive + share * (middle - naive) for share in baseline.SHARES]
-    losses = losses_of(moved)
+    errors = errors_of(moved)
+    losses = _tempered(errors, total)
     best = 0 if beside.about.scaling.kind == "counts" else baseline.share(losses, losses[-1])
     above, below = (
         _stretch(sign * (truth - moved[best]), sign * (edge - centre) * wider, counted, count, total)
         for sign, edge in ((1, high), (-1, low))
     )
-    ratio = baseline.ratio(losses[best] / count, losses[-1] / count)
+    ours, last = total(errors[[best, -1]].sum(axis=1).tolist())
+    ratio = baseline.ratio(ours / count, last / count)
     baseline.warn(ratio)
     return Calibration(below, above, baseline.shrunk(best), network), ratio
 
@@ -210,13 +220,23 @@ def _shares() -> np.ndarray:
     return np.arange(STEPS + 1) / STEPS
 
 
-def _likely(losses: list[float], count: float) -> float:
-    """The mean of the network's shares, weighted by the likelihoods that a window's absolute errors give each of them."""
-    expected = np.array(losses) / count * UNFINISHED ** _shares()
-    heights = -count * np.log(np.maximum(expected, TINY))
+def _likely(errors: np.ndarray, values: float, total: Total) -> float:
+    """The mean of the network's shares, weighted by the likelihoods that windows' absolute `errors` (shares, n) give each of them,
+    and by a prior that is against the network where there are few `values` to learn from."""
+    heights = -np.array(_tempered(errors * UNFINISHED ** _shares()[:, None], total)) - VALUES / values * _shares()
     weights = np.exp(heights - heights.max())
     found = float(weights @ _shares() / weights.sum())
     return 1.0 if found > 1 - LEAST else found
+
+
+def _tempered(errors: np.ndarray, total: Total) -> list[float]:
+    """The sums of logarithms of all hosts' mean absolute errors (forecasts, n), to each of which a usual one is added: windows in
+    which nothing can be foreseen, as where a level shifts, don't hide the difference in the others."""
+    least = errors.min(axis=0)
+    summed, count = total([float(least.sum()), float(least.size)])
+    floor = max(LEAST_ERROR * summed / count, TINY)
+    (logs,) = total([float(np.log(np.maximum(least, floor)).sum())])
+    return total(np.log(errors + math.exp(logs / count)).sum(axis=1).tolist())
 
 
 def _stretch(beyond: np.ndarray, gaps: np.ndarray, counted: np.ndarray, count: float, total: Total) -> float:

@@ -69,11 +69,16 @@ def gather(run: Run) -> Learnable:
     layout = Layout(
         frequency, values["context_length"], values["prediction_length"],
         () if is_residual(values) else frequency.lags(longest - 1),
-        fields.cardinality, fields.features, direct=not is_residual(values),
+        fields.cardinality, fields.features, direct=not is_residual(values), levelled=_is_levelled(values, likelihood),
     )  # fmt: skip
     scaling = _scaling(kept, likelihood, frequency, run.together)
     panel = Panel(kept, layout)
     return _survey(run, Learnable(panel, fields, likelihood, scaling, Normal((), ()), 0.0, 0.0))
+
+
+def _is_levelled(values: Mapping[str, Any], likelihood: str) -> bool:
+    """True if shifts of levels are looked for: among numbers that may be added to."""
+    return not is_residual(values) and likelihood not in ("beta", "negative-binomial")
 
 
 def _check_values(series: Sequence[Series], likelihood: str) -> None:

@@ -164,7 +164,7 @@ def _long(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray,
     deviation of the values some seasons before it from the mean of the season around each, 0 where there is none."""
     season = panel.layout.frequency.season
     steps = max(season, min(LONG, int(cuts.max(initial=1))) // season * season)
-    past = panel.values(rows, cuts[:, None] + np.arange(-steps, 0)).astype(np.float64)
+    past = panel.levelled(rows, cuts[:, None] + np.arange(-steps, 0), cuts).astype(np.float64)
     seen = ~np.isnan(past)
     filled, count = np.where(seen, past, 0), seen.sum(axis=1)
     mean = np.where(count > 0, filled.sum(axis=1) / np.maximum(count, 1), np.nan)

@@ -87,6 +87,7 @@ class Model:
             "cardinality": list(layout.cardinality),
             "num_dynamic_feat": layout.features,
             "direct": layout.direct,
+            "levelled": layout.levelled,
             "ignored": sorted(self.fields.ignored),
             "network": {"kind": kind, **network},
             "scaling": asdict(self.scaling),
@@ -124,6 +125,7 @@ class Model:
             tuple(_count(each) for each in document["cardinality"]),
             _count(document["num_dynamic_feat"], 0),
             document.get("direct") is True,
+            document.get("levelled") is True,
         )
         ignored = frozenset(
             _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]

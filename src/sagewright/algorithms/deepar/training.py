@@ -137,7 +137,8 @@ class DeepARTrainer:
         self._lines = EpochLines(EVERY)
         self._held = self._held_out(panel, run.together.most(steps))
         self._settling = calibration.settling(run.values["epochs"])
-        self._panel = self._held.known
+        self._learnt = self._held.known.flat(), self._held.panel.flat()
+        self._panel = self._learnt[0]
 
     def _held_out(self, panel: Panel, steps: int) -> HeldOut:
         layout, random = panel.layout, np.random.default_rng([self._run.seed, 4, self._run.together.rank])
@@ -162,7 +163,7 @@ class DeepARTrainer:
         if self._model.scaling.kind == "counts" or is_residual(self._run.values):
             return None
         return linear.fit(
-            panel, self._model.about, self._run.together.total, [self._run.seed, 5, self._run.together.rank]
+            panel.flat(), self._model.about, self._run.together.total, [self._run.seed, 5, self._run.together.rank]
         )
 
     def _calibrate(self, held: HeldOut) -> None:
@@ -184,7 +185,7 @@ class DeepARTrainer:
     def train_epoch(self, number: int) -> Mapping[str, float]:
         run, began, count, losses = self._run, time.monotonic(), 0, [0.0, 0.0]
         self._task.network.train()
-        self._panel = self._held.known if number < self._settling else self._held.panel
+        self._panel = self._learnt[int(number >= self._settling)]
         self._lines.begin()
         batches = self._batches(number)
         for place, (rows, cuts) in enumerate(self._course.watched(batches, len(batches))):

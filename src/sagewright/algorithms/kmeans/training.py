@@ -21,9 +21,9 @@ from sagewright.algorithms.kmeans.coreset import Coreset, Points
 from sagewright.algorithms.kmeans.declaration import DECLARATION
 from sagewright.algorithms.kmeans.model import Centres
 
-AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, (10, 3)
+AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, (10, 6)
 """The values of `auto`: a factor of 10, lowered to as little as 4 where it would make more centres than the limit; and 10 trials,
-or 3 where all rows are kept for the final clustering.
+or 6 where all rows are kept for the final clustering.
 """
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.deepar.data import shifts
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.series import Series
 
@@ -16,6 +17,7 @@ from sagewright.algorithms.deepar.data.series import Series
 class Layout:
     """The layout of a window: `context` known steps, `horizon` steps to forecast; `lags` beside the last step; the numbers of
     categories and dynamic features. `direct`: the dynamic features at the lags are inputs of the network's linear map, too.
+    `levelled`: what precedes an abrupt shift of the level is moved to the level that follows.
     """
 
     frequency: Frequency
@@ -25,6 +27,7 @@ class Layout:
     cardinality: tuple[int, ...] = ()
     features: int = 0
     direct: bool = False
+    levelled: bool = False
 
     @property
     def steps(self) -> int:
@@ -77,6 +80,7 @@ class Panel:
         self._feature_starts = np.concatenate([[0], np.cumsum(self._spans)[:-1]]).astype(np.int64)
         rows = [each.dynamic_feat for each in series if each.dynamic_feat is not None and layout.features]
         self._dynamic = np.concatenate(rows, axis=1) if rows else np.zeros((layout.features, 0), np.float32)
+        self._levels = self._shifts(series) if layout.levelled else None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -87,6 +91,17 @@ class Panel:
         found.lengths = lengths
         return found
 
+    def flat(self) -> Panel:
+        """The panel without shifts of levels: each series is at its last level throughout."""
+        if self._levels is None:
+            return self
+        found = copy.copy(self)
+        spans = np.diff(np.append(self._starts, len(self._levels) - 1))
+        last = np.repeat(self._levels[np.maximum(self._starts + spans - 1, 0)], spans)
+        found._target = (self._target + np.append(last, 0) - self._levels).astype(np.float32)
+        found._levels = None
+        return found
+
     def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
         """Windows of the series `rows` (n,): the steps around `cuts` (n,), the positions of the first values to forecast."""
         layout = self.layout
@@ -94,8 +109,8 @@ class Panel:
         offsets = np.array((1, *layout.lags))
         ticks = layout.frequency.ticks(self._ticks[rows][:, None], places)
         return Windows(
-            self.values(rows, places),
-            self.values(rows, places[:, :, None] - offsets),
+            self.levelled(rows, places, cuts),
+            self.levelled(rows, places[:, :, None] - offsets, cuts),
             self.before(rows, cuts),
             layout.frequency.calendar(ticks),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
@@ -111,11 +126,22 @@ class Panel:
 
     def before(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """(n, H): the values from which the level before `cuts` is computed."""
-        return self.values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
+        return self.levelled(rows, cuts[:, None] + np.arange(-self.layout.history, 0), cuts)
 
     def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """(n, horizon): the values from `cuts` on, NaN where there are none."""
         return self.values(rows, cuts[:, None] + np.arange(self.layout.horizon))
+
+    def levelled(self, rows: np.ndarray, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """`values`, those before a shift of the level moved by it, where it is known by `cuts` (n,)."""
+        found = self.values(rows, places)
+        if self._levels is None:
+            return found
+        shape = (-1,) + (1,) * (places.ndim - 1)
+        start, last = self._starts[rows].reshape(shape), (cuts - shifts.AFTER).reshape(shape)
+        until = np.where(last >= 0, self._levels[start + np.maximum(last, 0)], 0)
+        moved = until - self._levels[start + np.clip(places, 0, np.maximum(last, 0))]
+        return np.asarray(found + np.where(last >= 0, moved, 0), np.float32)
 
     def values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Values as float32 in the shape of `places`, which has one row for each of `rows`."""
@@ -124,6 +150,13 @@ class Panel:
         inside = (places >= 0) & (places < lengths)
         found = self._target[self._starts[rows].reshape(shape) + np.clip(places, 0, np.maximum(lengths - 1, 0))]
         return np.where(inside, found, np.float32(np.nan))
+
+    def _shifts(self, series: Sequence[Series]) -> np.ndarray | None:
+        found = [shifts.find(each.target, self.layout.frequency.season) for each in series]
+        if all(each is None for each in found):
+            return None
+        parts = [np.zeros(len(own)) if each is None else each for own, each in zip(series, found, strict=True)]
+        return np.concatenate([*parts, np.zeros(1)])
 
     def _around(self, rows: np.ndarray, places: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         return np.concatenate([self._features(rows, places - back) for back in (0, *offsets)], axis=-1)
