@@ -21,6 +21,7 @@ from pathlib import Path
 
 import listing
 import load
+import multiplying
 import psutil
 from rows import Row, percentile
 from server import Sagewright, free_port, job_request, running, scratch
@@ -37,7 +38,7 @@ SERVERS = (1, 2, 4)
 REQUESTS = 2_000
 CREATES = 300
 KNOWN = 100
-FOLLOWED_S, LOOK_S, IDLE = 90.0, 1.0, 0.1
+FOLLOWED_S, LOOK_S, IDLE = 60.0, 3.0, 0.1
 LISTED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 10}
 CONFIGURATION = """
 defaults
@@ -127,8 +128,11 @@ def _fill(url: str, numbers: range) -> None:
     """Adds jobs and their components as a server leaves them a while after the jobs' end, but for the index of properties."""
     store = Database(url)
     try:
-        listing.add(store, numbers)
-        listing.add_components(store, numbers)
+        if store.embedded:
+            listing.add(store, numbers)
+            listing.add_components(store, numbers)
+        else:
+            multiplying.add(store, numbers)
         mark_read(store)
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))  # as autovacuum does within a minute
