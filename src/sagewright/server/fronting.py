@@ -106,7 +106,7 @@ class Fronting:
     async def run(self) -> None:
         """Runs until cancelled."""
         self._captured.look()
-        cursor = await asyncio.to_thread(self._end_of_log)
+        cursor = await asyncio.to_thread(events.last, self._platform.store)
         replaced = self._found is not None and (not self._found.is_current or self._other_port)
         if self._before is not None and replaced and await self._start():
             self._before.send({"retire": True})  # it ends after its clients have their responses
@@ -179,12 +179,6 @@ class Fronting:
                     names = frozenset({variant["name"]})
                     if await asyncio.to_thread(scale, self._platform.store, endpoint["id"], asleep, names):
                         self._platform.engine.wake(ENDPOINT, endpoint["id"])
-
-    def _end_of_log(self) -> EventCursor:
-        cursor = EventCursor()
-        while page := events.after(self._platform.store, cursor, 10_000):
-            cursor = page[-1].cursor
-        return cursor
 
     def _changed(self, cursor: EventCursor) -> tuple[bool, EventCursor]:
         """Returns True if any event since `cursor` concerns routing, and the new cursor."""
