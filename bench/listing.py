@@ -17,15 +17,19 @@ import load
 import peers
 from rows import Row, median, percentile, spread
 from server import REGION, Sagewright, job_request, running, scratch
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.settings import Settings
 from sagewright.services import registry
 from sagewright.services.context import Platform
+from sagewright.services.sagemaker.experiments.trial_component_shapes import component_name
 from sagewright.services.sagemaker.search.indexing import keep_up
 from sagewright.store.database import Database
+from sagewright.store.resources.trials import COMPONENT
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import jobs
+from sagewright.store.schema.resources import resources
 
 SECTION = "e"
 JOBS = 100_000
@@ -189,6 +193,23 @@ def add(store: Database, numbers: range) -> None:
             connection.execute(insert(events), [event for job in made for event in _events(job)])
 
 
+def add_components(store: Database, numbers: range) -> None:
+    """Puts the components of these jobs into the store, with their events; what the index would hold of them is left out."""
+    for first in range(numbers.start, numbers.stop, BATCH):
+        own = jobs.c.created_ms.between(_created_ms(first), _created_ms(min(first + BATCH, numbers.stop) - 1))
+        with store.write() as connection:
+            made = [
+                _component(*row)
+                for row in connection.execute(select(jobs.c.id, jobs.c.name, jobs.c.created_ms).where(own))
+            ]
+            connection.execute(insert(resources), made)
+            connection.execute(insert(events), [
+                {"kind": one["kind"], "subject_id": one["id"], "at_ms": one["created_ms"], "status": "", "step": "Created",
+                 "message": "", "detail": {"name": one["name"]}}
+                for one in made
+            ])  # fmt: skip
+
+
 def index(store: Database, data: Path) -> int:
     """What a server does behind the requests; how many changes there were."""
     registry.load()  # declares the kinds
@@ -196,9 +217,13 @@ def index(store: Database, data: Path) -> int:
     return keep_up(Platform(Settings(data=data), store, nothing, nothing))
 
 
+def _created_ms(number: int) -> int:
+    return BEGIN_MS + 10_000 * number
+
+
 def _job(number: int, rng: random.Random) -> dict[str, Any]:
     """A finished job; one of a hundred failed."""
-    name, created = name_of(number), BEGIN_MS + 10_000 * number
+    name, created = name_of(number), _created_ms(number)
     failed = number % FAILED_EVERY == 0
     status = "Failed" if failed else "Completed"
     request = {**job_request(name, "own:latest"), "HyperParameters": {"epochs": str(number), "lr": "0.1"}}
@@ -217,6 +242,25 @@ def _job(number: int, rng: random.Random) -> dict[str, Any]:
         "started_ms": created + 1_000,
         "ended_ms": created + 5_000,
         "failure_reason": "AlgorithmError: , exit code: 1" if failed else None,
+    }
+
+
+def _component(job: str, name: str, created_ms: int) -> dict[str, Any]:
+    """The trial component of a job."""
+    own = component_name("training", name)
+    arn = sagemaker_arn(REGION, ACCOUNT, "training-job", name)
+    return {
+        "id": f"{int(job, 16) ^ 1:032x}",
+        "kind": COMPONENT,
+        "account": ACCOUNT,
+        "region": REGION,
+        "name": own.lower(),
+        "version": 0,
+        "parent": job,
+        "status": "",
+        "created_ms": created_ms,
+        "modified_ms": created_ms,
+        "document": {"Name": own, "Source": {"SourceArn": arn, "SourceType": "SageMakerTrainingJob"}},
     }
 
 

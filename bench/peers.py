@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from server import CACHE, ROOT, Process, free_port
+from server import CACHE, ROOT, Process, SecuredProcess, free_port
 
 PROGRAMS = Path(__file__).parent / "programs"
 READY = CACHE / "clients" / "bench" / ".ready"
@@ -58,13 +59,14 @@ def seeded_moto(log: Path, jobs: int, failed_every: int) -> Process:
     return Process(command, port, "/moto-api/", log)
 
 
-def canned(log: Path, answer: bytes, core: int | None = None) -> Process:
-    """A server that gives every request the same answer: what is left is the client's own cost."""
+def canned(log: Path, answer: bytes, core: int | None = None, certificate: Sequence[Path] = ()) -> Process:
+    """A server that gives every request the same answer: what is left is the client's own cost. `certificate`: for TLS, with its
+    key."""
     port = free_port()
     file = log.with_suffix(".answer")
     file.write_bytes(answer)
-    command = [sys.executable, str(PROGRAMS / "canned.py"), str(port), str(file)]
-    return Process(command, port, "/", log, core)
+    command = [sys.executable, str(PROGRAMS / "canned.py"), str(port), str(file), *map(str, certificate)]
+    return (SecuredProcess if certificate else Process)(command, port, "/", log, core)
 
 
 def ray(directory: Path, log: Path) -> Process:

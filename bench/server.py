@@ -149,6 +149,17 @@ class Process:
                 child.kill()
 
 
+class SecuredProcess(Process):
+    """A server that speaks TLS with a certificate that clients need not trust while it starts."""
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return _unchecked(self.port)
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+
 class Sagewright(Process):
     """`sagewright up` on a data directory."""
 
@@ -187,11 +198,13 @@ class Sagewright(Process):
         return super().cpu_s() + sum(sum(door.cpu_times()[:2]) for door in doors)
 
     def _connection(self) -> http.client.HTTPConnection:
-        if not self._tls:
-            return super()._connection()
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        return _unchecked(self.port) if self._tls else super()._connection()
+
+
+def _unchecked(port: int) -> http.client.HTTPConnection:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
 
 
 def key_in(folder: Path) -> tuple[str, str]:

@@ -1,5 +1,5 @@
-"""The cost of a request as jobs and servers grow: CPU a request with 10^2 to 10^6 jobs in PostgreSQL, and with one to four servers
-behind HAProxy.
+"""The cost of a request as jobs and servers grow: CPU a request with 10^2 to 10^6 jobs, with one to four servers behind HAProxy on
+PostgreSQL, and with one server on SQLite.
 
 The servers, PostgreSQL, HAProxy and the load generator share the machine, so the rates say little: each row is CPU time of the
 servers and of PostgreSQL together, less what they take without requests. PostgreSQL writes durably (fsync). BENCH_JOBS limits the
@@ -21,9 +21,11 @@ from pathlib import Path
 
 import listing
 import load
+import multiplying
 import psutil
 from rows import Row, percentile
 from server import Sagewright, free_port, job_request, running, scratch
+from sqlalchemy import text
 from studiostore import mark_read
 from throughput import CANNOT_RUN
 
@@ -36,7 +38,7 @@ SERVERS = (1, 2, 4)
 REQUESTS = 2_000
 CREATES = 300
 KNOWN = 100
-FOLLOWED_S, LOOK_S, IDLE = 90.0, 1.0, 0.1
+FOLLOWED_S, LOOK_S, IDLE = 60.0, 3.0, 0.1
 LISTED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 10}
 CONFIGURATION = """
 defaults
@@ -55,12 +57,12 @@ BOUND = "the servers' part is the same; PostgreSQL's grows with the depth of its
 
 @dataclass
 class Group:
-    """Servers behind one port. `cpu_s`: CPU seconds of the servers and of PostgreSQL until now."""
+    """Servers behind one port. `database`: PostgreSQL's first process, None for SQLite."""
 
     port: int
     key: tuple[str, str]
     servers: list[Sagewright]
-    database: psutil.Process
+    database: psutil.Process | None
     signer: load.Signer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class Group:
 
     def cpu_s(self) -> tuple[float, float]:
         """Returns CPU seconds of the servers and of PostgreSQL until now."""
-        return sum(one.cpu_s() for one in self.servers), _tree_s(self.database)
+        return sum(one.cpu_s() for one in self.servers), _tree_s(self.database) if self.database else 0.0
 
     def cost_ms(self, requests: list[bytes]) -> tuple[float, float, float]:
         """Returns CPU ms a request of the servers and of PostgreSQL, and the median latency in ms."""
@@ -96,31 +98,49 @@ class Group:
 
 
 def measure() -> list[Row]:
-    """Sizes first, with two servers; then numbers of servers, with the smallest size that is not tiny."""
+    """Sizes one after the other: PostgreSQL with each number of servers, then SQLite."""
     rows: list[Row] = []
     with scratch() as directory, _postgresql() as (url, database):
         url_of_store, filled = url("curve"), 0
-        store = Database(url_of_store)
-        try:
-            for size in (one for one in SIZES if one <= MOST_JOBS):
-                listing.add(store, range(filled, size))
-                mark_read(store)
-                filled = size
-                with _servers(directory / f"jobs-{size}", url_of_store, database, 2) as group:
-                    rows += _of_size(group, size, rows)
-        finally:
-            store.close()
-        store = Database(url("servers"))
-        listing.add(store, range(SIZES[1]))
-        mark_read(store)
-        store.close()
-        for count in SERVERS:
-            with _servers(directory / f"servers-{count}", url("servers", make=False), database, count) as group:
-                rows.append(_of_count(group, count, rows))
+        for size in (one for one in SIZES if one <= MOST_JOBS):
+            _fill(url_of_store, range(filled, size))
+            _fill(f"sqlite:///{_sqlite(directory) / 'store.sqlite'}", range(filled, size))
+            filled = size
+            for count in SERVERS:
+                with _servers(directory / f"jobs-{size}-{count}", url_of_store, database, count) as group:
+                    rows += _of(group, f"{size:,} jobs, {_counted(count)}", rows)
+            with running(Sagewright(_sqlite(directory))) as server:
+                assert isinstance(server, Sagewright)
+                rows += _of(Group(server.port, server.key(), [server], None), f"{size:,} jobs, SQLite", rows)
     return rows
 
 
-def _of_size(group: Group, size: int, before: list[Row]) -> list[Row]:
+def _sqlite(directory: Path) -> Path:
+    (directory / "sqlite").mkdir(exist_ok=True)
+    return directory / "sqlite"
+
+
+def _counted(count: int) -> str:
+    return f"{count} server{'s' * (count > 1)}"
+
+
+def _fill(url: str, numbers: range) -> None:
+    """Adds jobs and their components as a server leaves them a while after the jobs' end, but for the index of properties."""
+    store = Database(url)
+    try:
+        if store.embedded:
+            listing.add(store, numbers)
+            listing.add_components(store, numbers)
+        else:
+            multiplying.add(store, numbers)
+        mark_read(store)
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE"))  # as autovacuum does within a minute
+    finally:
+        store.close()
+
+
+def _of(group: Group, where: str, before: list[Row]) -> list[Row]:
     described = [
         group.signer.request("DescribeTrainingJob", {"TrainingJobName": listing.name_of(n)}) for n in range(KNOWN)
     ]
@@ -129,20 +149,14 @@ def _of_size(group: Group, size: int, before: list[Row]) -> list[Row]:
         "Describe": lambda: [described[n % KNOWN] for n in range(REQUESTS)],
         "List newest first": lambda: [listed] * (REQUESTS // 4),
         "Create": lambda: _creates(group.signer, CREATES),
+        "Describe:Create 9:1": lambda: _mixed(group.signer, described),
     }
-    return [
-        _row(f"{what}, {size:,} jobs, 2 servers", group.cost_ms(made()), what, before) for what, made in kinds.items()
-    ]
+    return [_row(what, where, group.cost_ms(made()), before) for what, made in kinds.items()]
 
 
-def _of_count(group: Group, count: int, before: list[Row]) -> Row:
-    signer = group.signer
-    asked = [signer.request("DescribeTrainingJob", {"TrainingJobName": listing.name_of(n)}) for n in range(KNOWN)]
+def _mixed(signer: load.Signer, described: list[bytes]) -> list[bytes]:
     created = iter(_creates(signer, REQUESTS // 10))
-    mixed = [next(created) if n % 10 == 9 else asked[n % KNOWN] for n in range(REQUESTS)]
-    return _row(
-        f"Describe:Create 9:1, {SIZES[1]:,} jobs, {count} servers", group.cost_ms(mixed), "Describe:Create", before
-    )
+    return [next(created) if n % 10 == 9 else described[n % KNOWN] for n in range(REQUESTS)]
 
 
 def _creates(signer: load.Signer, count: int) -> list[bytes]:
@@ -150,13 +164,15 @@ def _creates(signer: load.Signer, count: int) -> list[bytes]:
     return [signer.request("CreateTrainingJob", job_request(f"{prefix}-{n}", CANNOT_RUN)) for n in range(count)]
 
 
-def _row(what: str, cost: tuple[float, float, float], kind: str, before: list[Row]) -> Row:
-    """The peer of each row is the first of its kind: the fewest jobs, or one server."""
+def _row(what: str, where: str, cost: tuple[float, float, float], before: list[Row]) -> Row:
+    """The peer of each row has the fewest jobs, with as many servers on the same database."""
     servers_ms, database_ms, p50_ms = cost
-    first = next((row for row in before if row.what.startswith(f"{kind},") or row.what.startswith(f"{kind} ")), None)
-    detail = f"servers {servers_ms:.2f}, PostgreSQL {database_ms:.2f} ms; p50 {p50_ms:.1f} ms with {load.CONNECTIONS} connections"
-    peer, theirs = (f"itself: {first.what.partition(', ')[2]}", first.ours) if first else ("", None)
-    return Row(SECTION, what, servers_ms + database_ms, "ms/req", peer, theirs, BOUND, detail)
+    kind, setting = f"{what}, ", where.partition(", ")[2]
+    first = next((row for row in before if row.what.startswith(kind) and row.what.endswith(setting)), None)
+    stores = f"servers {servers_ms:.2f}, PostgreSQL {database_ms:.2f} ms; " if "server" in setting else ""
+    detail = f"{stores}p50 {p50_ms:.1f} ms with {load.CONNECTIONS} connections"
+    peer, theirs = (f"itself: {first.what.removeprefix(kind)}", first.ours) if first else ("", None)
+    return Row(SECTION, kind + where, servers_ms + database_ms, "ms/req", peer, theirs, BOUND, detail)
 
 
 @contextlib.contextmanager

@@ -14,13 +14,14 @@ from typing import Any, cast
 
 from listing import ACCOUNT, BATCH, _events, _job, index
 from server import CACHE, REGION
-from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy import delete, insert, literal, select
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.settings import Settings
 from sagewright.services.context import Platform
-from sagewright.services.sagemaker.experiments.job_components import keep_up
+from sagewright.services.sagemaker.experiments.job_components import keep_up as tracked
 from sagewright.store.database import Database
+from sagewright.store.events import last as newest
 from sagewright.store.logs.metrics import dimension_text
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import job_metrics, jobs
@@ -35,6 +36,7 @@ LONG_IN = 10_000
 """The number of jobs of the store whose newest job has the long curves."""
 COMPARED = 200
 """Jobs, the newest, with a short curve each."""
+LOGS = ("rules", "lineage")
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
@@ -55,7 +57,7 @@ def made(count: int) -> Path:
     store = Database(f"sqlite:///{folder / 'store.sqlite'}", "off")
     fill(store, count)
     index(store, folder)
-    _settle(store, folder)
+    mark_read(store)  # components exist, outside the index
     store.close()
     ready.write_text(version.hexdigest())
     return folder
@@ -88,20 +90,15 @@ def fill(store: Database, count: int) -> None:
         _curves(store, name, number, CURVES if last else 1, POINTS if last and count == LONG_IN else SHORT)
 
 
-def _settle(store: Database, folder: Path) -> None:
-    """Leaves nothing to be done behind the requests: components exist, outside the index, and all events are read."""
-    nothing = cast("Any", None)
-    keep_up(Platform(Settings(data=folder), store, nothing, nothing))
-    mark_read(store)
-
-
 def mark_read(store: Database) -> None:
-    """Marks all events as read, and all jobs as indexed, as they are a while after the jobs' end."""
+    """Marks all events as read, and all jobs as indexed and tracked, as they are a while after the jobs' end."""
+    nothing = cast("Any", None)
+    tracked(Platform(Settings(), store, nothing, nothing))
+    last = newest(store)
     with store.write() as connection:
         connection.execute(delete(index_queue))
-        last = connection.execute(select(func.max(events.c.seq))).scalar_one()
-        connection.execute(delete(cursors))
-        connection.execute(insert(cursors), [{"name": name, "writer": 0, "seq": last} for name in ("rules", "lineage")])
+        connection.execute(delete(cursors).where(cursors.c.name.in_(LOGS)))
+        connection.execute(insert(cursors), [{"name": name, **vars(last)} for name in LOGS])
 
 
 def job_name(number: int) -> str:

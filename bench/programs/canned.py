@@ -1,7 +1,8 @@
-"""Answers every request on a port with the same bytes: python canned.py PORT FILE."""
+"""Answers every request on a port with the same bytes: python canned.py PORT FILE [CERTIFICATE KEY], by TLS with these."""
 
 import asyncio
 import re
+import ssl
 import sys
 from pathlib import Path
 
@@ -28,11 +29,15 @@ class Canned(asyncio.Protocol):
             self._transport.write(self.answer)
 
 
-async def main(port: int, file: Path) -> None:
+async def main(port: int, file: Path, *certificate: str) -> None:
     Canned.answer = file.read_bytes()
-    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", port)
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", port, ssl=context)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))

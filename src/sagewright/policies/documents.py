@@ -118,6 +118,21 @@ class AccessPolicy:
     def statements(self) -> tuple[AccessStatement, ...]:
         return (*self.denials, *self.grants)
 
+    def about(self, action: str, *, allows: bool) -> tuple[AccessStatement, ...]:
+        """Returns the grants or denials that cover an action, `service:Operation` in lower case."""
+        key = action, allows
+        found = self._about.get(key)
+        if found is None:
+            found = tuple(one for one in (self.grants if allows else self.denials) if one.covers_action(action))
+            if len(self._about) < _ACTIONS_KEPT:
+                self._about[key] = found
+        return found
+
+    @cached_property
+    def _about(self) -> dict[tuple[str, bool], tuple[AccessStatement, ...]]:
+        """Caches the statements about the same few actions."""
+        return {}
+
 
 def read(text: str, name: str = "") -> AccessPolicy:
     """Reads a policy. Raises MalformedPolicy."""

@@ -93,12 +93,12 @@ def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
     made = policies.decisions.get(key)
     if made is None:
         made = _decided(request, policies)
-        if _is_settled(request.action, policies):
+        if is_settled(request.action, policies):
             _keep(policies.decisions, key, made)
     return made
 
 
-def _is_settled(action: str, policies: Policies) -> bool:
+def is_settled(action: str, policies: Policies) -> bool:
     """Returns True if no statement about an action has a condition, a variable or a principal, so that its decision depends on the
     resource alone."""
     known = policies.settled.get(action)
@@ -157,10 +157,12 @@ def _matching(
 ) -> tuple[Matched, ...]:
     action = request.action.lower()
     return tuple(
-        Matched(policy.name, one)
-        for policy in policies
-        for one in (policy.grants if allows else policy.denials)
-        if one.covers_action(action) and _applies(request, one, missing)
+        [
+            Matched(policy.name, one)
+            for policy in policies
+            for one in policy.about(action, allows=allows)
+            if _applies(request, one, missing)
+        ]
     )
 
 

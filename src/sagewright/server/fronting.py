@@ -101,12 +101,24 @@ class Fronting:
         write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
         self._know(await asyncio.to_thread(self._read_routes))
         if self._found is not None:
-            self._before = await self._linked(self._found)
+            self._before = await self._linked(self._found) or await self._found_again()
+
+    async def _found_again(self) -> Link | None:
+        """Returns the link to the front that was found, if it still runs: it waits a few seconds for a server's first words, and on
+        a busy machine a start takes longer."""
+        again = await asyncio.to_thread(find, self._settings.data)
+        if again is None:
+            return None
+        self._found = again
+        link = await self._linked(again)
+        for one in again.sockets.values():  # the listeners have those that were found first
+            one.close()
+        return link
 
     async def run(self) -> None:
         """Runs until cancelled."""
         self._captured.look()
-        cursor = await asyncio.to_thread(self._end_of_log)
+        cursor = await asyncio.to_thread(events.last, self._platform.store)
         replaced = self._found is not None and (not self._found.is_current or self._other_port)
         if self._before is not None and replaced and await self._start():
             self._before.send({"retire": True})  # it ends after its clients have their responses
@@ -180,12 +192,6 @@ class Fronting:
                     if await asyncio.to_thread(scale, self._platform.store, endpoint["id"], asleep, names):
                         self._platform.engine.wake(ENDPOINT, endpoint["id"])
 
-    def _end_of_log(self) -> EventCursor:
-        cursor = EventCursor()
-        while page := events.after(self._platform.store, cursor, 10_000):
-            cursor = page[-1].cursor
-        return cursor
-
     def _changed(self, cursor: EventCursor) -> tuple[bool, EventCursor]:
         """Returns True if any event since `cursor` concerns routing, and the new cursor."""
         changed = False
@@ -228,21 +234,21 @@ class Fronting:
             log.warning("the front can't be started now: %s", error)
             return False
         found = await asyncio.to_thread(find, self._settings.data, START_S)
-        if found is None or await self._linked(found) is None:
+        link = None if found is None else await self._linked(found)
+        for one in found.sockets.values() if found is not None else ():
+            one.close()
+        if link is None:
             self._retry_s = time.monotonic() + AGAIN_S
             log.warning("the front does not answer; see front.log in the data directory")
-            return False
-        for one in found.sockets.values():
-            one.close()
-        return True
+        return link is not None
 
     async def _linked(self, found: FoundFront) -> Link | None:
         """Returns the link to a front, which then has the current routes; None if it has died meanwhile."""
         try:
             passage = await asyncio.to_thread(take_over, found, self._server, self._main)
         except OSError as error:
-            log.warning("the front that was found is gone: %s", error)
-            found.close()
+            log.warning("the front that was found does not answer: %s", error)
+            found.connection.close()
             return None
         found.connection.setblocking(False)
         link = self._link = await Link.open(found.connection, self._take)

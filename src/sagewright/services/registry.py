@@ -61,6 +61,11 @@ def rights_of(service: str) -> Callable[[RightsOf], RightsOf]:
     return register
 
 
+def names_rights(service: str) -> bool:
+    """Returns True if a service itself names the rights that its requests need."""
+    return service in _rights
+
+
 def needed_rights(context: Context, service: str, name: str, request: Mapping[str, Any]) -> Rights | None:
     """Returns the rights that the service itself names for a request, None to read them from its members."""
     found = _rights.get(service)
@@ -86,15 +91,15 @@ class NamedResource:
 
 
 PolicyOf = Callable[["Context", NamedResource], AttachedPolicy | None]
-_policies: dict[str, PolicyOf] = {}
+_policies: dict[str, tuple[PolicyOf, tuple[str, ...]]] = {}
 
 
-def policy_of(service: str) -> Callable[[PolicyOf], PolicyOf]:
+def policy_of(service: str, *types: str) -> Callable[[PolicyOf], PolicyOf]:
     """Registers a function that returns the policy of a service's resource, None for one that has none or doesn't exist. It raises
-    nothing: a client can send any ARN."""
+    nothing: a client can send any ARN. `types`: first words of the resources that can have one, before a slash; without it, all."""
 
     def register(function: PolicyOf) -> PolicyOf:
-        _policies[service] = function
+        _policies[service] = function, types
         return function
 
     return register
@@ -102,9 +107,23 @@ def policy_of(service: str) -> Callable[[PolicyOf], PolicyOf]:
 
 def attached_policy(context: Context, arn: str) -> AttachedPolicy | None:
     """Returns the policy that a resource itself has. Buckets are not asked for: S3 decides with its own policies."""
+    found = _attachable(arn)
+    return None if found is None else found[0](context, found[1])
+
+
+def may_have_policy(arn: str) -> bool:
+    """Returns True if a resource of this name can have a policy itself."""
+    return _attachable(arn) is not None
+
+
+def _attachable(arn: str) -> tuple[PolicyOf, NamedResource] | None:
     parts = arn.split(":", 5)
-    found = _policies.get(parts[2]) if len(parts) == 6 and parts[0] == "arn" else None
-    return None if found is None else found(context, NamedResource(*parts[3:]))
+    if len(parts) != 6 or parts[0] != "arn" or parts[2] not in _policies:
+        return None
+    found, types = _policies[parts[2]]
+    if types and parts[5].partition("/")[0] not in types:
+        return None
+    return found, NamedResource(*parts[3:])
 
 
 _absent: dict[tuple[str, str], ServedOperation] = {}

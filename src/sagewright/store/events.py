@@ -79,9 +79,9 @@ _LOGGED = select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_
 )
 _AFTER = _LOGGED.where(events.c.seq > bindparam("seq")).order_by(events.c.seq)
 """For SQLite, which has one writer: it would compare a pair that ends with the row's id with every entry of the log."""
+_IS_SETTLED = events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 _SETTLED = _LOGGED.where(
-    tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")),
-    events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
+    tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")), _IS_SETTLED
 ).order_by(events.c.writer, events.c.seq)
 _LAST = select(func.max(events.c.seq))
 _KEEP_PLACE = (
@@ -136,8 +136,10 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
 
 
 def last(store: Database) -> EventCursor:
-    """Returns the position of the newest entry."""
+    """Returns the position of the newest entry that `after` returns, whatever the length of the log."""
     newest = select(events.c.writer, events.c.seq).order_by(events.c.writer.desc(), events.c.seq.desc()).limit(1)
+    if not store.embedded:
+        newest = newest.where(_IS_SETTLED)
     with store.read() as connection:
         row = connection.execute(newest).first()
     return EventCursor(*row) if row else EventCursor()

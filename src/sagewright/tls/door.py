@@ -24,6 +24,7 @@ from typing import Any, cast
 from sagewright.http.tlsnames import SOCKET_NAME, name_for
 from sagewright.model import titles
 from sagewright.tls.certificates import BadCertificate, CertificateFiles
+from sagewright.tls.eagerness import Eagerness
 
 HANDSHAKE_S = 10.0
 CONNECT_S = 5.0
@@ -69,6 +70,7 @@ class TlsDoor:
         self._open: set[Outside] = set()
         self._numbers = itertools.count()
         self._ending = asyncio.Event()
+        self.eagerness = Eagerness()
 
     async def run(self) -> None:
         """Accepts until SIGTERM, then waits for the remaining connections."""
@@ -175,7 +177,11 @@ class _Side(asyncio.Protocol):
     transport: asyncio.Transport
     other: _Side | None = None
 
+    def __init__(self, door: TlsDoor) -> None:
+        self._door = door
+
     def data_received(self, data: bytes) -> None:
+        self._door.eagerness.count()
         if self.other is not None and not self.other.transport.is_closing():
             self.other.transport.write(data)
 
@@ -198,7 +204,7 @@ class Outside(_Side):
     """A client's connection, after its handshake."""
 
     def __init__(self, door: TlsDoor) -> None:
-        self._door = door
+        super().__init__(door)
         self.address = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -223,7 +229,7 @@ class Outside(_Side):
             inner.close()
             return
         loop = asyncio.get_running_loop()
-        made: tuple[Any, Inside] = await loop.connect_accepted_socket(lambda: Inside(self), inner)
+        made: tuple[Any, Inside] = await loop.connect_accepted_socket(lambda: Inside(self._door, self), inner)
         self.other = made[1]
         if self.transport.is_closing():
             made[0].close()
@@ -244,7 +250,8 @@ class Outside(_Side):
 class Inside(_Side):
     """The connection to the server that belongs to a client's."""
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, door: TlsDoor, outside: Outside) -> None:
+        super().__init__(door)
         self.other = outside
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from sagewright.store import events
 from sagewright.store.database import Database
@@ -101,6 +103,37 @@ def test_an_entry_of_an_open_transaction_is_not_passed_by(request: pytest.Fixtur
     seen = [one.entry.message for one in before] + messages(database, cursor)
     assert sorted(seen) == ["quick", "slow"]
     database.close()
+
+
+def test_who_begins_at_the_end_passes_no_entry_of_an_open_transaction(request: pytest.FixtureRequest) -> None:
+    database = Database(request.getfixturevalue("postgres").new_database())
+    append(database, "before")
+    with database.engine.connect() as slow:
+        slow.exec_driver_sql("SELECT pg_current_xact_id()")  # begins a transaction
+        events.append(slow, EventSubject("training", "slow"), entry("slow"))
+        append(database, "quick")
+        cursor = events.last(database)
+        slow.commit()
+    assert messages(database, cursor) == ["slow", "quick"]
+    assert messages(database, events.last(database)) == []
+    database.close()
+
+
+def test_the_end_of_a_long_log_is_found_by_an_index(database: Database) -> None:
+    append(database, *map(str, range(30)))
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *found: asked.append((found[2], found[3])))
+    assert messages(database, events.last(database)) == []
+    statement, values = asked[0]
+    with database.engine.connect() as connection:
+        if database.embedded:
+            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+        else:
+            connection.exec_driver_sql("SET enable_seqscan = off")  # a short table needs no index
+            found = connection.exec_driver_sql(f"EXPLAIN {statement}", values).all()
+    plan = str(found)
+    assert "ix_events_writer" in plan
+    assert "TEMP B-TREE" not in plan and "Sort" not in plan
 
 
 def test_what_was_before_an_entry_is_known_by_its_place(database: Database) -> None:

@@ -6,8 +6,9 @@ Source: IAM's user guide, "Policy evaluation logic" and "Granting a user permiss
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from sagewright.model.aws.arns import ROLE_NAME
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.quotas import PRIORITY, priority_in
 from sagewright.policies.documents import AccessPolicy, MalformedPolicy, read
-from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, decide, trusts
+from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, decide, is_settled, trusts
 from sagewright.policies.keys import Arriving, Calling, names_of
 from sagewright.policies.patterns import Values
 from sagewright.services.access.contexts import RequestValues, request_tags
@@ -24,10 +25,10 @@ from sagewright.services.access.managed import TRUST_POLICY
 from sagewright.services.access.modes import is_enforced
 from sagewright.services.access.principals import is_owner
 from sagewright.services.access.rights import Rights, read_attached, rights_of
-from sagewright.services.access.subjects import Asked, Scope, read_request, roles_in
-from sagewright.services.access.targets import targets_of
+from sagewright.services.access.subjects import Asked, Scope, is_small, read_request, roles_in
+from sagewright.services.access.targets import reaches_targets, targets_of
 from sagewright.services.context import Context
-from sagewright.services.registry import AttachedPolicy, attached_policy, needed_rights
+from sagewright.services.registry import AttachedPolicy, attached_policy, may_have_policy, names_rights, needed_rights
 from sagewright.store import identity
 from sagewright.store.resources import tags
 
@@ -56,6 +57,10 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
     """
     if (service, operation) in _OPEN or not is_decided(context):
         return
+    small = _small(context, service, operation, request)
+    own = None if small is None else rights(context)
+    if own is not None and small in own.allowed:
+        return
     _check_followers(context, service, operation, request)
     for action, target in targets_of(service, operation, request):
         _require(context, service, action, target, values_of_request(context, request, target))
@@ -70,6 +75,30 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
             raise ValidationException(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal '{to}' to assume the role."
             )
+    if (
+        own is not None
+        and not (reaches_targets(service, operation) or names_rights(service))
+        and _is_lasting(asked, own)
+    ):
+        own.allow(small)
+
+
+def _small(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> Hashable:
+    """Returns what identifies a request that only names a resource; None for another, and for a session, whose rights are made
+    anew each time."""
+    if context.principal.session is not None or not is_small(request):
+        return None
+    return service, operation, context.account, context.region, *request.items()
+
+
+def _is_lasting(asked: Asked, own: Rights) -> bool:
+    """Returns True if a request was allowed by the caller's policies alone: the same request is allowed as long as they are the
+    same."""
+    return not (
+        asked.changes
+        or any(may_have_policy(resource) for resource in asked.resources)
+        or not is_settled(asked.action, own.policies)
+    )
 
 
 def foresee(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> str:
@@ -217,8 +246,14 @@ def trusts_service(context: Context, role: str, service: str) -> bool:
     found = identity.find_role(context.store, context.account, name)
     if found is None and name != ROLE_NAME:
         return True
+    return _trusts(found["trust_policy"] if found else TRUST_POLICY, role, service)
+
+
+@lru_cache(1024)
+def _trusts(policy: str, role: str, service: str) -> bool:
+    """Returns True if a trust policy lets a service, of which nothing else is known, assume the role."""
     try:
-        trust = read(found["trust_policy"] if found else TRUST_POLICY)
+        trust = read(policy)
     except MalformedPolicy:
         return False
     return trusts(AccessRequest((service,), ASSUME_ROLE, role, {}), trust)

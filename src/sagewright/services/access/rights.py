@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -25,7 +26,7 @@ from sagewright.store.resources import resources, tags
 T = TypeVar("T")
 FRESH_S = 1.0
 """Time for which policies are valid without being read again, where several servers share a store."""
-MOST = 4096
+MOST, MOST_ALLOWED = 4096, 256
 ANYTHING = Policies((documents.read(managed_document(OF_AWS + EVERYTHING) or "", EVERYTHING),))
 log = logging.getLogger("sagewright.services.access")
 _recent: WeakKeyDictionary[Database, dict[Hashable, tuple[float, Any]]] = WeakKeyDictionary()
@@ -37,6 +38,17 @@ class Rights:
 
     policies: Policies = Policies()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def allowed(self) -> set[Hashable]:
+        """Caches requests that are allowed by these policies alone, whatever else changes."""
+        return set()
+
+    def allow(self, request: Hashable) -> None:
+        """Adds a request to the cache."""
+        if len(self.allowed) >= MOST_ALLOWED:
+            self.allowed.clear()
+        self.allowed.add(request)
 
 
 def recalled(store: Database, what: Hashable, read: Callable[[], T]) -> T:

@@ -116,16 +116,20 @@ class Asked:
         return self.action.partition(":")[0]
 
 
+def is_small(request: Mapping[str, Any]) -> bool:
+    """Returns True for a request that only names a resource, such as one that is repeated until a job ends."""
+    return len(request) <= _FEW and all(type(one) is str and len(one) <= _SHORT for one in request.values())
+
+
 def read_request(service: str, operation: str, request: Mapping[str, Any], scope: Scope) -> Asked:
     """Returns the action and the resources of a request."""
-    if len(request) <= _FEW and all(type(one) is str and len(one) <= _SHORT for one in request.values()):
+    if is_small(request):
         return _read_small(service, operation, tuple(request.items()), scope)
     return _read(service, operation, request, scope)
 
 
 @lru_cache(4096)
 def _read_small(service: str, operation: str, request: tuple[tuple[str, str], ...], scope: Scope) -> Asked:
-    """Reads a request that only names a resource, such as one that is repeated until a job ends."""
     return _read(service, operation, dict(request), scope)
 
 
@@ -229,16 +233,23 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(rf"arn:[^:]+:{re.escape(service)}:[^:]*:[^:]*{words}")
 
 
-def roles_in(value: Any, member: str = "") -> Iterator[str]:
-    """Yields the ARNs of roles that a request hands to a service: in members named Role, RoleArn or …RoleArn."""
-    if isinstance(value, Mapping):
+def roles_in(value: Any, member: str = "") -> list[str]:
+    """Returns the ARNs of roles that a request hands to a service: in members named Role, RoleArn or …RoleArn."""
+    found: list[str] = []
+    _collect_roles(value, member, found)
+    return found
+
+
+def _collect_roles(value: Any, member: str, found: list[str]) -> None:
+    if isinstance(value, str):
+        if _names_role(member) and _ROLE.fullmatch(value):
+            found.append(value)
+    elif isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - a dict is known faster
         for name, inner in value.items():
-            yield from roles_in(inner, name)
+            _collect_roles(inner, name, found)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from roles_in(inner, member)
-    elif isinstance(value, str) and _names_role(member) and _ROLE.fullmatch(value):
-        yield value
+            _collect_roles(inner, member, found)
 
 
 def _names_role(member: str) -> bool:

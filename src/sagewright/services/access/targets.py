@@ -72,6 +72,11 @@ _TARGETS: dict[tuple[str, str], Callable[[Request], Iterator[str]]] = {
 }
 
 
+def reaches_targets(service: str, operation: str) -> bool:
+    """Returns True if requests of an operation may reach targets."""
+    return (service, operation) in _OBJECTS or (service, operation) in _TARGETS
+
+
 def targets_of(service: str, operation: str, request: Request) -> Iterator[tuple[str, str]]:
     """Yields the actions that the caller needs, each with the ARN of a target."""
     action, places = _OBJECTS.get((service, operation), ("", None))

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.messages import message_tokens, messages
 
@@ -153,13 +154,15 @@ def remembered_in(connection: Connection, holder_id: str, draft: MessageDraft) -
     connection.execute(
         delete(message_tokens).where(message_tokens.c.queue_id == holder_id, message_tokens.c.at_ms < now - TOKEN_MS)
     )
-    known = connection.execute(select(message_tokens.c.message_id, message_tokens.c.sequence).where(here)).first()
-    if known is not None:
-        return Sent(*known), True
-    sent = Sent(str(uuid.uuid4()), _numbers.next())
-    row = {"queue_id": holder_id, "token": draft.kept_token, "at_ms": now, **vars(sent)}
-    connection.execute(insert(message_tokens), row)
-    return sent, False
+    stored = select(message_tokens.c.message_id, message_tokens.c.sequence).where(here)
+    known = connection.execute(stored).first()
+    if known is None:
+        sent = Sent(str(uuid.uuid4()), _numbers.next())
+        row = {"queue_id": holder_id, "token": draft.kept_token, "at_ms": now, **vars(sent)}
+        if insert_absent(connection, message_tokens, row):
+            return sent, False
+        known = connection.execute(stored).one()  # another server has stored it in the meantime
+    return Sent(*known), True
 
 
 def forget_tokens_in(connection: Connection, holder_id: str) -> None:

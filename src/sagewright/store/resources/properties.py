@@ -6,13 +6,11 @@ killed in between leaves the queue intact, and projecting twice has the same res
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
@@ -22,7 +20,6 @@ from sagewright.store.schema.properties import index_grams, index_paths, index_q
 
 GRAM = 3
 MOST_KNOWN = 10_000
-_LOCK = 0x5A6E_1DE0  # key of a PostgreSQL advisory lock
 _QUEUE = PreparedStatement(
     select(index_queue.c.id, index_queue.c.source, index_queue.c.ref)
     .order_by(index_queue.c.id)
@@ -80,30 +77,6 @@ class IndexedSubject:
 
 
 _known_paths: WeakKeyDictionary[Database, dict[tuple[str, str], tuple[int, str | None]]] = WeakKeyDictionary()
-_turns: WeakKeyDictionary[Database, threading.Lock] = WeakKeyDictionary()
-_turns_lock = threading.Lock()
-
-
-@contextmanager
-def turn(store: Database, wait_s: float = -1) -> Iterator[bool]:
-    """Yields True if it acquired the right to project, which one thread of all servers has at a time. Waits forever without
-    `wait_s`.
-
-    Values read earlier must not overwrite those that another server has read since.
-    """
-    with _turns_lock:
-        lock = _turns.setdefault(store, threading.Lock())
-    if not lock.acquire(timeout=wait_s):
-        yield False
-        return
-    try:
-        if store.embedded:
-            yield True
-            return
-        with store.engine.begin() as connection:
-            yield bool(connection.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar())
-    finally:
-        lock.release()
 
 
 def waiting(store: Database, limit: int) -> list[QueueRow]:

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from sagewright.store.database import Database
 from sagewright.store.messages import messages
@@ -135,3 +135,25 @@ def test_what_has_the_same_token_is_sent_once(database: Database, monkeypatch: p
     (third,) = messages.send(database, "q", [draft])
     assert third != first
     assert bodies(database, FIFO) == ["x", "x"]
+
+
+def test_two_servers_that_get_the_same_message_send_it_once(request: pytest.FixtureRequest) -> None:
+    """A client repeats a request while the server that got it first has not answered. SQLite has one writer at a time."""
+    url = request.getfixturevalue("postgres").new_database()
+    one, other = Database(url), Database(url)
+    draft = MessageDraft("m", {}, "me", group="g", token="same")
+    sent: list[messages.Sent] = []
+    sending = threading.Thread(target=lambda: sent.extend(messages.send(other, "q", [draft])))
+    with one.write() as connection:
+        first = messages.send_in(connection, "q", draft)
+        sending.start()
+        deadline = time.monotonic() + 60
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not connection.execute(waiting).scalar_one():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    sending.join()
+    assert sent == [first]
+    assert bodies(one, FIFO) == ["m"]
+    one.close()
+    other.close()

@@ -31,9 +31,11 @@ from sagewright.services.sagemaker.experiments.trial_component_shapes import (
 )
 from sagewright.services.sagemaker.search.indexing import Load
 from sagewright.store.database import Database
+from sagewright.store.events import EventCursor
 from sagewright.store.jobs import job_lists, jobs
 from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.logs.metrics import MetricSeries, dimension_text
+from sagewright.store.messages import deliveries
 from sagewright.store.resources import component_metrics, resources, trials
 from sagewright.store.resources.component_metrics import Summary
 from sagewright.store.resources.resources import New, Resource
@@ -41,9 +43,12 @@ from sagewright.store.schema.jobs import jobs as table
 
 MARGIN_MS = 60_000
 """Overlap with the previous catch-up, in which jobs are looked for again: the clocks of servers differ."""
+STORED_MS = 600_000
+"""Time after which `keep_up` stores how far it has come, so that a server's start does not read all jobs again."""
 AT_ONCE = 200
 """Jobs of a kind, the newest, whose components a request creates itself."""
-BATCH = 50
+READ, BATCH = 500, 50
+"""Jobs that `keep_up` reads at a time, and those whose components it creates in one transaction."""
 _seen_until: WeakKeyDictionary[Database, dict[ResourceScope, int]] = WeakKeyDictionary()
 """The time before which all jobs of a scope have their components."""
 PEOPLE = (CREATOR, CHANGER)
@@ -148,24 +153,40 @@ def catch_up(context: Context) -> None:
 
 
 def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Creates the missing components of all jobs until `stopped` returns True. Each call continues where the last one ended."""
-    store, load = platform.store, Load()
+    """Creates the missing components of all jobs until `stopped` returns True. Each call continues where the last one ended, also
+    one of an earlier server."""
+    store = platform.store
     with store.read() as connection:
         scopes = trials.job_scopes_in(connection, SOURCE_TYPES)
     for scope in scopes:
-        begun_ms = now_ms()
-        after: tuple[int, str] | None = (_since_ms(store, scope), "")
-        while after is not None:
-            if stopped():
-                return
-            with store.read() as connection:
-                jobs_read = trials.next_jobs_in(connection, scope, after, BATCH)
-            if not _created(store, jobs_read.missing):
-                return
-            after = jobs_read.last
-            _note_seen(store, scope, after[0] if after is not None else begun_ms)
-            if after is not None:
-                time.sleep(load.pause_s())
+        stored = deliveries.cursor(store, _cursor_name(scope))
+        if stored is not None:
+            _note_seen(store, scope, stored.seq)
+        if not _catch_up_all(store, scope, stopped):
+            return
+        seen = EventCursor(0, _seen_until[store][scope])
+        if stored is None or seen.seq >= stored.seq + STORED_MS:
+            deliveries.advance(store, _cursor_name(scope), stored, seen, ())
+
+
+def _catch_up_all(store: Database, scope: ResourceScope, stopped: Callable[[], bool]) -> bool:
+    """Creates the missing components of a scope; returns False if that was interrupted, or if another server creates them."""
+    load, begun_ms = Load(), now_ms()
+    after: tuple[int, str] | None = (_since_ms(store, scope), "")
+    while after is not None:
+        with store.read() as connection:
+            jobs_read = trials.next_jobs_in(connection, scope, after, READ)
+        for at in range(0, max(1, len(jobs_read.missing)), BATCH):
+            if stopped() or not _created(store, jobs_read.missing[at : at + BATCH]):
+                return False
+            time.sleep(load.pause_s())
+        after = jobs_read.last
+        _note_seen(store, scope, after[0] if after is not None else begun_ms)
+    return True
+
+
+def _cursor_name(scope: ResourceScope) -> str:
+    return f"components/{scope.kind}/{scope.account}/{scope.region}"
 
 
 def _created(store: Database, missing: Sequence[Any]) -> bool:

@@ -21,10 +21,12 @@ from sagewright.services.sagemaker.lineage.lineage_graphs import Graph, bring_ab
 from sagewright.services.sagemaker.registry.model_package_rows import KIND as PACKAGE
 from sagewright.services.sagemaker.search.indexing import Load
 from sagewright.store import events
+from sagewright.store.database import Database
 from sagewright.store.events import EventCursor, Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
+from sagewright.store.turns import Turn, turn
 
 log = logging.getLogger("sagewright.services.lineage")
 LOG = "lineage"
@@ -38,21 +40,29 @@ Subject = tuple[str, str]
 
 
 def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Applies all new entries until `stopped` returns True."""
+    """Applies all new entries until `stopped` returns True, or until another server is applying entries."""
     load = Load()
-    while not stopped():
-        cursor = deliveries.cursor(platform.store, LOG)
-        entries = events.after(platform.store, cursor or EventCursor(), BATCH)
-        if not entries:
-            return
-        worth = list(_worth(entries))
-        for at in range(0, len(worth), TOGETHER):
-            if stopped():
+    while not stopped() and _unread(platform.store, 1)[1]:
+        with turn(platform.store, Turn.LINEAGE) as ours:
+            if not ours or not _applied(platform, load, stopped):
                 return
-            _follow_all(platform, worth[at : at + TOGETHER])
-            time.sleep(load.pause_s())
-        if not deliveries.advance(platform.store, LOG, cursor, entries[-1].cursor, ()):
-            return  # another server has applied them
+
+
+def _applied(platform: Platform, load: Load, stopped: Callable[[], bool]) -> bool:
+    """Applies a batch of entries and moves the cursor past it; returns False if that was interrupted."""
+    cursor, entries = _unread(platform.store, BATCH)
+    worth = list(_worth(entries))
+    for at in range(0, len(worth), TOGETHER):
+        if stopped():
+            return False
+        _follow_all(platform, worth[at : at + TOGETHER])
+        time.sleep(load.pause_s())
+    return not entries or deliveries.advance(platform.store, LOG, cursor, entries[-1].cursor, ())
+
+
+def _unread(store: Database, most: int) -> tuple[EventCursor | None, list[Logged]]:
+    cursor = deliveries.cursor(store, LOG)
+    return cursor, events.after(store, cursor or EventCursor(), most)
 
 
 def _worth(entries: list[Logged]) -> Iterator[Logged]:

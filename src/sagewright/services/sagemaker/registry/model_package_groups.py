@@ -79,12 +79,10 @@ def delete_model_package_group(context: Context, request: dict[str, Any]) -> dic
     return {}
 
 
-@policy_of("sagemaker")
+@policy_of("sagemaker", "model-package-group", "model-package")
 def policy(context: Context, named: NamedResource) -> AttachedPolicy | None:
     """The policy of a group is that of its model packages, too."""
-    kind, _, name = named.resource.partition("/")
-    if kind not in {"model-package-group", "model-package"}:
-        return None
+    _, _, name = named.resource.partition("/")
     found = resources.find(
         context.store, ResourceScope(GROUPS.kind, named.account, named.region), name.partition("/")[0]
     )

@@ -16,6 +16,7 @@ from sagewright.store.database import Database
 from sagewright.store.resources import properties as index
 from sagewright.store.resources import trials
 from sagewright.store.resources.properties import IndexedSubject, QueueRow, Ref
+from sagewright.store.turns import Turn, turn
 
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
@@ -61,7 +62,9 @@ def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
     store = platform.store
     if not index.waiting(store, 1):
         return 0
-    with index.turn(store, wait_s) as ours:
+    with turn(
+        store, Turn.INDEX, wait_s
+    ) as ours:  # values read earlier must not overwrite those that another server has read since
         rows = index.waiting(store, most * AHEAD) if ours else []
         return _take(platform, _first(rows, most), rows) if rows else 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +15,9 @@ from sqlalchemy import delete, select
 from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.lineage import lineage_following
+from sagewright.services.sagemaker.lineage.lineage_graphs import Graph
 from sagewright.store.database import Database
+from sagewright.store.events import Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Event, JobDraft, ResourceScope
 from sagewright.store.resources import resources
@@ -108,12 +112,13 @@ def test_several_servers_follow_at_once(database: Database) -> None:
     faults: list[BaseException] = []
 
     def follow() -> None:
-        for _ in range(20):  # what meets another is done again, as the chore is
-            try:
-                lineage_following.keep_up(platform(database))
-                return
-            except Exception as error:
-                faults.append(error)
+        with server(database) as own:
+            for _ in range(20):  # what meets another is done again, as the chore is
+                try:
+                    lineage_following.keep_up(platform(own))
+                    return
+                except Exception as error:
+                    faults.append(error)
 
     threads = [threading.Thread(target=follow) for _ in range(3)]
     for thread in threads:
@@ -124,3 +129,36 @@ def test_several_servers_follow_at_once(database: Database) -> None:
     assert entities(database) == {"DataSet": 2, "Image": 1}, faults
     assert sum(links(database).values()) == 3 * JOBS, faults
     assert len(faults) < 20, faults
+
+
+def test_one_server_at_a_time_describes_a_job(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.embedded:
+        pytest.skip("one server has a SQLite store")
+    names = {training(database, f"job-{number}").id for number in range(JOBS)}
+    described: list[str] = []
+    describe = lineage_following._graph
+
+    def graph(platform: Platform, entry: Logged) -> Graph | None:
+        described.append(entry.subject.id)
+        if len(described) == 1:  # another server begins meanwhile, and leaves the entries to this one
+            with server(database) as other:
+                lineage_following.keep_up(cast(Platform, SimpleNamespace(store=other)))
+        return describe(platform, entry)
+
+    monkeypatch.setattr(lineage_following, "_graph", graph)
+    lineage_following.keep_up(platform(database))
+    assert sorted(described) == sorted(names)
+    assert entities(database) == {"DataSet": 2, "Image": 1}
+
+
+@contextmanager
+def server(database: Database) -> Iterator[Database]:
+    """The store of another server. SQLite has only one server, with several threads."""
+    if database.embedded:
+        yield database
+        return
+    own = Database(database.engine.url.render_as_string(hide_password=False))
+    try:
+        yield own
+    finally:
+        own.close()
