@@ -72,6 +72,8 @@ def _shown(found: Sequence[PictureResult]) -> list[list[str]]:
 
 def _received(collected: Sequence[list[list[str]]]) -> Iterator[Picture]:
     """Yields the pictures of other hosts, whose files stay out of this host's output."""
+    if not any(collected):
+        return
     folder = Path(tempfile.mkdtemp(prefix="clarify-pictures-"))
     for number, (name, caption, content) in enumerate(itertools.chain.from_iterable(collected)):
         path = folder / str(number) / name
