@@ -36,11 +36,12 @@ def _descriptors(pid: int) -> list[str]:
         return []
 
 
-def unlinked_bytes(processes: Iterable[int], check: Callable[[], None]) -> int:
+def unlinked_bytes(processes: Iterable[int], check: Callable[[], None], volume: int = -1) -> int:
     """Returns the disk usage of files without a name: they are open or mapped, and vanish with their last process. Each counts
     once.
 
-    Files in memory do not count: the memory limit covers them.
+    Files in memory do not count: the memory limit covers them. Those of the device `volume`, where the job's own files are, do,
+    as its named files do: a data directory can be in memory.
     """
     found: dict[Inode, int] = {}
     for pid in processes:
@@ -49,7 +50,7 @@ def unlinked_bytes(processes: Iterable[int], check: Callable[[], None]) -> int:
         for status in _nameless(pid):
             if (status.st_dev, status.st_ino) in found:
                 continue
-            memory = _in_memory(pid) if memory is None else memory
+            memory = _in_memory(pid) - {volume} if memory is None else memory
             if status.st_dev not in memory:
                 found[status.st_dev, status.st_ino] = status.st_blocks * 512
     return sum(found.values())

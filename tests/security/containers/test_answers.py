@@ -27,6 +27,7 @@ MOST_GROWTH = 300 << 20
 """Bytes, for all attempts at once: answers of 32 MiB are allowed."""
 MOST_CPU_S = 12.0
 """For all attempts at once."""
+FEWEST_ASKED = 4
 PROMPT_S = 3.0
 """For each answer to the bystander."""
 
@@ -69,26 +70,27 @@ async def timed(reader: Reader, place: Path) -> tuple[str, float]:
     return end, time.monotonic() - begin
 
 
-async def stand_by(reader: Reader, place: Path) -> list[float]:
+async def stand_by(reader: Reader, place: Path, besieged: asyncio.Event) -> list[float]:
+    """Asks again and again until the siege is over, and a few times at least: a busy machine may leave it little of that time."""
     times: list[float] = []
-    try:
-        while True:
-            end, took_s = await timed(reader, place)
-            assert end == ANSWERED, end
-            times.append(took_s)
-            await asyncio.sleep(0.02)
-    except asyncio.CancelledError:
-        return times
+    while besieged.is_set() or len(times) < FEWEST_ASKED:
+        end, took_s = await timed(reader, place)
+        assert end == ANSWERED, end
+        times.append(took_s)
+        await asyncio.sleep(0.02)
+    return times
 
 
 async def besiege(reader: Reader, site: Path) -> tuple[dict[str, tuple[str, float]], list[float], Watch]:
     await timed(reader, site / GOOD)
     watch = Watch()
     looking = asyncio.create_task(watch.look())
-    bystander = asyncio.create_task(stand_by(reader, site / GOOD))
+    besieged = asyncio.Event()
+    besieged.set()
+    bystander = asyncio.create_task(stand_by(reader, site / GOOD, besieged))
     tasks = {one.name: asyncio.create_task(timed(reader, site / str(n))) for n, one in enumerate(ATTEMPTS)}
     found = dict(zip(tasks, await asyncio.gather(*tasks.values()), strict=True))
-    bystander.cancel()
+    besieged.clear()
     times = await bystander
     looking.cancel()
     return found, times, watch
@@ -112,7 +114,6 @@ def test_hostile_answers(make: Any, site: Path, tmp_path: Path, monkeypatch: pyt
         sys.stdout.write(f"{make.__name__}: {figures}\n")
         assert watch.most < MOST_GROWTH
         assert watch.cpu_s < MOST_CPU_S
-        assert len(times) > 3
         assert max(times) < PROMPT_S
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the front's; agents' readers have asyncio's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -51,6 +52,14 @@ def test_a_file_without_a_name_counts_once(holder: Callable[[str], int], tmp_pat
     path = str(tmp_path / "file")
     pid = holder(f"{WRITE.format(path=path)}; g = os.dup(f.fileno()); h = os.fork() == 0 and sys.stdin.read()")
     assert held(pid, *descendants(pid)) == pytest.approx(3, abs=0.1)
+
+
+def test_a_volume_in_memory_counts_as_one_on_disk(holder: Callable[[str], int]) -> None:
+    memory = Path("/dev/shm")
+    path = str(memory / f"nameless-{os.getpid()}")
+    pid = holder(WRITE.format(path=path))
+    assert held(pid) == 0
+    assert unlinked_bytes([pid], lambda: None, memory.stat().st_dev) / MIB == pytest.approx(3, abs=0.1)
 
 
 def test_a_temporary_file_that_never_had_a_name(holder: Callable[[str], int], tmp_path: Path) -> None:

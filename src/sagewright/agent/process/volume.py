@@ -123,7 +123,8 @@ class Volume:
         floor = room.host_floor(self._host.disk_stop_mb)
         if self._limit is None and room.free >= 2 * floor:
             return None
-        used = self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
+        nameless = unlinked_bytes(descendants(os.getpid()), self._check, self._host.directory.stat().st_dev)
+        used = self._look() + nameless
         if self._limit is not None and self._elsewhere + used > self._limit:
             return self._requested(self._elsewhere + used)
         if self._count is None:
