@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import pty
 import select
@@ -96,12 +97,15 @@ class Terminal:
                 read += os.read(self._master, 4096)
         return read
 
-    def status(self, last: bytes) -> int:
-        """Types the last line, again if bash drops it with its prompt; returns the exit status."""
+    def status(self, *last: bytes) -> int:
+        """Types the last keys, and reads what they bring before the next ones: bash drops what is typed along with an interrupt.
+        Types them again while the shell goes on; returns its exit status."""
         end = time.monotonic() + LIMIT_S
         with suppress(OSError):
-            while time.monotonic() < end:
-                self.type(last)
+            for keys in itertools.cycle(last):
+                if time.monotonic() > end:
+                    break
+                self.type(keys)
                 while select.select([self._master], [], [], 2)[0] and os.read(self._master, 4096):
                     pass
         os.close(self._master)
@@ -128,8 +132,7 @@ def test_a_terminal_has_a_shell_that_follows_its_size(server: RunningServer, wai
     terminal.until(b"resized")
     terminal.type(b"echo wa''its; sleep 1000\n")
     terminal.until(b"waits")
-    terminal.type(b"\x03")  # and again with the line: bash may not have handed the terminal to `sleep` yet
-    assert terminal.status(b"\x03exit 9\n") == 9
+    assert terminal.status(b"\x03", b"exit 9\n") == 9  # again: bash may not have handed the terminal to `sleep` yet
 
 
 @pytest.mark.parametrize(
