@@ -216,7 +216,8 @@ def _rows(found: dict[str, Measured | str]) -> list[Row]:
             if name == "Sagewright" or (isinstance(other, Measured) and what not in other.values):
                 continue
             theirs = other.values[what] if isinstance(other, Measured) else None
-            peer = f"{name} (the floor)" if name == FLOOR else name if isinstance(other, Measured) else other
+            label = f"{name} (the floor)" if name == FLOOR else name
+            peer = label if isinstance(other, Measured) else other
             limits = LIMITS[what] if first else ""
             rows.append(Row(SECTION, what, value, unit, peer, theirs, limits, "", what not in LOWER))
             first = False

@@ -48,7 +48,7 @@ def missing_module(image: Image, last_lines: Iterable[str]) -> str:
     if not module:
         return ""
     if "." in module:
-        return _other_version(module)
+        return _incomplete(module)
     package = _LEFT_OUT.get(image.framework, {}).get(module, module)
     return f"No module '{module}' in the environment: add {package} to a requirements.txt beside the script."
 
@@ -58,13 +58,13 @@ def _module(last_lines: Iterable[str]) -> str:
     return found[-1] if found else ""
 
 
-def _other_version(module: str) -> str:
-    """Python names a module with its package only if it has found the package."""
+def _incomplete(module: str) -> str:
+    """Returns advice about a module within a package: Python reports one only if it has found the package."""
     package, _, inner = module.partition(".")
-    wanted = "name the version that the script needs"
+    wanted = "name the version, or the distribution, that contains it in a requirements.txt"
     if package == "sagemaker":
         wanted = f"try sagemaker{'>=3' if inner.partition('.')[0] in _ONLY_IN_SDK_3 else '<3'}"
-    return f"No module '{module}' in the installed {package}, which may be of another version: {wanted}."
+    return f"No module '{module}' in the installed {package}: {wanted}."
 
 
 def advice(image: Image, last_lines: Iterable[str]) -> str | None:
@@ -73,7 +73,7 @@ def advice(image: Image, last_lines: Iterable[str]) -> str | None:
     if not module:
         return None
     if "." in module:
-        return _other_version(module)
+        return _incomplete(module)
     distribution = _LEFT_OUT.get(image.framework, {}).get(module)
     known = f"AWS's image contains it in the package {distribution}. " if distribution else ""
     return (

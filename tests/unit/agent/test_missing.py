@@ -23,10 +23,18 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
         (
             TORCH,
             "ModuleNotFoundError: No module named 'cv2.gapi'",
-            "No module 'cv2.gapi' in the installed cv2, which may be",
+            "in the installed cv2: name the version, or the distribution,",
         ),
-        (SKLEARN, "ModuleNotFoundError: No module named 'sagemaker.session'", "another version: try sagemaker<3."),
-        (SKLEARN, "ModuleNotFoundError: No module named 'sagemaker.core.shapes'", "version: try sagemaker>=3."),
+        (
+            SKLEARN,
+            "ModuleNotFoundError: No module named 'sagemaker.session'",
+            "in the installed sagemaker: try sagemaker<3.",
+        ),
+        (
+            SKLEARN,
+            "ModuleNotFoundError: No module named 'sagemaker.core.shapes'",
+            "in the installed sagemaker: try sagemaker>=3.",
+        ),
         (SKLEARN, "ModuleNotFoundError: No module named 'shap'", "no module 'shap'. In script mode, name the package"),
         (SKLEARN, "ErrorMessage \"ModuleNotFoundError: No module named 'flask'", "in the package flask."),
         (TORCH, "ModuleNotFoundError: No module named '../../x'", None),

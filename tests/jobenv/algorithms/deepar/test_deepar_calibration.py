@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from seriesofrows import NAME, configured, seasonal
 
+from sagewright.algorithms.deepar import calibration
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure, settling
 from sagewright.algorithms.deepar.calibration import seasonal as naive
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -216,3 +217,20 @@ def test_a_job_of_few_epochs_is_no_worse_than_the_last_season(job: Any, run: Any
 
 def test_few_epochs_never_learn_from_held_out_windows() -> None:
     assert [settling(epochs) for epochs in (1, 2, 4, 5, 30)] == [1, 2, 4, 3, 15]
+
+
+def test_the_fewer_values_the_more_evidence_a_network_needs() -> None:
+    same = np.full((calibration.STEPS + 1, 6), 0.5) / calibration.UNFINISHED ** calibration._shares()[:, None]
+    shares = [calibration._likely(same, values, list) for values in (300.0, 3_000.0, 3_000_000.0)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.15
+    assert shares[2] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_window_in_which_nothing_can_be_foreseen_does_not_decide() -> None:
+    """The network is better in nine windows; in the tenth both err a hundred times as much, and the linear model less."""
+    network, linear = np.full(10, 0.8), np.full(10, 1.0)
+    network[9], linear[9] = 104.0, 100.0
+    errors = np.stack([linear + share * (network - linear) for share in calibration._shares()])
+    assert network.sum() > linear.sum()
+    assert calibration._likely(errors, 1e9, list) > 0.6

@@ -7,7 +7,7 @@ on all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +57,7 @@ class Selected:
         return self.entropy > self.of_shares
 
 
-def select(examples: Examples, problem_of: Any, random: np.random.Generator) -> Selected | None:
+def select(examples: Examples, problem_of: Callable[[Examples], Any], random: np.random.Generator) -> Selected | None:
     """Returns None if there are too few texts. `problem_of(examples)` gives what solves a part of them."""
     parts = _parts(len(examples), random)
     if not parts:
@@ -93,7 +93,9 @@ def _parts(texts: int, random: np.random.Generator) -> Sequence[tuple[np.ndarray
     return [(np.concatenate([*pieces[:each], *pieces[each + 1 :]]), pieces[each]) for each in range(times)]
 
 
-def _climbed(best: Settings, name: str, ladder: tuple[float, ...], loss: Any) -> Settings:
+def _climbed(
+    best: Settings, name: str, ladder: tuple[float, ...], loss: Callable[[Settings], tuple[float, float]]
+) -> Settings:
     """The best settings that a walk up or down the ladder reaches."""
     for step in (1, -1):
         while 0 <= (place := ladder.index(getattr(best, name)) + step) < len(ladder):

@@ -186,6 +186,7 @@ def _catch_up_all(store: Database, scope: ResourceScope, stopped: Callable[[], b
 
 
 def _cursor_name(scope: ResourceScope) -> str:
+    """Returns the name under which the time (ms) is stored before which all jobs of a scope have their components."""
     return f"components/{scope.kind}/{scope.account}/{scope.region}"
 
 

@@ -62,9 +62,8 @@ def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
     store = platform.store
     if not index.waiting(store, 1):
         return 0
-    with turn(
-        store, Turn.INDEX, wait_s
-    ) as ours:  # values read earlier must not overwrite those that another server has read since
+    # values read earlier must not overwrite those that another server has read since
+    with turn(store, Turn.INDEX, wait_s) as ours:
         rows = index.waiting(store, most * AHEAD) if ours else []
         return _take(platform, _first(rows, most), rows) if rows else 0
 
