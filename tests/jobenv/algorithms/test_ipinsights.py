@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ from sklearn.metrics import roc_auc_score
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import adam, artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.logistic import probability
+from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.ipinsights import events, training
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
@@ -22,6 +25,7 @@ from sagewright.algorithms.ipinsights.kernel import Room
 from sagewright.algorithms.ipinsights.learner import IPInsightsLearner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Blocks, IPInsightsNetwork, bits, keys
+from sagewright.algorithms.job import Job
 
 NAME = "ipinsights"
 USERS, NETWORKS = 200, 40
@@ -176,8 +180,48 @@ def test_slopes_are_those_of_the_definition_from_batch_to_batch() -> None:
 
 
 def test_few_events_get_more_epochs() -> None:
-    found = [training._epochs(count) for count in (1, 8000, 16_000, 30_000, 130_000, 250_000, 10_000_000)]
+    found = [training._epochs(count, 64) for count in (1, 8000, 16_000, 30_000, 130_000, 250_000, 10_000_000)]
     assert found == [8, 8, 4, 3, 3, 1, 1]
+
+
+def test_narrow_vectors_get_more_epochs() -> None:
+    assert [training._epochs(100, width) for width in (4, 16, 32, 64, 512)] == [16, 16, 11, 8, 8]
+
+
+def test_some_addresses_are_learnt_without_their_smallest_blocks() -> None:
+    random = np.random.default_rng(0)
+    address = random.integers(0, 1 << 32, 3000, dtype=np.uint32)
+    plain = made_up(Events(np.zeros(3000, np.int64), address), values(), random)
+    pairs = plain.blurred(random)
+    assert pairs.lengths is not None
+    shares = np.bincount(pairs.lengths, minlength=5) / len(pairs.lengths)
+    assert shares == pytest.approx([0, 0, 0.25, 0.25, 0.5], abs=0.03)
+    blocks = Blocks.begin(np.unique(keys(pairs.address)), 2)
+    whole, places = blocks.places(pairs.address), blocks.places(pairs.address, pairs.lengths)
+    for length in (2, 3, 4):
+        some = pairs.lengths == length
+        assert (places[some, :length] == whole[some, :length]).all()
+        assert (places[some, length:] == len(blocks.keys)).all()
+    assert (plain.address == pairs.address).all()
+
+
+@pytest.mark.parametrize(("events", "blurs"), [(2000, True), (12_000, False)])
+def test_few_events_are_blurred(monkeypatch: pytest.MonkeyPatch, events: int, blurs: bool) -> None:
+    seen: list[bool] = []
+    step = IPInsightsLearner.step
+
+    def watched(self: Any, pairs: Any, group: Any) -> Any:
+        seen.append(pairs.lengths is not None)
+        return step(self, pairs, group)
+
+    monkeypatch.setattr(IPInsightsLearner, "step", watched)
+    random = np.random.default_rng(0)
+    known = Events(random.integers(0, 100, events), random.integers(0, 1 << 32, events, dtype=np.uint32))
+    texts = {"num_entity_vectors": "100", "vector_dim": "8", "epochs": "1"}
+    job = Job(Path(), "test", texts, {}, "algo-1", ("algo-1",), None)
+    given = DECLARATION.validate_hyperparameters(texts)
+    training.fit(Session(job, given, Lines("IPInsights", "algo-1"), Group(), DECLARATION), known, None)
+    assert set(seen) == {blurs}
 
 
 def test_made_up_pairs_have_their_share() -> None:

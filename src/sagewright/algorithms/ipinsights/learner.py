@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.ipinsights.events import Events
 from sagewright.algorithms.ipinsights.kernel import Room
-from sagewright.algorithms.ipinsights.network import IPInsightsNetwork, bits
+from sagewright.algorithms.ipinsights.network import LENGTHS, IPInsightsNetwork, bits
 
+BLURS = (0.5, 0.25, 0.25)
+"""Shares of addresses that are learnt with all their blocks, without the smallest, and without the two smallest."""
 SLOWEST = 0.05
 """Final rate of a training with a falling rate, as a share of the initial rate."""
 
@@ -21,12 +23,14 @@ SLOWEST = 0.05
 @dataclass(frozen=True)
 class Pairs:
     """Events and the made-up pairs for them: each `entity` (n,) with 1 + m of `address` (a,), whose numbers are `place` (n, 1 + m);
-    the first pair of each happened.
+    the first pair of each happened. `lengths` (a,): of how many of its blocks, the largest first, an address has the vectors; None:
+    of all.
     """
 
     entity: np.ndarray
     address: np.ndarray
     place: np.ndarray
+    lengths: np.ndarray | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -34,6 +38,12 @@ class Pairs:
         found = np.zeros(self.place.shape, np.float32)
         found[:, 0] = 1
         return found
+
+    def blurred(self, random: np.random.Generator) -> Pairs:
+        """The same pairs, with some addresses known only by their larger blocks. What is learnt of these then holds for their other
+        addresses too: otherwise the smallest block of a single event would explain it alone."""
+        lengths = len(LENGTHS) - random.choice(len(BLURS), len(self.address), p=BLURS)
+        return replace(self, lengths=lengths)
 
     def flat(self) -> tuple[Events, np.ndarray]:
         """The pairs one by one, and their labels; those that happened come first."""
@@ -73,7 +83,7 @@ class IPInsightsLearner:
         number of all pairs."""
         network = self.network
         inside = network.encode(bits(pairs.address))
-        batch = pairs.entity.astype(np.int32), pairs.place, network.blocks.places(pairs.address)
+        batch = pairs.entity.astype(np.int32), pairs.place, network.blocks.places(pairs.address, pairs.lengths)
         found = self._room.slopes(batch, inside[-1])
         of_weights, of_biases = network.slopes(inside, found.addresses)
         self._move(found.entities, found.blocks, [*of_weights, *of_biases], found.scores.size, group)

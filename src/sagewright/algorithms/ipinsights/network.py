@@ -31,13 +31,18 @@ class Blocks:
     def begin(cls, keys: np.ndarray, width: int) -> Blocks:
         return cls(keys, np.zeros((len(keys) + 1, width), np.float32))
 
-    def places(self, address: np.ndarray) -> np.ndarray:
-        """(n, lengths) int32: the numbers of the vectors of addresses (n,)."""
+    def places(self, address: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """(n, lengths) int32: the numbers of the vectors of addresses (n,); with `lengths` (n,), of so many blocks of each, the
+        largest first.
+        """
         wanted = keys(address)
         if not len(self.keys):
             return np.zeros(wanted.shape, np.int32)
         found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[found] == wanted, found, len(self.keys)).astype(np.int32)
+        known = self.keys[found] == wanted
+        if lengths is not None:
+            known &= np.arange(len(LENGTHS)) < lengths[:, None]
+        return np.where(known, found, len(self.keys)).astype(np.int32)
 
     def sums(self, places: np.ndarray) -> np.ndarray:
         """(n, d) float32: the sums of the vectors."""

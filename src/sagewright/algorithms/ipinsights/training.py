@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,9 +29,12 @@ RATE = 0.05
 """The default learning rate, which falls to a twentieth."""
 SHUFFLED = "shuffled_negative_sampling_rate"
 FEW, SOME = 10_000, 50_000
-FEW_SHUFFLED, SOME_SHUFFLED, SOME_EPOCHS = 3, 6, 5
-"""Made-up pairs with another event's address for each of few events and for each of some, and the most epochs of some, if neither
-the rates of negative samples nor the epochs are given. Few events say little, and one such pair each says less."""
+FEW_SHUFFLED, SOME_SHUFFLED = 3, 6
+"""Made-up pairs with another event's address for each of few events and for each of some, if neither the rates of negative samples
+nor the epochs are given. Few events say little, and one such pair each says less."""
+WIDE, MOST_LONGER = 64, 2.0
+"""The dimension of vectors below which training takes longer, with the root of its share, and by how much at most: a step moves the
+product of narrower vectors less."""
 STEPS, FEWEST, MOST = 50, 50, 2000
 """The number of steps in an epoch, if no mini_batch_size is given, and the limits of the events in a mini-batch."""
 
@@ -49,24 +53,26 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Pace:
-    """The pace of learning: set by the hyperparameters, otherwise by the number of events."""
+    """The pace of learning: set by the hyperparameters, otherwise by the number of events. `blurs`: whether addresses are learnt at
+    random without their last parts."""
 
     epochs: int
     batch: int
     rate: float
     falls: bool
     shuffled: int
+    blurs: bool
 
 
 def _pace(run: Session, count: int) -> Pace:
     """The pace for `count` events of this host."""
     values, everywhere = run.values, int(run.group.total(np.array([count]))[0])
-    shuffled, most = _shuffled(run, everywhere)
-    epochs = values["epochs"] if "epochs" in run.chosen else min(most, _epochs(everywhere))
+    shuffled = _shuffled(run, everywhere)
+    epochs = values["epochs"] if "epochs" in run.chosen else _epochs(everywhere, values["vector_dim"])
     batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
     batch = values["mini_batch_size"] if "mini_batch_size" in run.chosen else max(1, batch)
     falls = "learning_rate" not in run.chosen
-    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls, shuffled)
+    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls, shuffled, everywhere < FEW)
     logging.info(
         "%d epochs, mini-batches of %d events with %d shuffled pairs each, learning rate %g%s",
         epochs, batch, shuffled, pace.rate, ", falling" * falls,
@@ -74,17 +80,18 @@ def _pace(run: Session, count: int) -> Pace:
     return pace
 
 
-def _shuffled(run: Session, count: int) -> tuple[int, int]:
-    """How many made-up pairs each of `count` events gets with another event's address, and the most epochs."""
-    given = int(run.values[SHUFFLED])
+def _shuffled(run: Session, count: int) -> int:
+    """How many made-up pairs each of `count` events gets with another event's address."""
     if {SHUFFLED, "random_negative_sampling_rate", "epochs"} & run.chosen or count > SOME:
-        return given, MOST
-    return (FEW_SHUFFLED, MOST) if count < FEW else (SOME_SHUFFLED, SOME_EPOCHS)
+        return int(run.values[SHUFFLED])
+    return FEW_SHUFFLED if count < FEW else SOME_SHUFFLED
 
 
-def _epochs(count: int) -> int:
-    """The default number of epochs for `count` events: fewer events need more epochs until their vectors have moved far enough."""
-    return max(1, min(8, 64_000 // count), min(3, 400_000 // count))
+def _epochs(count: int, width: int) -> int:
+    """The default number of epochs for `count` events and vectors of `width`: fewer events need more until their vectors have moved
+    far enough."""
+    longer = min(max(1.0, math.sqrt(WIDE / width)), MOST_LONGER)
+    return round(longer * max(1, min(8, 64_000 // count), min(3, 400_000 // count)))
 
 
 def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNetwork:
@@ -127,6 +134,8 @@ def _epoch(run: Session, learner: IPInsightsLearner, known: Events, pace: Pace, 
             share = min(1.0, number * pace.batch / len(known))
             learner.slow_down(run.group.from_first((epoch + share) / pace.epochs))
         pairs = made_up(known.take(rows), values, random) if len(rows) else NOTHING
+        if pace.blurs:
+            pairs = pairs.blurred(random)
         raw, seen = learner.step(pairs, run.group)
         if not seen:
             break
