@@ -18,7 +18,7 @@ from sagewright.algorithms.deep.training import device as devices
 from sagewright.algorithms.deep.training import optimizers
 from sagewright.algorithms.deep.training.checkpoints import Checkpoints
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.training.optimizers import Settings
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
@@ -40,6 +40,7 @@ class Line:
         settings = Settings(0.05, 1e-4, 0.9)
         self.state = State(module, optimizers.build(optimizer, module.named_parameters(), settings), {"steps": 0})
         self.course, self.said, self.epochs = course, said, []
+        self.measured: list[int] = []
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         self.state.module.train()
@@ -53,6 +54,7 @@ class Line:
         return {"loss": total / 4}
 
     def validate(self, number: int) -> Mapping[str, float]:
+        self.measured.append(number)
         if self.said is not None:
             return {"validation": self.said[number]}
         self.state.module.eval()
@@ -88,6 +90,22 @@ def test_the_seed_decides() -> None:
 def test_the_best_epochs_weights_are_kept() -> None:
     assert same(weights(trained(4, said=[3, 1, 2, 2])), weights(trained(2, said=[3, 1])))
     assert not same(weights(trained(4, said=[3, 1, 2, 2])), weights(trained(4, said=[4, 3, 2, 1])))
+
+
+@pytest.mark.parametrize(("said", "measured"), [([3, 1, 2, 2], [0, 1, 2, 3, 1]), ([4, 3, 2, 1], [0, 1, 2, 3])])
+def test_the_kept_weights_are_measured_last(said: list[float], measured: list[int]) -> None:
+    trainer = trained(4, said=said)
+    say_kept(trainer.course, trainer)
+    say_kept(trainer.course, trainer)
+    assert trainer.measured == measured
+
+
+def test_a_resumed_run_that_has_nothing_left_to_learn_measures_what_it_keeps(tmp_path: Path) -> None:
+    trained(3, tmp_path, said=[3, 1, 2])
+    trainer = trained(3, tmp_path, said=[3, 1, 2])
+    assert trainer.measured == []
+    say_kept(trainer.course, trainer)
+    assert trainer.measured == [1]
 
 
 def test_it_stops_early() -> None:

@@ -16,7 +16,7 @@ from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deep.training import optimizers, schedules
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs, say_kept
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.schedules import Schedule
@@ -223,6 +223,8 @@ class Object2VecTrainer:
         if counters["share"] < 1 and self.validation is not None:  # a job's final metric is the stored model's
             found = judge(self._network, self.validation, self.course.device)
             measures.tell(self.run.lines, "validation", found, self.course.epochs - 1)
+        elif self.validation is not None:
+            say_kept(self.course, self)
 
     def _compared(self, nothing: np.ndarray, judged: Pairs) -> tuple[float, float]:
         judged = self._with_made_up(judged) if judged is self._held else judged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagewright.algorithms.deep import declaring
-from sagewright.algorithms.firstparty.declaring import PROGRESS
+from sagewright.algorithms.firstparty.declaring import BASELINE, PROGRESS
 from sagewright.algorithms.object_detection import rules
 from sagewright.algorithms.schema.channels import Channel
 from sagewright.algorithms.schema.declaration import Declaration
@@ -107,6 +107,7 @@ DECLARATION = Declaration(
         ),
         _loss("cross_entropy"),
         _loss("smooth_l1"),
+        BASELINE,
         *PROGRESS,
     ),
     train="sagewright.algorithms.object_detection.training:train",

@@ -62,6 +62,7 @@ class DetectionTrainer:
         logging.info("%s cross_entropy <loss>=(%r)", where, entropy)
         logging.info("%s smooth_l1 <loss>=(%r)", where, smooth)
         self.own.lines.throughput(order.size, time.monotonic() - began)
+        self.own.lines.progress(number + 1, self.course.epochs)
         return {"train:cross_entropy": entropy, "train:smooth_l1": smooth}
 
     def validate(self, number: int) -> Mapping[str, float]:
@@ -79,7 +80,6 @@ class DetectionTrainer:
         logging.info(
             "#quality_metric: host=%s, epoch=%d, validation mAP <score>=(%r)", self.own.job.current_host, number, score
         )
-        self.own.lines.progress(number + 1, self.course.epochs)
         return {"validation:mAP": score, CHOICE: score or -self._loss}
 
     def _examples(self, rows: np.ndarray, number: int) -> Batch:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.algorithms.deep.training import optimizers, run
-from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.epochs import run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizers import Settings
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.state import State
+from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.object_detection import artefact, beginning, data, freezing
+from sagewright.algorithms.object_detection import artefact, beginning, data, freezing, usual
 from sagewright.algorithms.object_detection.declaration import DECLARATION
 from sagewright.algorithms.object_detection.trainer import CHOICE, DetectionTrainer
 
@@ -29,8 +30,14 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         logging.info("%d images for training, %d for validation", len(train_scenes), len(validation))
         settings = Settings(values["learning_rate"], values["weight_decay"], values["momentum"])
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), settings)
-        course = own.course(values["epochs"], Patience(CHOICE, "Maximize", Stopping.asked(values)))
+        patience = Patience(CHOICE, "Maximize", Stopping.asked(values))
+        course = own.course(values["epochs"], patience)
         trainer = DetectionTrainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
         run_epochs(course, trainer)
         if own.writes:
             artefact.write(job.model_directory, description, module)
+        say_kept(course, trainer)
+        if patience.best is not None:
+            nothing = usual.mean_precision(train_scenes, validation, values["overlap_threshold"])
+            found = own.together.from_first(baseline.ratio(1 - max(patience.best, 0.0), 1 - nothing))
+            baseline.report(own.lines, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagewright.algorithms.deep import declaring
+from sagewright.algorithms.firstparty.declaring import BASELINE
 from sagewright.algorithms.schema.channels import Channel
 from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.algorithms.schema.domains import Choice, Flag, Integer, IntegerList, Real
@@ -99,6 +100,7 @@ DECLARATION = Declaration(
         Metric("train:loss", "Minimize", r"train loss: (\S+)", objective=False),
         Metric("train:throughput", "Maximize", r"train throughput: (\S+)", objective=False),
         Metric("validation:throughput", "Maximize", r"validation throughput: (\S+)", objective=False),
+        BASELINE,
     ),
     train="sagewright.algorithms.semantic_segmentation.training:train",
     serve="sagewright.algorithms.semantic_segmentation.model:serve",

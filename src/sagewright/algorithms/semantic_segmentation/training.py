@@ -10,14 +10,15 @@ from sagewright.algorithms.deep import archives
 from sagewright.algorithms.deep.images import backbones
 from sagewright.algorithms.deep.residual import WIDTH
 from sagewright.algorithms.deep.training import optimizers, run
-from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.epochs import run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizers import Settings
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.semantic_segmentation import artefact, data, network, rules
+from sagewright.algorithms.semantic_segmentation import artefact, commonest, data, network, rules
 from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDescription
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
@@ -46,10 +47,15 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         ]
         logging.info("%d images for training, %d for validation", *map(len, scenes))
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
-        course = own.course(values["epochs"], Patience(METRIC, "Maximize", Stopping.asked(values)))
+        patience = Patience(METRIC, "Maximize", Stopping.asked(values))
+        course = own.course(values["epochs"], patience)
         trainer = SegmentationTrainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
+        say_kept(course, trainer)
+        if patience.best is not None:
+            nothing = commonest.mean_iou(*scenes)
+            baseline.report(own.lines, baseline.ratio(1 - patience.best, 1 - nothing))
 
 
 def _begin(own: Run, module: Segmenter, description: SegmentationDescription) -> None:

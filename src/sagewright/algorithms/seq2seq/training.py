@@ -18,7 +18,7 @@ from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deep.training import optimizers
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.training.patience import Direction, Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
@@ -111,6 +111,8 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     baseline.report(run.lines, ratio)
     if is_changed:  # a job's final metric is the stored model's
         trainer.validate(course.epochs - 1)
+    else:
+        say_kept(course, trainer)
     return found
 
 

@@ -54,7 +54,9 @@ def weights(job: Any) -> bytes:
 def test_it_learns_where_things_are_and_what(job: Any, run: Any) -> None:
     succeeded(run, put_scenes(job, 24, 6, epochs="12", _width="8"))
     scores = logged(job, "validation:mAP")
-    assert len(scores) == len(logged(job, "train:smooth_l1")) == len(logged(job, "train:cross_entropy")) == 12
+    assert len(logged(job, "train:smooth_l1")) == len(logged(job, "train:cross_entropy")) == 12
+    assert len(scores) in {12, 13}
+    assert scores[-1] == max(scores)  # measured again if the last epoch's is another
     assert logged(job, "train:progress")[-1] == 100
     assert len(logged(job, "train:throughput")) == 12
     assert max(scores) > 0.25

@@ -64,6 +64,8 @@ class Course:
     checkpoints: Checkpoints | None = None
     termination: Termination | None = None
     estimates: bool = True
+    measured: int | None = field(default=None, init=False)
+    """The epoch that was measured last."""
 
     @cached_property
     def _scaler(self) -> torch.amp.GradScaler:
@@ -120,6 +122,7 @@ def run_epochs(course: Course, trainer: Trainer) -> int:
             return epoch + 1
         _check(measures, epoch)
         measures.update(trainer.validate(epoch))
+        course.measured = epoch
         if _ends(course, trainer.state, epoch, course.together.from_first(measures)):
             break
     else:
@@ -127,6 +130,16 @@ def run_epochs(course: Course, trainer: Trainer) -> int:
     if course.patience is not None:
         trainer.state.take_best()
     return epoch + 1
+
+
+def say_kept(course: Course, trainer: Trainer) -> None:
+    """Measures the kept weights again after `run_epochs` if another epoch's were measured last: a job's final metric is the last
+    value in its log, and tuning jobs choose by it."""
+    best = None if course.patience is None else course.patience.best_epoch
+    if best is not None and best != course.measured:
+        logging.info("The model of epoch %d is kept. Its measures again:", best)
+        trainer.validate(best)
+        course.measured = best
 
 
 def _ends(course: Course, state: State, epoch: int, measures: Mapping[str, float]) -> bool:
