@@ -32,6 +32,8 @@ from sagewright.store.resources.resources import Resource
 log = logging.getLogger("sagewright.engine.pipelines.reconciler")
 MOST_WORK = 128 << 20
 """Maximum bytes that the references of all steps of an execution may produce, including those of steps that fail because of it."""
+MOST_UNWRITTEN = 50
+"""Maximum number of ended steps whose rows are not written yet. A pass that ends before they are takes their steps again."""
 LOOK_MS = 250
 """Interval between observations of a step that no event wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
@@ -80,9 +82,10 @@ class ExecutionPass:
     def __init__(self, dependencies: Dependencies, execution: Resource, progress: ExecutionProgress) -> None:
         self._dependencies, self._execution, self._progress = dependencies, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
+        self._unwritten: list[StepRecord] = []
 
     def take(self) -> None:
-        """Runs the pass. Raises step_records.StepOvertaken."""
+        """Runs the pass. After any exception the progress may say more than the rows. Raises step_records.StepOvertaken."""
         stopping = self._execution.status == ExecutionStatus.STOPPING
         live = [self._progress.records[name] for name in self._frontier.live]
         answers = (
@@ -312,11 +315,21 @@ class ExecutionPass:
         return step_records.name_for(self._execution, record.name, record.attempt, longest, prefix)
 
     def _write(self, record: StepRecord) -> None:
+        """Inserts the step's row: at once if the step is to begin or others reuse its result, otherwise together with others."""
         callbacks.open_for(self._dependencies.store, self._execution, record)
-        step_records.write(self._dependencies.store, self._execution, record)
+        self._unwritten.append(record)
+        if record.live or record.key or len(self._unwritten) >= MOST_UNWRITTEN:
+            self._flush()
         self._took(record)
 
+    def _flush(self) -> None:
+        """Writes the rows of steps that were over as soon as they began. Raises step_records.StepOvertaken."""
+        if self._unwritten:
+            step_records.write(self._dependencies.store, self._execution, self._unwritten)
+            self._unwritten = []
+
     def _keep(self, record: StepRecord) -> None:
+        self._flush()
         known = self._progress.records[record.name]
         step_records.change(self._dependencies.store, self._execution, record, known)
         self._took(record)
@@ -327,6 +340,7 @@ class ExecutionPass:
             step_records.keep_cached(self._dependencies.store, self._execution, record, execution_arn(self._execution))
 
     def _end_if_over(self, stopped: bool) -> None:
+        self._flush()
         if self._frontier.live:
             return
         found = self._frontier.next(None)

@@ -48,6 +48,9 @@ class PipelineReconciler:
             ExecutionPass(self._dependencies, execution, self._of(execution)).take()
         except step_records.StepOvertaken:  # by another server: its rows are read
             self._forget(subject_id)
+        except Exception:
+            self._forget(subject_id)
+            raise
 
     def _forget(self, execution_id: str) -> None:
         with self._changing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -125,14 +125,17 @@ def token_for(execution: Resource, step: str, attempt: int) -> str:
     return digest_of(execution, f"{step}/token", attempt)[:10]
 
 
-def write(store: Database, execution: Resource, record: StepRecord) -> None:
-    """Inserts the step's row. Raises StepOvertaken."""
-    name = _row_name(execution, record.name)
-    new = New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
+def write(store: Database, execution: Resource, records: Sequence[StepRecord]) -> None:
+    """Inserts the steps' rows, all or none. Raises StepOvertaken."""
     try:
-        resources.create(store, _scope(execution), new)
-    except ResourceNameTaken:
-        raise StepOvertaken(record.name) from None
+        resources.create_all(store, _scope(execution), [_new(execution, record) for record in records])
+    except ResourceNameTaken as error:
+        raise StepOvertaken(str(error)) from None
+
+
+def _new(execution: Resource, record: StepRecord) -> New:
+    name = _row_name(execution, record.name)
+    return New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
 
 
 def change(store: Database, execution: Resource, record: StepRecord, known: StepRecord) -> None:

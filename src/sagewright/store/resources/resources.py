@@ -124,6 +124,19 @@ def create(
         raise ResourceNameTaken(new.name) from None
 
 
+def create_all(store: Database, scope: ResourceScope, several: Sequence[New]) -> None:
+    """Creates resources in one transaction. Raises ResourceNameTaken, and then creates none."""
+    try:
+        with store.write() as connection:
+            for new in several:
+                create_in(connection, scope, new)
+    except IntegrityError:
+        taken = next((new for new in several if find(store, scope, new.name, new.version)), None)
+        if taken is None:
+            raise
+        raise ResourceNameTaken(taken.name) from None
+
+
 def create_in(
     connection: Connection, scope: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
 ) -> Resource:

@@ -12,6 +12,7 @@ from tests.pipelines import condition, document, equal, get, job, step
 from engine.dependencies import dependencies
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.execution_pass import MOST_UNWRITTEN
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
@@ -195,15 +196,79 @@ def test_a_long_chain_of_light_steps_is_quick(database: Database) -> None:
     took = []
     for count in (20, 200):
         world = World(database)
-        chain = [
-            condition(f"s{n}", equal(1, 1), [], **({"DependsOn": [f"s{n - 1}"]} if n else {})) for n in range(count)
-        ]
+        chain = light_chain(count)
         execution = World.execution(world, *chain) if count == 20 else _another(world, chain)
         began = time.process_time()
         drive(world, execution, world.pipelines())
         took.append(time.process_time() - began)
         assert len(step_records.of_execution(database, execution.id)) == count
     assert took[1] < 30 * max(took[0], 0.02)
+
+
+def light_chain(count: int) -> list[Any]:
+    return [condition(f"s{n}", equal(1, 1), [], **({"DependsOn": [f"s{n - 1}"]} if n else {})) for n in range(count)]
+
+
+def test_ended_steps_are_written_before_the_next_one_begins(database: Database) -> None:
+    world = World(database)
+    execution = world.execution(*light_chain(3), job("a", DependsOn=["s2"]), *light_chain_after("a"))
+    written: list[set[str]] = []
+    answer = world._answer
+
+    def looks(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        written.append(set(step_records.of_execution(database, execution.id)))
+        return answer(operation, request)
+
+    world._answer = looks  # type: ignore[method-assign]
+    drive(world, execution, world.pipelines())
+    assert written[0] == {"s0", "s1", "s2", "a"}
+    records = step_records.of_execution(database, execution.id)
+    assert list(records) == ["s0", "s1", "s2", "a", "t"]
+    assert world.now(execution).status == "Succeeded"
+
+
+def light_chain_after(name: str) -> list[Any]:
+    return [condition("t", equal(1, 1), [], DependsOn=[name])]
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_store_that_fails_amid_a_pass_loses_no_step(
+    database: Database, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    world = World(database)
+    execution = world.execution(*light_chain(2 * MOST_UNWRITTEN + 10))
+    pipelines, write, calls = world.pipelines(), step_records.write, []
+
+    def fails(*given: Any) -> None:
+        calls.append(len(given[2]))
+        if len(calls) == failing:
+            raise Died
+        write(*given)
+
+    monkeypatch.setattr(step_records, "write", fails)
+    with pytest.raises(Died):
+        pipelines.reconcile(execution.id)
+    assert len(step_records.of_execution(database, execution.id)) == MOST_UNWRITTEN * (failing - 1)
+    drive(world, execution, pipelines)
+    assert max(calls) == MOST_UNWRITTEN
+    assert len(calls) == 4
+    records = step_records.of_execution(database, execution.id)
+    assert [one.status for one in records.values()] == ["Succeeded"] * (2 * MOST_UNWRITTEN + 10)
+    assert world.now(execution).status == "Succeeded"
+
+
+def test_of_two_servers_that_end_the_same_steps_one_writes_them(database: Database) -> None:
+    world = World(database)
+    execution = world.execution(*light_chain(10), job("a", DependsOn=["s9"]))
+    one, other = world.pipelines(), world.pipelines()
+    later = other._of(world.now(execution))  # read before the first one has written anything
+    one.reconcile(execution.id)
+    assert not later.records
+    other.reconcile(execution.id)
+    records = step_records.of_execution(database, execution.id)
+    assert list(records) == [f"s{number}" for number in range(10)] + ["a"]
+    drive(world, execution, other)
+    assert len(world.jobs) == 1
 
 
 def _another(world: World, chain: list[Any]) -> Resource:
