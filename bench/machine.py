@@ -17,16 +17,24 @@ OURS = ("sagewright", "uvicorn", "sqlalchemy", "botocore", "orjson")
 
 
 def facts() -> list[str]:
-    """One fact a line."""
+    """When, on what, and with which versions; one fact a line."""
+    what, versions = setting()
+    return [f"{now()} UTC", what, f"load average before: {load()}", versions]
+
+
+def setting() -> list[str]:
+    """The machine, and the versions of what is measured."""
     memory = psutil.virtual_memory().total / 2**30
     cores = len(os.sched_getaffinity(0))
     versions = {name: metadata.version(name) for name in OURS} | peers.versions()
     return [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{_processor()}, {cores} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}",
-        f"load average before: {load()}",
         f"Python {platform.python_version()}, " + ", ".join(f"{name} {found}" for name, found in versions.items()),
     ]
+
+
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
 
 
 def load() -> str:

@@ -1,16 +1,19 @@
-"""`make bench`: every measurement, or those that are named: `python bench/run.py start fit`. Writes bench/RESULTS.md."""
+"""`make bench`: every measurement, or those that are named: `python bench/run.py start fit`. Each one's rows take their place in
+bench/RESULTS.md as soon as they are there.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import machine
 import peers
+from results import NUMBERS, Measured, Results
 from rich.console import Console
 from rich.table import Table
 from rows import HEADINGS, Row
@@ -38,14 +41,6 @@ MODULES = (
     "servers",
     "sharing",
 )
-RESULTS = Path(__file__).parent / "RESULTS.md"
-HOW = """\
-Made by `make bench`. Each row has ours and the named peer's number from the same run; ratio: how many times better ours is
-(under 1: worse). Medians, unless the row says otherwise. bench/*.py say how each is measured.
-Ours alternates with the peer in (c) and with the canned answer in (d); elsewhere the peer follows ours in the same run.
-Ray runs without authentication and metrics collection, which can only help it. moto keeps all in memory and checks no
-signature; ours is durable against a killed server and checks each."""
-NUMBERS = {2, 4, 5}
 WIDTH = 180  # where the output is not a terminal
 
 
@@ -61,28 +56,41 @@ def main() -> None:
         console.width = WIDTH
     _install(console)
     facts, before = machine.facts(), machine.sources()
-    rows, failures = _measure(names, console)
+    rows, failures = _measure(names, console, Results(MODULES))
     changed = " (they changed while this ran: rows may be of different sources)" if machine.sources() != before else ""
     facts.append(f"load average after: {machine.load()}; sources {before}{changed}")
     console.print(_table(rows), *facts, *failures, sep="\n")
-    if set(names) == set(MODULES) and not failures:
-        RESULTS.write_text(_markdown(facts, rows))
     sys.exit(1 if failures else 0)
 
 
-def _measure(names: list[str], console: Console) -> tuple[list[Row], list[str]]:
-    """All rows; one that fails is told and does not lose the others."""
+def _measure(names: list[str], console: Console, results: Results) -> tuple[list[Row], list[str]]:
+    """All rows, each module's kept at once; one that fails is told and does not lose the others."""
     rows: list[Row] = []
     failures = []
+    run = machine.now()
     for name in names:
         begin = time.monotonic()
-        try:
-            with console.status(f"{name} …"):
-                rows += importlib.import_module(name).measure()
-        except Exception as error:
-            failures.append(f"{name} failed: {type(error).__name__}: {str(error)[-600:]}")
+        with console.status(f"{name} …"):
+            found = _one(name, run)
+        results.take(name, found)
+        rows += found.rows
+        failures += [f"{name} failed: {found.failed}"] if found.failed else []
         console.print(f"{name}: {time.monotonic() - begin:.0f} s")
     return rows, failures
+
+
+def _one(name: str, run: str) -> Measured:
+    """One module's rows, or why there are none."""
+    begun, load, failed = machine.now(), os.getloadavg()[0], ""
+    rows: list[Row] = []
+    try:
+        rows = importlib.import_module(name).measure()
+    except Exception as error:
+        failed = f"{type(error).__name__}: {str(error)[-600:]}"
+    loads = load, os.getloadavg()[0]
+    return Measured(
+        tuple(rows), run, begun, machine.now(), loads, machine.sources(), tuple(machine.setting()), failed
+    )  # fmt: skip
 
 
 def _install(console: Console) -> None:
@@ -103,14 +111,6 @@ def _table(rows: list[Row]) -> Table:
             table.add_section()
         table.add_row(*row.cells()[:-1])
     return table
-
-
-def _markdown(facts: list[str], rows: list[Row]) -> str:
-    lines = ["# Bench", "", HOW, "", *(f"- {fact}" for fact in facts), ""]
-    lines.append("| " + " | ".join(HEADINGS) + " |")
-    lines.append("|" + "|".join("---:" if column in NUMBERS else "---" for column in range(len(HEADINGS))) + "|")
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
