@@ -124,7 +124,7 @@ soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes 
 	SAGEWRIGHT_TEST_EXAMPLES=20 $(BIN)/python -m pytest --timeout=3600 $(shell grep -rl "tests.examples import" --include="test_*.py" tests)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
 	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/jobs/test_kills.py -k concurrent_creates
-	SAGEWRIGHT_TEST_KILLS=40 SAGEWRIGHT_TEST_CLIENTS=1 SAGEWRIGHT_TEST_LEAN_CLIENTS=2 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_load_balancer.py
+	SAGEWRIGHT_TEST_KILLS=40 SAGEWRIGHT_TEST_RATE=1000 SAGEWRIGHT_TEST_SETTLE_S=8 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_load_balancer.py
 	$(BIN)/python -m pytest --balanced --timeout=900 -k boto tests/contract/aws tests/contract/jobs tests/contract/hosting tests/contract/objects tests/contract/pipelines tests/contract/tuning
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
 	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/jobs/test_spark_clients.py -k two_hosts

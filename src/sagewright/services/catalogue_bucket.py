@@ -51,12 +51,12 @@ def provide(objects: ObjectStore, bucket: str, key: str) -> None:
     _write(objects, bucket, key)
 
 
-def _write(objects: ObjectStore, bucket: str, key: str) -> None:
-    """Writes an object unless it is there already, with the same bytes."""
+def _write(objects: ObjectStore, bucket: str, key: str, *, there: bool = True) -> None:
+    """Writes an object unless it is there already, with the same bytes. `there`: False if it is known not to be."""
     body = published.body(key, bucket.rpartition("-prod-")[2])
     if body is None:
         return
-    if not _same(objects, bucket, key, body):
+    if not there or not _same(objects, bucket, key, body):
         objects.write_bytes(bucket, key, body, _media_type(key))
     _current.add((id(objects), bucket, key))
 
@@ -68,7 +68,7 @@ def provide_all(objects: ObjectStore, bucket: str, prefix: str = "") -> None:
     for key in published.all_keys():
         current = key in there and (id(objects), bucket, key) in _current
         if key.startswith(prefix) and not current:
-            _write(objects, bucket, key)
+            _write(objects, bucket, key, there=key in there)
 
 
 def publish(objects: ObjectStore, region: str) -> None:

@@ -35,6 +35,8 @@ WRITER_WAIT_S = 5.0
 
 HASTE_S = 0.002  # the same in the event loop, where all other requests would wait too
 CONGESTED_S = 0.05  # after a wait in vain it does not wait at all for this long
+MOST_CONNECTIONS = 64  # to PostgreSQL, of one server
+KEPT_CONNECTIONS = 24  # the others end after use, which takes PostgreSQL a new process each time
 UNPROVEN_S = 1.0  # a connection to PostgreSQL that was idle for longer is tried before it is used
 _USED_S = "sagewright.used"
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
@@ -304,8 +306,8 @@ def _postgres(url: str) -> Engine:
         url,
         json_serializer=_dumps,
         json_deserializer=loads,
-        pool_size=8,
-        max_overflow=56,
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
         pool_use_lifo=True,  # the connections that have most statements prepared
         pool_timeout=WRITER_WAIT_S,
     )

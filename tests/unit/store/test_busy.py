@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from sagewright.model.errors import ServiceUnavailable
 from sagewright.store import database as module
-from sagewright.store.database import Database
+from sagewright.store.database import KEPT_CONNECTIONS, Database
 from sagewright.store.resources import tags
 
 WAIT_S = 0.4
@@ -87,7 +87,7 @@ def test_a_connection_pool_without_end_of_waiting(store: Database, monkeypatch: 
         return  # it has no pool
     monkeypatch.setattr(store.engine.pool, "_max_overflow", 0)
     with ExitStack() as held:
-        for _ in range(8):
+        for _ in range(KEPT_CONNECTIONS):
             held.enter_context(store.engine.connect())
         for use in (lambda: tags.add(store, "arn", {"a": "1"}), lambda: tags.of(store, "arn")):
             with pytest.raises(ServiceUnavailable):

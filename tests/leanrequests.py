@@ -1,29 +1,17 @@
-"""A client that costs little: Signature Version 4, and retries as SDKs make them. For load beside unmodified clients."""
+"""Requests that cost little: Signature Version 4 without an SDK. For load beside unmodified clients."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import json
-import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 REGION = "us-east-1"
-ATTEMPTS, PAUSE_S = 5, 0.05
-TIMEOUT_S = 60
 _JSON = {"sagemaker": ("SageMaker", "1.1"), "sqs": ("AmazonSQS", "1.0")}
-
-
-class NoAnswer(Exception):
-    """A request without an answer, or with a server's error, however often it was repeated."""
-
-
-class Refused(Exception):
-    """A request that the server refuses."""
 
 
 @dataclass(frozen=True)
@@ -42,46 +30,6 @@ def operation(service: str, name: str, parameters: dict[str, Any]) -> LeanReques
     prefix, version = _JSON[service]
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{name}"}
     return LeanRequest(service, "POST", "/", json.dumps(parameters).encode(), headers)
-
-
-class LeanClient:
-    """One connection, which is opened again when it is lost. For one thread."""
-
-    def __init__(self, host: str, port: int, key: tuple[str, str]) -> None:
-        self._host, self._port, self._key = host, port, key
-        self._connection: http.client.HTTPConnection | None = None
-
-    def ask(self, request: LeanRequest) -> bytes:
-        """Returns the body of the answer. Raises NoAnswer and Refused."""
-        reason = ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(PAUSE_S * 2**attempt)
-            try:
-                status, body = self._once(request)
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
-                reason = repr(error)
-                continue
-            if status < 300:
-                return body
-            if status < 500:
-                raise Refused(f"{status}: {body[:500]!r}")
-            reason = f"{status}: {body[:200]!r}"
-        raise NoAnswer(reason)
-
-    def _once(self, request: LeanRequest) -> tuple[int, bytes]:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
-        headers = signed(request, f"{self._host}:{self._port}", self._key, datetime.now(UTC))
-        self._connection.request(request.method, request.path, request.body, headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 def signed(request: LeanRequest, host: str, key: tuple[str, str], at: datetime) -> dict[str, str]:
