@@ -27,6 +27,7 @@ FRAME = {
     "contest",
     "corpora",
     "deepdraws",
+    "drawnscenes",
     "drawnpairs",
     "drawnrows",
     "drawntexts",

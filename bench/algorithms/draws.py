@@ -63,11 +63,12 @@ series and pictures, `morecases.py` for the other algorithms); the seed determin
 hyperparameters have their defaults, except those that the row names. The loss is measured on held-out rows: log loss, squared
 error, share of wrong labels, or inertia per row; for series, the absolute error in mean steps; for topics, the perplexity of half
 of each document; for vectors of words, the share whose nearest is of another group; for anomalies and visits, 1 less the area under
-the curve; for components, the part of the variance that is left. *Library* is the best open library with its defaults, on plain or
-scaled features; for series, the last season or a ridge regression on lags; for visits, counts of pairs or their factorisation.
-*Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's, and, for texts,
-words, anomalies and visits, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with one thread each. Lost
-draws come first.
+the curve; for components, the part of the variance that is left; for scenes, 1 less the mean over the classes of intersection by
+union. *Library* is the best open library with its defaults, on plain or scaled features; for series, the last season or a ridge
+regression on lags; for visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means
+around them. *Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's, and,
+for texts, words, anomalies, visits and scenes, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with
+one thread each. Lost draws come first.
 """
 
 
@@ -126,6 +127,11 @@ def hold_more(seed: int) -> Result:
 def hold_pairs(seed: int) -> Result:
     """One draw of pairs, for Object2Vec."""
     return _held_case(seed, morecases.pairs(seed))
+
+
+def hold_scenes(seed: int) -> Result:
+    """One draw of scenes, for semantic segmentation."""
+    return _held_case(seed, morecases.scenes(seed))
 
 
 def _held_case(seed: int, case: Case) -> Result:
@@ -317,6 +323,7 @@ def main() -> None:
         "--more", type=int, default=None, help="draws of the other algorithms; as many as half without it"
     )
     parser.add_argument("--pairs", type=int, default=None, help="draws of pairs; a twentieth without it")
+    parser.add_argument("--scenes", type=int, default=None, help="draws of scenes; a fiftieth without it")
     parser.add_argument("--keep", action="store_true", help="keep the present results of algorithms that are not drawn")
     asked = parser.parse_args()
     first = secrets.randbelow(2**30) if asked.seed is None else asked.seed
@@ -330,7 +337,8 @@ def main() -> None:
     deep = asked.draws // 10 if asked.deep is None else asked.deep
     more = asked.draws // 2 if asked.more is None else asked.more
     pairs = asked.draws // 20 if asked.pairs is None else asked.pairs
-    turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs)]
+    scenes = asked.draws // 50 if asked.scenes is None else asked.scenes
+    turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs), (hold_scenes, scenes)]
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
         results.append(draw(seed))
         each = results[-1]

@@ -23,6 +23,13 @@ def pairs(seed: int) -> Case:
     return drawnpairs.pairs(np.random.default_rng([seed, 37]))
 
 
+def scenes(seed: int) -> Case:
+    """A draw for semantic segmentation, which takes minutes."""
+    import drawnscenes
+
+    return drawnscenes.scenes(np.random.default_rng([seed, 37]))
+
+
 def draw(seed: int) -> Case:
     """The draw of a seed: seven seeds in a row have one of each class."""
     return CLASSES[seed % len(CLASSES)](np.random.default_rng([seed, 37]))

@@ -28,13 +28,13 @@ POWER = 0.9
 
 
 class SegmentationTrainer:
-    """Learns from crops of the first of `parts`, and is evaluated on the second, uncropped."""
+    """Learns from crops of the first of `parts`, `batch` at a time, and is evaluated on the second, uncropped."""
 
-    def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:
+    def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes], batch: int) -> None:
         self.own, self.course, self.state = own, course, state
         self.train, self.validation = parts
         values = own.values
-        self._batch = min(values["mini_batch_size"], max(2, len(self.train)))
+        self._batch = min(batch, max(2, len(self.train)))
         self._steps = math.ceil(len(self.train) / self._batch)
         self._crops = Crops(self.train, values["base_size"], rules.crop_side(values))
         self._schedule = self._schedule_of()

@@ -22,6 +22,7 @@ from sagewright.algorithms.semantic_segmentation import artefact, commonest, dat
 from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDescription
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
+from sagewright.algorithms.semantic_segmentation.pace import SegmentationPace
 from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrainer
 
 METRIC = "validation:mIOU"
@@ -40,16 +41,18 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             width=values["_width"],
         )
         module = description.build()
-        _begin(own, module, description)
+        from_scratch = not _begin(own, module, description)
         module.to(own.device.place)
         scenes = [
             data.read(job, channel, values["num_classes"], values["base_size"]) for channel in ("train", "validation")
         ]
         logging.info("%d images for training, %d for validation", *map(len, scenes))
-        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
+        pace = SegmentationPace.of(own, len(scenes[0]), from_scratch=from_scratch)
+        optimizer = optimizers.build(pace.optimizer, module.named_parameters(), _settings(values, pace))
         patience = Patience(METRIC, "Maximize", Stopping.asked(values))
         course = own.course(values["epochs"], patience)
-        trainer = SegmentationTrainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
+        state = State(module, optimizer, {"steps": 0})
+        trainer = SegmentationTrainer(own, course, state, (scenes[0], scenes[1]), pace.batch)
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
         say_kept(course, trainer)
@@ -58,24 +61,28 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             baseline.report(own.lines, baseline.ratio(1 - patience.best, 1 - nothing))
 
 
-def _begin(own: Run, module: Segmenter, description: SegmentationDescription) -> None:
-    """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any, or else keeps new ones."""
+def _begin(own: Run, module: Segmenter, description: SegmentationDescription) -> bool:
+    """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any; returns False if there are
+    neither."""
     if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
             before, earlier = artefact.read(folder)
         archives.require_equal(vars(before), {name: getattr(description, name) for name in EQUAL})
         module.load_state_dict(earlier.state_dict())
         logging.info("Training begins with the weights of channel model.")
-    elif own.values["use_pretrained_model"] and description.width == WIDTH:
+        return True
+    if own.values["use_pretrained_model"] and description.width == WIDTH:
         try:
             backbones.fill(own.job, network.LAYERS[description.backbone], module.backbone)
+            return True
         except UserError as error:
             logging.warning("use_pretrained_model is True, and training begins from scratch. %s", error)
+    return False
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
+def _settings(values: Mapping[str, Any], pace: SegmentationPace) -> Settings:
     return Settings(
-        values["learning_rate"],
+        pace.rate,
         values["weight_decay"],
         values["momentum"],
         gamma=values["gamma1"],

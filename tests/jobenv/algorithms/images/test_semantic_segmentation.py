@@ -8,6 +8,7 @@ import re
 import tarfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.semantic_segmentation import model, network
 from sagewright.algorithms.semantic_segmentation.data import Crops, Scenes
+from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
+from sagewright.algorithms.semantic_segmentation.pace import SegmentationPace
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
 
 REPOSITORY = "semantic-segmentation"
@@ -246,6 +249,47 @@ def test_incremental_training_begins_with_the_models_weights(make_job: Any, run:
         second.write("hyperparameters", {**BASE, key: value})
         assert f"has {key} " in (said := failure(run, second))
         assert f"and this job {shown}: they must be equal" in said
+
+
+FROM_SCRATCH = "From scratch: optimizer adam, learning_rate 0.001, mini_batch_size "
+
+
+@pytest.mark.parametrize(
+    ("changes", "batch"),
+    [
+        ({}, "4"),
+        ({"epochs": "40"}, "8"),
+        ({"mini_batch_size": "8"}, "8"),
+        ({"learning_rate": "0.01"}, ""),
+        ({"optimizer": "nag"}, ""),
+        ({"momentum": "0.5"}, ""),
+    ],
+)
+def test_from_scratch_defaults_are_those_that_move_new_weights(
+    caplog: pytest.LogCaptureFixture, changes: dict[str, str], batch: str
+) -> None:
+    given = {name: value for name, value in BASE.items() if name not in {"learning_rate", "mini_batch_size"}}
+    values = DECLARATION.validate_hyperparameters({**given, **changes})
+    own = SimpleNamespace(values=values, chosen=DECLARATION.chosen({**given, **changes}))
+    with caplog.at_level("INFO"):
+        found = SegmentationPace.of(own, 24, from_scratch=True)  # type: ignore[arg-type]
+    asked = SegmentationPace(values["optimizer"], values["learning_rate"], values["mini_batch_size"])
+    if batch:
+        assert found == SegmentationPace("adam", 0.001, int(batch))
+        assert FROM_SCRATCH + batch in caplog.text
+    else:
+        assert found == asked
+    assert SegmentationPace.of(own, 24, from_scratch=False) == asked  # type: ignore[arg-type]
+
+
+def test_few_images_teach_it_with_default_settings(job: Any, run: Any) -> None:
+    put_scenes(job)
+    names = ("num_classes", "num_training_samples", "base_size", "crop_size", "_width")
+    job.write("hyperparameters", {name: BASE[name] for name in names})
+    succeeded(run, job)
+    assert FROM_SCRATCH + "4" in job.output
+    (ratio,) = re.findall(r"train baseline_ratio <loss>=(\S+)", job.output)
+    assert float(ratio) < 0.9
 
 
 def test_pretrained_weights_are_taken_where_there_are_some(
