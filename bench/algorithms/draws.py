@@ -322,6 +322,7 @@ def main() -> None:
     parser.add_argument(
         "--more", type=int, default=None, help="draws of the other algorithms; as many as half without it"
     )
+    parser.add_argument("--of", metavar="CLASS", help="of the other algorithms, only this class: visits, topics …")
     parser.add_argument("--pairs", type=int, default=None, help="draws of pairs; a twentieth without it")
     parser.add_argument("--scenes", type=int, default=None, help="draws of scenes; a fiftieth without it")
     parser.add_argument("--keep", action="store_true", help="keep the present results of algorithms that are not drawn")
@@ -340,6 +341,8 @@ def main() -> None:
     scenes = asked.draws // 50 if asked.scenes is None else asked.scenes
     turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs), (hold_scenes, scenes)]
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
+        if draw is hold_more and asked.of not in {None, morecases.class_of(seed).__name__}:
+            continue
         results.append(draw(seed))
         each = results[-1]
         mark = "LOST" if each.lost else ""

@@ -30,6 +30,10 @@ def scenes(seed: int) -> Case:
     return drawnscenes.scenes(np.random.default_rng([seed, 37]))
 
 
+def class_of(seed: int) -> Callable[[np.random.Generator], Case]:
+    """The class of a seed's draw: seven seeds in a row have one of each."""
+    return CLASSES[seed % len(CLASSES)]
+
+
 def draw(seed: int) -> Case:
-    """The draw of a seed: seven seeds in a row have one of each class."""
-    return CLASSES[seed % len(CLASSES)](np.random.default_rng([seed, 37]))
+    return class_of(seed)(np.random.default_rng([seed, 37]))
