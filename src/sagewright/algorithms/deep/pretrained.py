@@ -60,8 +60,8 @@ def find(job: Job, weights: PretrainedWeights, environment: Mapping[str, str] = 
                 return _told(path)
     raise UserError(
         f"No pretrained weights for {weights.network} were found: looked for {' or '.join(weights.names)} in {', '.join(looked)}. "
-        f"{'' if source else 'Nothing is downloaded (setting weights_from_network). '}Sagewright has no JumpStart catalogue: "
-        f"get the file and run `sagewright weights add {weights.names[0]}`, or train without use_pretrained_model."
+        f"{'' if source else 'Nothing is downloaded (setting weights_from_network). '}"
+        f"Get the file and run `sagewright weights add {weights.names[0]}`, or train without use_pretrained_model."
     )
 
 
