@@ -6,9 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sagewright.algorithms.deep.images.linear import mixed
+
 SIDE = 32
 """Larger images are downsampled to sides of this many pixels."""
-TINY = 1e-12
 
 
 class Pixels(nn.Module):
@@ -40,8 +41,3 @@ class Mixture(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return mixed(self.network(images).float(), self.pixels(images), self.share)
-
-
-def mixed(network: torch.Tensor, linear: torch.Tensor, share: float) -> torch.Tensor:
-    """The logarithms (n, classes) of the mixed probabilities of two models, from their scores."""
-    return (share * network.softmax(1) + (1 - share) * linear.softmax(1)).clamp(min=TINY).log()

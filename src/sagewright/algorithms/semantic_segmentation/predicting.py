@@ -7,13 +7,12 @@ import torch
 from torch.nn import functional
 
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.semantic_segmentation.network import Segmenter
 
 STEP = 8
 """Sides are padded to multiples of this, so that the network's output stays aligned with the image."""
 
 
-def scores(module: Segmenter, device: Device, pictures: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+def scores(module: torch.nn.Module, device: Device, pictures: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
     """Returns (n, classes, height, width) float32 of `size` (height, width) from (n, h, w, 3) uint8, in evaluation mode."""
     height, width = pictures.shape[1:3]
     batch = device.put(torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2))

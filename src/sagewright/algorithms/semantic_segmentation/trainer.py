@@ -56,21 +56,29 @@ class SegmentationTrainer:
         return {"train:loss": total / self._steps}
 
     def validate(self, number: int) -> Mapping[str, float]:
-        module, began = self.state.module.eval(), time.monotonic()
-        confusion = Confusion(self.own.values["num_classes"])
+        began, confusion = time.monotonic(), Confusion(self.own.values["num_classes"])
+        for said, right in self.answers(self.state.module.eval()):
+            confusion.add(said, right)
+        measures = confusion.measures()
+        self.say(number, measures)
+        speed = len(self.validation) / max(time.monotonic() - began, 1e-9)
+        logging.info("Epoch: %d, validation throughput: %.3f samples/sec", number, speed)
+        return {f"validation:{name}": value for name, value in measures.items()}
+
+    def say(self, number: int, measures: Mapping[str, float]) -> None:
+        """Logs measures in validation."""
+        logging.info("Epoch: %d, validation mIOU: %.6f", number, measures["mIOU"])
+        logging.info("Epoch: %d, validation pixel_accuracy: %.6f", number, measures["pixel_accuracy"])
+
+    def answers(self, module: torch.nn.Module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yields the predicted and the right classes of validation images, (n, h, w); the module is in evaluation mode."""
         with torch.inference_mode():
             for rows in self._groups():
                 pictures = np.stack([self.validation.pictures[row] for row in rows])
                 masks = np.stack([self.validation.masks[row][:, :, 0] for row in rows])
                 size = (masks.shape[1], masks.shape[2])
                 said = predicting.scores(module, self.own.device, pictures, size).argmax(1)
-                confusion.add(said, self.own.device.put(torch.from_numpy(masks)))
-        measures = confusion.measures()
-        logging.info("Epoch: %d, validation mIOU: %.6f", number, measures["mIOU"])
-        logging.info("Epoch: %d, validation pixel_accuracy: %.6f", number, measures["pixel_accuracy"])
-        speed = len(self.validation) / max(time.monotonic() - began, 1e-9)
-        logging.info("Epoch: %d, validation throughput: %.3f samples/sec", number, speed)
-        return {f"validation:{name}": value for name, value in measures.items()}
+                yield said, self.own.device.put(torch.from_numpy(masks))
 
     def _loss(self, module: torch.nn.Module, pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         """Returns the mean over the pixels that are not holes; 0 if all are."""

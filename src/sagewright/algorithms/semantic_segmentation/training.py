@@ -18,9 +18,10 @@ from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.semantic_segmentation import artefact, commonest, data, network, rules
+from sagewright.algorithms.semantic_segmentation import artefact, commonest, data, network, pixels, rules
 from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDescription
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
+from sagewright.algorithms.semantic_segmentation.mixture import SegmentationMixture
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
 from sagewright.algorithms.semantic_segmentation.pace import SegmentationPace
 from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrainer
@@ -55,10 +56,16 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         trainer = SegmentationTrainer(own, course, state, (scenes[0], scenes[1]), pace.batch)
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
-        say_kept(course, trainer)
-        if patience.best is not None:
+        found = pixels.beside(trainer, module.eval()) if patience.best is not None else None
+        if found is None:
+            say_kept(course, trainer)
+        else:
+            artefact.write(job.model_directory, description, found[0])
+            trainer.say(patience.best_epoch or 0, found[1])
+        best = patience.best if found is None else found[1]["mIOU"]
+        if best is not None:
             nothing = commonest.mean_iou(*scenes)
-            baseline.report(own.lines, baseline.ratio(1 - patience.best, 1 - nothing))
+            baseline.report(own.lines, baseline.ratio(1 - best, 1 - nothing))
 
 
 def _begin(own: Run, module: Segmenter, description: SegmentationDescription) -> bool:
@@ -67,6 +74,7 @@ def _begin(own: Run, module: Segmenter, description: SegmentationDescription) ->
     if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
             before, earlier = artefact.read(folder)
+            earlier = earlier.network if isinstance(earlier, SegmentationMixture) else earlier
         archives.require_equal(vars(before), {name: getattr(description, name) for name in EQUAL})
         module.load_state_dict(earlier.state_dict())
         logging.info("Training begins with the weights of channel model.")

@@ -63,8 +63,9 @@ def test_it_learns_where_things_are(job: Any, run: Any, algorithm: str) -> None:
     assert best > 0.65
     assert scores[-1] == best  # measured again if the last epoch's is another
     assert len(logged(job, "train loss")) == len(logged(job, "train throughput")) == 16
-    assert len(scores) == len(logged(job, "pixel_accuracy")) == len(logged(job, "validation throughput"))
+    assert len(scores) == len(logged(job, "pixel_accuracy"))
     assert len(scores) in {16, 17}
+    assert len(logged(job, "validation throughput")) in {16, 17}
     assert sorted(path.name for path in job.model.iterdir()) == ["hyperparams.json", "model_best.params"]
     serving, confusion = model.serve(job.model), Confusion(3)
     for number in range(100, 106):
@@ -239,7 +240,7 @@ def test_incremental_training_begins_with_the_models_weights(make_job: Any, run:
     second.write("inputdataconfig", inputs)
     second.put("model", "model.tar.gz", packed.getvalue())
     succeeded(run, second)
-    assert logged(second, "validation mIOU")[0] > max(logged(first, "validation mIOU")) - 0.15
+    assert logged(second, "validation mIOU")[0] > max(logged(first, "validation mIOU")[:8]) - 0.15  # the network's
     for key, value, shown in (
         ("algorithm", "psp", "psp"),
         ("crop_size", "50", "56"),
