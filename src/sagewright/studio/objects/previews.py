@@ -137,6 +137,8 @@ def _table(lines: Sequence[str], delimiter: str) -> Preview:
         rows = [row[:COLUMNS] for row in csv.reader(io.StringIO("\n".join(lines[: ROWS + 1])), delimiter=delimiter)]
     except csv.Error as error:
         return Preview("text", f"text; not CSV: {error}", text="\n".join(lines[:400])[:20000])
+    if not any(rows):
+        return Preview("text", "text, blank lines", text="\n".join(lines[:400])[:20000])
     head = rows[0]
     headed = not any(_is_number(cell) for cell in head) and len(rows) > 1
     names = head if headed else [str(at) for at in range(len(head))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,13 @@ def test_a_value_that_is_chosen_filters_the_rows_and_the_other_columns() -> None
     assert matching(shown, {3: "no such value"}).rows == ()
     assert matching(shown, {77: "beyond"}).rows == ()
     assert facets(shown, {0: "5"})[0].others == len(shown.rows) - MOST_VALUES
+
+
+@pytest.mark.parametrize("content", ["\n", "\r\n\r\n", " \n", "\n\n\n"])
+def test_blank_lines_are_no_table(content: str) -> None:
+    shown = preview("a.csv", content.encode(), len(content))
+    assert shown.kind == "text" or shown.rows
+    assert facets(shown, {}) == ()
 
 
 @given(
