@@ -19,19 +19,23 @@ from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrai
 
 MOST_IMAGES, PIXELS = 500, 20_000
 """Maximum number of training and of validation images for which the model is fitted, and about how many pixels of each are used."""
+MOST_NUMBERS = 1 << 26
+"""Maximum number of scores of the images that are measured at once: mixing needs three times the memory of the network's own."""
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the network that are compared in validation."""
 
 
 def beside(trainer: SegmentationTrainer, network: Segmenter) -> tuple[SegmentationMixture, dict[str, float]] | None:
-    """The trained network mixed with a linear model, and its measures in validation; None if images are many, or if the network
-    alone has the best mIOU."""
+    """The trained network mixed with a linear model, and its measures in validation; None if images are many or large, or if the
+    network alone has the best mIOU."""
     own, train, validation = trainer.own, trainer.train, trainer.validation
     if max(len(train), len(validation)) > MOST_IMAGES or own.termination.requested:
         return None
+    base, at_once = own.values["base_size"], min(len(validation), own.values["validation_mini_batch_size"])
+    if at_once * own.values["num_classes"] * base**2 > MOST_NUMBERS:
+        return None
     pixels = PixelModel(own.values["num_classes"]).to(own.device.place)
     random = np.random.default_rng([own.seed, 3])
-    base = own.values["base_size"]
     known, asked = (_some(pixels, scenes, base, random) for scenes in (train, validation))
     if not len(known[1]) or not len(asked[1]):  # all are holes
         return None

@@ -118,6 +118,14 @@ def test_many_images_have_no_pixel_model(monkeypatch: pytest.MonkeyPatch, counts
     assert pixels.beside(Trainer(), None) is None  # type: ignore[arg-type]
 
 
+def test_large_images_have_no_pixel_model(job: Any, run: Any) -> None:
+    """The limit is on validation_mini_batch_size x classes x base_size²: 2 x 254 x 400² is beyond it."""
+    changes = {"num_classes": "254", "base_size": "400", "crop_size": "40", "epochs": "1"}
+    trained(run, put_scenes(job, count=2, later=2, **changes))
+    assert not SHARED.search(job.output)
+    assert "validation mIOU" in job.output
+
+
 def test_holes_teach_the_pixel_model_nothing(make_job: Any, run: Any) -> None:
     job = put_scenes(make_job("holes"), count=6, later=2, epochs="1", learning_rate="1e-9")
     for number in range(6):

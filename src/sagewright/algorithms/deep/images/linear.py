@@ -58,5 +58,6 @@ def _descend(begun: np.ndarray, rows: np.ndarray, wanted: np.ndarray, penalty: f
 
 
 def mixed(network: torch.Tensor, linear: torch.Tensor, share: float) -> torch.Tensor:
-    """The logarithms (n, classes, …) of the mixed probabilities of two models, from their scores."""
-    return (share * network.softmax(1) + (1 - share) * linear.softmax(1)).clamp(min=TINY).log()
+    """The logarithms (n, classes, …) of the mixed probabilities of two models, from their scores. Not for gradients."""
+    found = network.softmax(1).mul_(share)
+    return found.add_(linear.softmax(1), alpha=1 - share).clamp_(min=TINY).log_()
