@@ -107,6 +107,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_turn)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a case of bytes by how many they are: each process names the tests, and what is packed now holds the time."""
+    return (
+        f"{len(val)} bytes" if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
+    )
+
+
 def not_drawn(items: list[pytest.Item], seed: str) -> set[str]:
     """The names of the tests that `sampled` leaves out today."""
     groups: dict[str, list[str]] = defaultdict(list)

@@ -73,3 +73,17 @@ def test_scopes() -> None:
     beside, through = (f"tests/contract/jobs/test_inputs.py::test_x[{kind}-1]" for kind in ("beside", "through S3"))
     assert scope(beside) != scope(through)
     assert scope(beside) == scope(beside.replace("test_x", "test_y"))
+
+
+PACKED = """
+import os, pytest
+@pytest.mark.parametrize("case", [b"\\x1f\\x8b" + os.urandom(20), b"text", b"\\xff\\xfe"])
+def test_case(case): pass
+"""
+
+
+def test_each_process_gives_a_case_the_same_name(tmp_path: Path) -> None:
+    """Those of pytest-xdist run nothing at all where the names differ."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_cases.py").write_text(PACKED)
+    assert names(tmp_path) == {"test_case[22 bytes]", "test_case[text]", "test_case[2 bytes]"}
