@@ -129,7 +129,7 @@ def outcome_joined(sandbox: Sandbox, top: Path) -> dict[str, str]:
     )
     try:
         program = JoiningProgram([ATTEMPTS])
-        joined = start_joining(_started(), program, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+        joined = start_joining(_started(process.pid), program, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
         said, errors = joined.communicate(timeout=LIMIT_S)
         assert joined.returncode == 0, errors
     finally:
@@ -140,12 +140,12 @@ def outcome_joined(sandbox: Sandbox, top: Path) -> dict[str, str]:
     return found
 
 
-def _started() -> Inhabitant:
-    """The process in the sandbox below this one, once it is there."""
+def _started(wrapper: int) -> Inhabitant:
+    """The process in the sandbox that `wrapper` makes, once it is there."""
     end = time.monotonic() + LIMIT_S
     while True:
         try:
-            return find_inhabitant(os.getpid())
+            return find_inhabitant(wrapper)
         except NoInhabitant:
             assert time.monotonic() < end
             time.sleep(0.05)
