@@ -25,8 +25,8 @@ VGG_FILES = PretrainedWeights("VGG-16", ("vgg16-397923af.pth", "vgg16-397923af.s
 _FULL = {"classifier.0.weight": (4096, 512, 7, 7), "classifier.3.weight": (4096, 4096, 1, 1)}
 
 
-def begin(own: Run) -> tuple[DetectionDescription, Detector]:
-    """Raises UserError if the model of the channel doesn't fit."""
+def begin(own: Run) -> tuple[DetectionDescription, Detector, bool]:
+    """Returns the network, and False if all of its weights are new. Raises UserError if the model of the channel doesn't fit."""
     values = own.values
     description = DetectionDescription(
         **{name: values[name] for name in ("base_network", "num_classes", "image_shape", "nms_threshold")},
@@ -34,13 +34,13 @@ def begin(own: Run) -> tuple[DetectionDescription, Detector]:
         normalised=values["base_network"] == network.VGG,
     )
     if archives.is_given(own.job, artefact.SYMBOL):
-        return _go_on(own, description)
+        return *_go_on(own, description), True
     if values["use_pretrained_model"] == "1" and description.width == WIDTH:
         try:
-            return _on_backbone(own, description)
+            return *_on_backbone(own, description), True
         except UserError as error:
             logging.warning("use_pretrained_model is 1, and training begins from scratch. %s", error)
-    return description, description.build()
+    return description, description.build(), False
 
 
 def _go_on(own: Run, description: DetectionDescription) -> tuple[DetectionDescription, Detector]:

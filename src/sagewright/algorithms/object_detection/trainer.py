@@ -32,14 +32,14 @@ TOGETHER = 32
 
 
 class DetectionTrainer:
-    """Learns from the first of `parts`, and is evaluated on the second."""
+    """Learns from the first of `parts`, `batch` at a time, and is evaluated on the second."""
 
-    def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:
+    def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes], batch: int) -> None:
         self.own, self.course, self.state = own, course, state
         self.train, self.validation = parts
         values, hosts = own.values, course.together
         self._side, self._anchors = values["image_shape"], anchors(values["image_shape"])
-        self._batch = values["mini_batch_size"]
+        self._batch = batch
         self._order = Order(own, hosts, len(self.train), self._batch)
         self._schedule = self._schedule_of(self._order.examples)
         self._loss = 0.0

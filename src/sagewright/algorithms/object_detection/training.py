@@ -9,6 +9,8 @@ from typing import Any
 from sagewright.algorithms.deep.training import optimizers, run
 from sagewright.algorithms.deep.training.epochs import run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.order import is_shared
+from sagewright.algorithms.deep.training.pace import Pace
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.firstparty import baseline
@@ -21,18 +23,21 @@ from sagewright.algorithms.object_detection.trainer import CHOICE, DetectionTrai
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes the weights of the best epoch. Raises JobError."""
     with run.begin(DECLARATION, "AWS/ObjectDetection", job, values) as own:
-        description, module = beginning.begin(own)
+        description, module, learnt = beginning.begin(own)
         module.to(own.device.place)
         if values.get("freeze_layer_pattern"):
             freezing.freeze(module, values["freeze_layer_pattern"])
         train_scenes = data.read(job, "train", values)
         validation = data.read(job, "validation", values)
         logging.info("%d images for training, %d for validation", len(train_scenes), len(validation))
-        settings = Settings(values["learning_rate"], values["weight_decay"], values["momentum"])
-        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), settings)
+        images = own.together.most(len(train_scenes) // (own.together.size if is_shared(own, own.together) else 1))
+        pace = Pace.of(own, images, from_scratch=not learnt)
+        settings = Settings(pace.rate, values["weight_decay"], values["momentum"])
+        optimizer = optimizers.build(pace.optimizer, module.named_parameters(), settings)
         patience = Patience(CHOICE, "Maximize", Stopping.asked(values))
         course = own.course(values["epochs"], patience)
-        trainer = DetectionTrainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
+        state = State(module, optimizer, {"steps": 0})
+        trainer = DetectionTrainer(own, course, state, (train_scenes, validation), pace.batch)
         run_epochs(course, trainer)
         if own.writes:
             artefact.write(job.model_directory, description, module)

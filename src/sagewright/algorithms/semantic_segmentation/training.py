@@ -12,6 +12,7 @@ from sagewright.algorithms.deep.residual import WIDTH
 from sagewright.algorithms.deep.training import optimizers, run
 from sagewright.algorithms.deep.training.epochs import run_epochs, say_kept
 from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.pace import Pace
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.state import State
@@ -23,7 +24,6 @@ from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDes
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.mixture import SegmentationMixture
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
-from sagewright.algorithms.semantic_segmentation.pace import SegmentationPace
 from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrainer
 
 METRIC = "validation:mIOU"
@@ -48,7 +48,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             data.read(job, channel, values["num_classes"], values["base_size"]) for channel in ("train", "validation")
         ]
         logging.info("%d images for training, %d for validation", *map(len, scenes))
-        pace = SegmentationPace.of(own, len(scenes[0]), from_scratch=from_scratch)
+        pace = Pace.of(own, len(scenes[0]), from_scratch=from_scratch)
         optimizer = optimizers.build(pace.optimizer, module.named_parameters(), _settings(values, pace))
         patience = Patience(METRIC, "Maximize", Stopping.asked(values))
         course = own.course(values["epochs"], patience)
@@ -88,7 +88,7 @@ def _begin(own: Run, module: Segmenter, description: SegmentationDescription) ->
     return False
 
 
-def _settings(values: Mapping[str, Any], pace: SegmentationPace) -> Settings:
+def _settings(values: Mapping[str, Any], pace: Pace) -> Settings:
     return Settings(
         pace.rate,
         values["weight_decay"],

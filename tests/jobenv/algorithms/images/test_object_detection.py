@@ -73,6 +73,19 @@ def test_it_learns_where_things_are_and_what(job: Any, run: Any) -> None:
     assert precision.mean() == pytest.approx(max(scores), abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"), [({}, "adam, learning_rate 0.001, mini_batch_size 4"), ({"momentum": "0.8"}, "")]
+)
+def test_few_images_teach_it_with_default_settings(job: Any, run: Any, changes: dict[str, str], said: str) -> None:
+    """AWS's are for pretrained weights; a job that sets one of them has them all."""
+    put_scenes(job, 24, 6)
+    given = {name: BASE[name] for name in ("num_classes", "num_training_samples", "base_network")}
+    job.write("hyperparameters", {**given, "epochs": "12" if said else "1", "_width": "8", **changes})
+    succeeded(run, job)
+    assert f"From scratch: optimizer {said}" in job.output if said else "From scratch" not in job.output
+    assert max(logged(job, "validation:mAP")) > 0.25 or not said
+
+
 def test_vgg_learns(job: Any, run: Any) -> None:
     succeeded(run, put_scenes(job, 8, 1, base_network="vgg-16", epochs="4", mini_batch_size="4"))
     entropy = logged(job, "train:cross_entropy")

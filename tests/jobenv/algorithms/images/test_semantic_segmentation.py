@@ -21,12 +21,12 @@ from torchvision.models import resnet, segmentation
 
 from pictures import encoded
 from sagewright.algorithms.deep import residual
+from sagewright.algorithms.deep.training.pace import Pace
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.semantic_segmentation import model, network
 from sagewright.algorithms.semantic_segmentation.data import Crops, Scenes
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
-from sagewright.algorithms.semantic_segmentation.pace import SegmentationPace
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
 
 REPOSITORY = "semantic-segmentation"
@@ -273,14 +273,14 @@ def test_from_scratch_defaults_are_those_that_move_new_weights(
     values = DECLARATION.validate_hyperparameters({**given, **changes})
     own = SimpleNamespace(values=values, chosen=DECLARATION.chosen({**given, **changes}))
     with caplog.at_level("INFO"):
-        found = SegmentationPace.of(own, 24, from_scratch=True)  # type: ignore[arg-type]
-    asked = SegmentationPace(values["optimizer"], values["learning_rate"], values["mini_batch_size"])
+        found = Pace.of(own, 24, from_scratch=True)  # type: ignore[arg-type]
+    asked = Pace(values["optimizer"], values["learning_rate"], values["mini_batch_size"])
     if batch:
-        assert found == SegmentationPace("adam", 0.001, int(batch))
+        assert found == Pace("adam", 0.001, int(batch))
         assert FROM_SCRATCH + batch in caplog.text
     else:
         assert found == asked
-    assert SegmentationPace.of(own, 24, from_scratch=False) == asked  # type: ignore[arg-type]
+    assert Pace.of(own, 24, from_scratch=False) == asked  # type: ignore[arg-type]
 
 
 def test_few_images_teach_it_with_default_settings(job: Any, run: Any) -> None:

@@ -10,6 +10,11 @@ from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.together import Together
 
 
+def is_shared(own: Run, hosts: Together) -> bool:
+    """Returns True if all hosts have the same examples, which they divide."""
+    return own.job.channels["train"].distribution != "ShardedByS3Key" and hosts.size > 1
+
+
 class Order:
     """The order of this host's `count` examples. Hosts that all have the same examples divide them; all hosts make the same number
     of `steps`.
@@ -19,7 +24,7 @@ class Order:
 
     def __init__(self, own: Run, hosts: Together, count: int, batch: int) -> None:
         self._seed, self._hosts, self._count, self._batch = own.seed, hosts, count, batch
-        self._shared = own.job.channels["train"].distribution != "ShardedByS3Key" and hosts.size > 1
+        self._shared = is_shared(own, hosts)
         mine = math.ceil(count / hosts.size) if self._shared else count
         self.steps = hosts.most(math.ceil(mine / batch))
         self.examples = hosts.total([mine])[0]

@@ -15,7 +15,7 @@ STEPS, FEWEST = 120, 4
 
 
 @dataclass(frozen=True)
-class SegmentationPace:
+class Pace:
     """`batch`: images in a mini-batch."""
 
     optimizer: str
@@ -23,7 +23,7 @@ class SegmentationPace:
     batch: int
 
     @classmethod
-    def of(cls, own: Run, images: int, *, from_scratch: bool) -> SegmentationPace:
+    def of(cls, own: Run, images: int, *, from_scratch: bool) -> Pace:
         values = own.values
         asked = cls(values["optimizer"], values["learning_rate"], values["mini_batch_size"])
         if not from_scratch or CHOSEN & own.chosen:
