@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+import goals
 from rows import HEADINGS, Row
 
 HERE = Path(__file__).parent
@@ -62,9 +63,9 @@ class Results:
             lines += _run(list(group))
         lines += [f"- {name} failed when it was last measured: {each.failed}" for name, each in known if each.failed]
         lines += [f"- {name} has not been measured" for name in self._names if name not in self._measured]
-        lines += ["", "| " + " | ".join(HEADINGS) + " |"]
+        rows = [row for _, each in known for row in each.rows]
+        lines += ["", *goals.table(rows), "| " + " | ".join(HEADINGS) + " |"]
         lines.append("|" + "|".join("---:" if column in NUMBERS else "---" for column in range(len(HEADINGS))) + "|")
-        rows = (row for _, each in known for row in each.rows)
         lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows]
         return "\n".join(lines) + "\n"
 

@@ -26,7 +26,6 @@ import psutil
 from rows import Row, percentile
 from server import Sagewright, free_port, job_request, running, scratch
 from sqlalchemy import text
-from studiostore import mark_read
 from throughput import CANNOT_RUN
 
 from sagewright.store.database import Database
@@ -133,7 +132,7 @@ def _fill(url: str, numbers: range) -> None:
             listing.add_components(store, numbers)
         else:
             multiplying.add(store, numbers)
-        mark_read(store)
+        listing.mark_read(store)
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))  # as autovacuum does within a minute
     finally:

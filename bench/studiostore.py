@@ -10,24 +10,19 @@ import random
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from listing import ACCOUNT, BATCH, _events, _job, index
+from listing import ACCOUNT, BATCH, _events, _job, index, mark_read
 from server import CACHE, REGION
 from sqlalchemy import delete, insert, literal, select
 
 from sagewright.model.aws.arns import sagemaker_arn
-from sagewright.model.settings import Settings
-from sagewright.services.context import Platform
-from sagewright.services.sagemaker.experiments.job_components import keep_up as tracked
 from sagewright.store.database import Database
-from sagewright.store.events import last as newest
 from sagewright.store.logs.metrics import dimension_text
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import job_metrics, jobs
 from sagewright.store.schema.metrics import metric_data
 from sagewright.store.schema.properties import index_queue
-from sagewright.store.schema.rules import cursors
 from sagewright.store.schema.tags import tags
 
 METRICS = ("validation:auc", "validation:logloss", "train:auc", "train:logloss", "train:rmse")
@@ -36,7 +31,6 @@ LONG_IN = 10_000
 """The number of jobs of the store whose newest job has the long curves."""
 COMPARED = 200
 """Jobs, the newest, with a short curve each."""
-LOGS = ("rules", "lineage")
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
@@ -88,17 +82,6 @@ def fill(store: Database, count: int) -> None:
     for number, name in newest:
         last = number == count - 1
         _curves(store, name, number, CURVES if last else 1, POINTS if last and count == LONG_IN else SHORT)
-
-
-def mark_read(store: Database) -> None:
-    """Marks all events as read, and all jobs as indexed and tracked, as they are a while after the jobs' end."""
-    nothing = cast("Any", None)
-    tracked(Platform(Settings(), store, nothing, nothing))
-    last = newest(store)
-    with store.write() as connection:
-        connection.execute(delete(index_queue))
-        connection.execute(delete(cursors).where(cursors.c.name.in_(LOGS)))
-        connection.execute(insert(cursors), [{"name": name, **vars(last)} for name in LOGS])
 
 
 def job_name(number: int) -> str:

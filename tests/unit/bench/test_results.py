@@ -59,3 +59,27 @@ def test_a_module_that_fails_keeps_its_rows_and_says_so(bench: Any, tmp_path: Pa
     assert "first begun" in page
     kept.take("one", measured(bench, "third", 3.0))
     assert "failed" not in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_goals_show_the_worst_row_and_why_it_misses(bench: Any) -> None:
+    _, rows = bench
+    import goals
+
+    some = [rows.Row("a", f"List {ours}", ours, "ms", "a peer", 10.0, "") for ours in (4.0, 12.0)]
+    made = (
+        goals.Goal("a", "List ", most=10, floor="the disk"),
+        goals.Goal("a", "List 4", least=2, peer="a peer", floor="the net"),
+        goals.Goal("b", "absent", most=1),
+    )
+    assert goals.table(some, made)[2:] == [
+        "1 of 2 are met.",
+        "",
+        "|  | what | goal | measured | missed because |",
+        "|---|---|---:|---:|---|",
+        "| a | List 12.0 | ≤ 10.0 ms | 12.0 ms | the disk |",
+        "| a | List 4, beside a peer | ≥ 2.00x | 2.50x |  |",
+        "",
+        "## Measurements",
+        "",
+    ]
+    assert goals.table([], made) == []
