@@ -148,6 +148,17 @@ class Hosting:
             time.sleep(0.2)
         return True
 
+    def streams(self, group: str, count: int = 1, timeout_s: float = 20) -> list[str]:
+        """The streams of a group of SageMaker's logs, once there are `count`: lines come a little after what they report."""
+        logs, deadline = self.server.boto("logs"), time.monotonic() + timeout_s
+        while True:
+            found: list[Any] = []
+            with suppress(logs.exceptions.ResourceNotFoundException):
+                found = logs.describe_log_streams(logGroupName=f"/aws/sagemaker/{group}")["logStreams"]
+            if len(found) >= count or time.monotonic() > deadline:
+                return [one["logStreamName"] for one in found]
+            time.sleep(0.2)
+
     def all_answered(self, name: str, word: str, times: int = 20, timeout_s: float = 30) -> None:
         """Return once so many requests on end are answered with `word`: the front learns of a change after its status says so."""
         until = time.monotonic() + timeout_s

@@ -52,8 +52,7 @@ def test_an_endpoints_life(hosting: Hosting) -> None:
     )
     listed = sagemaker.list_endpoints(NameContains="life", StatusEquals="InService")["Endpoints"]
     assert [one["EndpointName"] for one in listed] == ["life"]
-    groups = hosting.server.boto("logs").describe_log_streams(logGroupName="/aws/sagemaker/Endpoints/life")
-    assert groups["logStreams"][0]["logStreamName"].startswith("only/i-")
+    assert hosting.streams("Endpoints/life")[0].startswith("only/i-")
     sagemaker.delete_endpoint(EndpointName="life")
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="life", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     code, message = fault(sagemaker.describe_endpoint, EndpointName="life")

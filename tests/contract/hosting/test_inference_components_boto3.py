@@ -77,9 +77,9 @@ def test_two_components_on_one_endpoint(hosting: Components) -> None:
     listed = sagemaker.list_inference_components(EndpointNameEquals="shared", VariantNameEquals="v", SortBy="Name")
     assert [one["InferenceComponentName"] for one in listed["InferenceComponents"]] == ["right", "left"]
     assert sagemaker.list_inference_components(EndpointNameEquals="other")["InferenceComponents"] == []
-    streams = hosting.server.boto("logs").describe_log_streams(logGroupName="/aws/sagemaker/InferenceComponents/right")
-    assert all(one["logStreamName"].startswith("v/i-") for one in streams["logStreams"])
-    assert len(streams["logStreams"]) == 2
+    streams = hosting.streams("InferenceComponents/right", 2)
+    assert all(one.startswith("v/i-") for one in streams)
+    assert len(streams) == 2
     code, said = fault(sagemaker.delete_endpoint, EndpointName="shared")
     assert (code, "hosts inference components: left, right" in said) == ("ValidationException", True)
     code, said = fault(sagemaker.create_inference_component, InferenceComponentName="left", EndpointName="shared",
