@@ -15,6 +15,10 @@ import numpy as np
 from sagewright.algorithms.firstparty import directions, threads
 
 ROWS, POINTS = 1024, 1024
+AT_ONCE = 1536
+"""Points up to which all are multiplied with some rows at once."""
+PRODUCTS = 1 << 20
+"""Products of rows and all points that are held at once."""
 PAIRS = 1 << 17
 """Pairs of rows and points that are subtracted at once."""
 PART, MORE, LEFT_OUT = 10, 2, 0.15
@@ -53,10 +57,12 @@ class Exact:
             if found is not None:
                 self._finer = _Finer(points, self._centre, found.basis[:, few:], self._filter[:, -2])
         self._longest = float(squares.max())
+        self.few = len(points) <= AT_ONCE and (self._halves is None or points.size <= PRODUCTS)
 
     def search(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns, for each row, the `count` smallest distances, ascending, and the numbers of their points; count ≤ n."""
-        parts = threads.each(lambda start: self._block(rows[start : start + ROWS], count), range(0, len(rows), ROWS))
+        size = min(ROWS, PRODUCTS // len(self.points)) if self.few else ROWS
+        parts = threads.each(lambda start: self._block(rows[start : start + size], count), range(0, len(rows), size))
         return np.concatenate([part.distances for part in parts]), np.concatenate([part.numbers for part in parts])
 
     def _lengths(self) -> np.ndarray:
@@ -66,7 +72,7 @@ class Exact:
             out[start : start + ROWS] = _squares(self.points[start : start + ROWS] - self._centre)
         return out
 
-    def _filtered(self, points: slice | np.ndarray) -> np.ndarray:
+    def filtered(self, points: slice | np.ndarray) -> np.ndarray:
         """Returns points as `_reduced` does, with minus half their squared lengths in place of the ones."""
         block = self._filter[points]
         if self._halves is None:
@@ -97,14 +103,17 @@ class Exact:
     def _block(self, rows: np.ndarray, count: int) -> _Nearest:
         filtered, squares = (rows, _squares(rows)) if self.inner_product else self._reduced(rows)
         base, scale = (0, 1) if self.inner_product else (squares, 2)
-        step = max(POINTS, 4 * count)
-        products = np.empty((len(rows), min(step, len(self.points))), np.float32)
+        sample = _Sample(self, filtered, count)
+        step = len(self.points) if sample.whole else max(POINTS, 4 * count)
+        products = sample.products if sample.whole else np.empty((len(rows), min(step, len(self.points))), np.float32)
         nearest = _Nearest(len(rows), count)
         finer = None if self._finer is None else self._finer.of(rows, filtered[:, -2])
-        worst = self._first(rows, filtered, count)
         slack = SLACK * (squares + self._longest)
+        worst = (
+            base - scale * sample.least() + slack if self._basis is None else self._worst(rows, sample.likely(), count)
+        )
         for start in range(0, len(self.points), step):
-            found = self._products(filtered, start, products)
+            found = products if sample.whole else self._products(filtered, start, products)
             most = np.minimum(worst, nearest.worst) + slack
             hits = np.flatnonzero(found >= ((base - most) / scale).astype(np.float32)[:, None])
             if not len(hits):
@@ -122,22 +131,15 @@ class Exact:
         """Returns upper bounds on the nearness to the rows of the points from `start` on (larger is nearer): (rows, points),
         contiguous.
         """
-        block = self._filtered(slice(start, start + out.shape[1]))
+        block = self.filtered(slice(start, start + out.shape[1]))
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
         return np.matmul(filtered, block.T, out=out)
 
-    def _first(self, rows: np.ndarray, filtered: np.ndarray, count: int) -> np.ndarray:
-        """Returns (rows,) distances that `count` points do not exceed. Samples points from everywhere, since they may come in an
-        order.
-        """
-        size = min(max(POINTS, 4 * count), len(self.points))
-        spread = np.arange(size) * len(self.points) // size
-        products = filtered @ self._filtered(spread).T
-        most = min(2 * count, size)
-        likely = spread[np.argpartition(products, -most, axis=1)[:, -most:]]
-        row = np.repeat(np.arange(len(rows)), most)
-        distances = self._distances(rows, row, likely.ravel()).reshape(len(rows), most)
+    def _worst(self, rows: np.ndarray, likely: np.ndarray, count: int) -> np.ndarray:
+        """Returns (rows,) distances that `count` of the points `likely`, (rows, some), do not exceed."""
+        row = np.repeat(np.arange(len(rows)), likely.shape[1])
+        distances = self._distances(rows, row, likely.ravel()).reshape(likely.shape)
         worst: np.ndarray = np.partition(distances, count - 1, axis=1)[:, count - 1]
         return worst
 
@@ -152,6 +154,32 @@ class Exact:
                 left -= right
                 out[start : start + step] = _squares(left)
         return out
+
+
+class _Sample:
+    """The nearness (rows, points) of some points, which are from everywhere, as they may come in an order; or if they are few, of
+    all: `whole`.
+    """
+
+    def __init__(self, search: Exact, filtered: np.ndarray, count: int) -> None:
+        points = len(search.points)
+        self.whole = search.few
+        size = points if self.whole else min(max(POINTS, 4 * count), points)
+        self._spread = np.arange(size) * points // size
+        self.products = filtered @ search.filtered(slice(0, points) if self.whole else self._spread).T
+        self._count = count
+
+    def least(self) -> np.ndarray:
+        """Returns the nearness (rows,) that `count` points have at least."""
+        place = self.products.shape[1] - self._count
+        least: np.ndarray = np.partition(self.products, place, axis=1)[:, place]
+        return least
+
+    def likely(self) -> np.ndarray:
+        """Returns the numbers (rows, some) of points that may be the nearest."""
+        most = min(2 * self._count, self.products.shape[1])
+        found: np.ndarray = self._spread[np.argpartition(self.products, -most, axis=1)[:, -most:]]
+        return found
 
 
 class _Finer:
