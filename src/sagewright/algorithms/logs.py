@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 
 from sagewright.algorithms.schema.declaration import LogStyle
 
@@ -22,6 +21,4 @@ def configure(style: LogStyle) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # OpenBLAS sets the flag of an invalid operation now and then although all of the numbers are finite.
-    warnings.filterwarnings("ignore", "invalid value encountered in matmul", RuntimeWarning)
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it lists the processors whose code it doesn't have

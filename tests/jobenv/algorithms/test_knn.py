@@ -56,8 +56,12 @@ def csv(rows: np.ndarray) -> bytes:
 @pytest.mark.parametrize("offset", [0, 1000])
 @pytest.mark.parametrize("inner_product", [False, True])
 @pytest.mark.parametrize(
-    ("points", "rows", "width", "count"), [(3000, 50, 9, 7), (5200, 1100, 260, 3), (4, 30, 2, 4), (1, 25, 3, 1)]
-)
+    ("points", "rows", "width", "count"),
+    [
+        (3000, 50, 9, 7), (5200, 1100, 260, 3), (4, 30, 2, 4), (1, 25, 3, 1),
+        (exact.AT_ONCE, 1500, 9, 7), (exact.AT_ONCE + 1, 40, 9, 7), (exact.AT_ONCE, 40, 260, 3), (4500, 40, 9, 400),
+    ],
+)  # fmt: skip
 def test_matrix_products_find_what_is_nearest(
     points: int, rows: int, width: int, count: int, inner_product: bool, offset: int
 ) -> None:

@@ -57,11 +57,11 @@ class Exact:
             if found is not None:
                 self._finer = _Finer(points, self._centre, found.basis[:, few:], self._filter[:, -2])
         self._longest = float(squares.max())
-        self.few = len(points) <= AT_ONCE and (self._halves is None or points.size <= PRODUCTS)
+        self._few = len(points) <= AT_ONCE and (self._halves is None or points.size <= PRODUCTS)
 
     def search(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns, for each row, the `count` smallest distances, ascending, and the numbers of their points; count ≤ n."""
-        size = min(ROWS, PRODUCTS // len(self.points)) if self.few else ROWS
+        size = min(ROWS, PRODUCTS // len(self.points)) if self._few else ROWS
         parts = threads.each(lambda start: self._block(rows[start : start + size], count), range(0, len(rows), size))
         return np.concatenate([part.distances for part in parts]), np.concatenate([part.numbers for part in parts])
 
@@ -72,7 +72,7 @@ class Exact:
             out[start : start + ROWS] = _squares(self.points[start : start + ROWS] - self._centre)
         return out
 
-    def filtered(self, points: slice | np.ndarray) -> np.ndarray:
+    def _filtered(self, points: slice | np.ndarray) -> np.ndarray:
         """Returns points as `_reduced` does, with minus half their squared lengths in place of the ones."""
         block = self._filter[points]
         if self._halves is None:
@@ -103,17 +103,19 @@ class Exact:
     def _block(self, rows: np.ndarray, count: int) -> _Nearest:
         filtered, squares = (rows, _squares(rows)) if self.inner_product else self._reduced(rows)
         base, scale = (0, 1) if self.inner_product else (squares, 2)
-        sample = _Sample(self, filtered, count)
-        step = len(self.points) if sample.whole else max(POINTS, 4 * count)
-        products = sample.products if sample.whole else np.empty((len(rows), min(step, len(self.points))), np.float32)
+        points = len(self.points)
+        size = points if self._few else min(max(POINTS, 4 * count), points)
+        sample = np.arange(size) * points // size  # from everywhere, since points may come in an order
+        products = filtered @ self._filtered(slice(size) if self._few else sample).T
+        slack = SLACK * (squares + self._longest)
+        if self._basis is None:  # the products are the nearness itself
+            worst = base - scale * np.partition(products, size - count, axis=1)[:, size - count] + slack
+        else:
+            worst = self._worst(rows, sample, products, count)
         nearest = _Nearest(len(rows), count)
         finer = None if self._finer is None else self._finer.of(rows, filtered[:, -2])
-        slack = SLACK * (squares + self._longest)
-        worst = (
-            base - scale * sample.least() + slack if self._basis is None else self._worst(rows, sample.likely(), count)
-        )
-        for start in range(0, len(self.points), step):
-            found = products if sample.whole else self._products(filtered, start, products)
+        for start in range(0, points, size):
+            found = products if self._few else self._products(filtered, start, products)
             most = np.minimum(worst, nearest.worst) + slack
             hits = np.flatnonzero(found >= ((base - most) / scale).astype(np.float32)[:, None])
             if not len(hits):
@@ -131,14 +133,16 @@ class Exact:
         """Returns upper bounds on the nearness to the rows of the points from `start` on (larger is nearer): (rows, points),
         contiguous.
         """
-        block = self.filtered(slice(start, start + out.shape[1]))
+        block = self._filtered(slice(start, start + out.shape[1]))
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
         return np.matmul(filtered, block.T, out=out)
 
-    def _worst(self, rows: np.ndarray, likely: np.ndarray, count: int) -> np.ndarray:
-        """Returns (rows,) distances that `count` of the points `likely`, (rows, some), do not exceed."""
-        row = np.repeat(np.arange(len(rows)), likely.shape[1])
+    def _worst(self, rows: np.ndarray, sample: np.ndarray, products: np.ndarray, count: int) -> np.ndarray:
+        """Returns (rows,) distances that `count` points of the sample do not exceed."""
+        most = min(2 * count, len(sample))
+        likely = sample[np.argpartition(products, -most, axis=1)[:, -most:]]
+        row = np.repeat(np.arange(len(rows)), most)
         distances = self._distances(rows, row, likely.ravel()).reshape(likely.shape)
         worst: np.ndarray = np.partition(distances, count - 1, axis=1)[:, count - 1]
         return worst
@@ -154,32 +158,6 @@ class Exact:
                 left -= right
                 out[start : start + step] = _squares(left)
         return out
-
-
-class _Sample:
-    """The nearness (rows, points) of some points, which are from everywhere, as they may come in an order; or if they are few, of
-    all: `whole`.
-    """
-
-    def __init__(self, search: Exact, filtered: np.ndarray, count: int) -> None:
-        points = len(search.points)
-        self.whole = search.few
-        size = points if self.whole else min(max(POINTS, 4 * count), points)
-        self._spread = np.arange(size) * points // size
-        self.products = filtered @ search.filtered(slice(0, points) if self.whole else self._spread).T
-        self._count = count
-
-    def least(self) -> np.ndarray:
-        """Returns the nearness (rows,) that `count` points have at least."""
-        place = self.products.shape[1] - self._count
-        least: np.ndarray = np.partition(self.products, place, axis=1)[:, place]
-        return least
-
-    def likely(self) -> np.ndarray:
-        """Returns the numbers (rows, some) of points that may be the nearest."""
-        most = min(2 * self._count, self.products.shape[1])
-        found: np.ndarray = self._spread[np.argpartition(self.products, -most, axis=1)[:, -most:]]
-        return found
 
 
 class _Finer:
