@@ -31,7 +31,7 @@ CANNOT_RUN = (
 RUNNABLE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 LIMITS = "Python on one core: HTTP is half of it, then the signature; the engine takes the GIL in between"
 CREATE = (
-    "a Create with its end in the engine costs twelve Describes, no step over a seventh of it: sending 14 %, audit 10, "
+    "a Create with its end in the engine costs fifteen Describes, no step over a seventh of it: sending 14 %, audit 10, "
     "validation 9, rows 9, index 9, engine 5, signature 5"
 )
 SHARED_CORE = "the engine's sweep and the running job's agent on the same core, not told apart"

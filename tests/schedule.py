@@ -108,7 +108,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Names a case of bytes by how many they are: each process names the tests, and what is packed now holds the time."""
+    """Names a case of bytes by their number: every process of pytest-xdist names the tests, and what is packed while they
+    are collected contains the time.
+    """
     return (
         f"{len(val)} bytes" if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
     )

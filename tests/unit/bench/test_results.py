@@ -27,7 +27,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def measured(bench: Any, run: str, ours: float | None, failed: str = "") -> Any:
     results, rows = bench
-    found = () if ours is None else (rows.Row("a", "a|thing", ours, "ms", "a peer", 10.0, "the disk"),)
+    found = () if ours is None else (rows.Row("z", "a|thing", ours, "ms", "a peer", 10.0, "the disk"),)
     return results.Measured(found, run, f"{run} begun", f"{run} ended", (0.5, 1.5), "abc", ("two cores",), failed)
 
 
@@ -36,7 +36,7 @@ def test_rows_take_the_place_of_their_modules_former_ones(bench: Any, tmp_path: 
     kept = results.Results(("one", "other"), tmp_path)
     kept.take("one", measured(bench, "first", 5.0))
     page = (tmp_path / "RESULTS.md").read_text()
-    assert "| a | a\\|thing | 5.00 ms | a peer | 10.0 ms | 2.00x |  | the disk |" in page
+    assert "| z | a\\|thing | 5.00 ms | a peer | 10.0 ms | 2.00x |  | the disk |" in page
     assert "- other has not been measured" in page
     again = results.Results(("one", "other"), tmp_path)
     again.take("other", measured(bench, "second", 4.0))
@@ -44,7 +44,7 @@ def test_rows_take_the_place_of_their_modules_former_ones(bench: Any, tmp_path: 
     page = (tmp_path / "RESULTS.md").read_text()
     assert "5.00 ms" not in page
     assert page.index("2.00 ms") < page.index("4.00 ms")
-    assert "- second begun to second ended UTC, load 0.5 to 1.5, sources abc: one (a), other (a)\n  - two cores" in page
+    assert "- second begun to second ended UTC, load 0.5 to 1.5, sources abc: one (z), other (z)\n  - two cores" in page
     assert "first" not in page
 
 
@@ -69,14 +69,16 @@ def test_goals_show_the_worst_row_and_why_it_misses(bench: Any) -> None:
     made = (
         goals.Goal("a", "List ", most=10, floor="the disk"),
         goals.Goal("a", "List 4", least=2, peer="a peer", floor="the net"),
-        goals.Goal("b", "absent", most=1),
+        goals.Goal("a", "absent", most=1, floor="nothing"),
+        goals.Goal("b", "a section that was not measured", most=1),
     )
     assert goals.table(some, made)[2:] == [
-        "1 of 2 are met.",
+        "1 of 3 are met.",
         "",
         "|  | what | goal | measured | missed because |",
         "|---|---|---:|---:|---|",
         "| a | List 12.0 | ≤ 10.0 ms | 12.0 ms | the disk |",
+        "| a | absent | ≤ 1.00 | not measured |  |",
         "| a | List 4, beside a peer | ≥ 2.00x | 2.50x |  |",
         "",
         "## Measurements",
