@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 LIMIT_MB = 320
+ROUNDS = 3
+"""How often the server is overwhelmed until a client hears of it: it ends when it is near its limit for some seconds, and on a
+busy machine that can be before an allocation fails.
+"""
+
 ARCHIVE = os.urandom(24 << 20)
 
 
@@ -29,9 +34,10 @@ def limit_of(pid: int) -> str:
     return line.split()[3]
 
 
-def flood(server: RunningServer, until: float, said: list[str]) -> None:
+def flood(server: RunningServer, until: float, starts: int, said: list[str]) -> None:
+    """Sends large requests until the server's log tells of the start with this number."""
     client = server.boto("lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=30))
-    while time.monotonic() < until and "starts again" not in server.log():
+    while time.monotonic() < until and server.log().count("starts again") < starts:
         name = f"f{threading.get_ident()}-{time.monotonic_ns()}"
         try:
             client.create_function(
@@ -39,6 +45,24 @@ def flood(server: RunningServer, until: float, said: list[str]) -> None:
             )
         except (ClientError, BotoCoreError) as error:
             said.append(str(error))
+
+
+def is_refusal(said: str) -> bool:
+    return "(ServiceUnavailable)" in said and "server_memory_mb" in said
+
+
+def overwhelm(server: RunningServer, starts: int, said: list[str]) -> None:
+    """Returns once the server has started again for this number of times. `said`: what its clients were told."""
+    until = time.monotonic() + 60
+    threads = [threading.Thread(target=flood, args=(server, until, starts, said)) for _ in range(10)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert server.log().count("memory stays near the limit of 320 MiB") == starts
+    while server.log().count("Sagewright answers at") <= starts:
+        assert time.monotonic() < until + 60, server.log()
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -61,18 +85,11 @@ def test_it_starts_again_and_jobs_go_on(small: RunningServer) -> None:
     agents = small.agents()
     assert agents
     assert all(limit_of(agent) == "unlimited" for agent in agents)
-    until = time.monotonic() + 60
-    said: list[str] = []
-    threads = [threading.Thread(target=flood, args=(small, until, said)) for _ in range(10)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert any("(ServiceUnavailable)" in one and "server_memory_mb" in one for one in said), said
-    assert "memory stays near the limit of 320 MiB" in small.log()
-    while small.log().count("Sagewright answers at") < 2:
-        assert time.monotonic() < until + 60, small.log()
-        time.sleep(0.1)
+    starts, said = 0, list[str]()
+    while starts < ROUNDS and not any(is_refusal(one) for one in said):
+        starts += 1
+        overwhelm(small, starts, said)
+    assert any(is_refusal(one) for one in said), said
     assert (small.process.poll(), small.endpoint, limit_of(pid)) == (None, endpoint, str(LIMIT_MB << 20))
     assert psutil.Process(pid).memory_info().rss < LIMIT_MB << 20
     small.when_logged("long", "ended")
