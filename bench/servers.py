@@ -52,6 +52,9 @@ backend servers
     balance roundrobin
 {servers}"""
 BOUND = "the servers' part is the same; PostgreSQL's grows with the depth of its indexes"
+BOUND_OF_SQLITE = (
+    "SQLite is part of the server's process: its cost is in these figures, and grows with the depth of its indexes"
+)
 
 
 @dataclass
@@ -171,7 +174,8 @@ def _row(what: str, where: str, cost: tuple[float, float, float], before: list[R
     stores = f"servers {servers_ms:.2f}, PostgreSQL {database_ms:.2f} ms; " if "server" in setting else ""
     detail = f"{stores}p50 {p50_ms:.1f} ms with {load.CONNECTIONS} connections"
     peer, theirs = (f"itself: {first.what.removeprefix(kind)}", first.ours) if first else ("", None)
-    return Row(SECTION, kind + where, servers_ms + database_ms, "ms/req", peer, theirs, BOUND, detail)
+    bound = BOUND if stores else BOUND_OF_SQLITE
+    return Row(SECTION, kind + where, servers_ms + database_ms, "ms/req", peer, theirs, bound, detail)
 
 
 @contextlib.contextmanager
