@@ -194,10 +194,11 @@ class Fronting:
 
     def _changed(self, cursor: EventCursor) -> tuple[bool, EventCursor]:
         """Returns True if any event since `cursor` concerns routing, and the new cursor."""
-        changed = False
-        while page := events.after(self._platform.store, cursor, PAGE):
-            changed = changed or any(one.subject.kind in ROUTED for one in page)
-            cursor = page[-1].cursor
+        changed, last = False, None
+        while cursor != last:
+            last = cursor
+            kinds, cursor = events.kinds_after(self._platform.store, cursor, PAGE)
+            changed = changed or not ROUTED.isdisjoint(kinds)
         return changed, cursor
 
     async def _tell_routes(self) -> None:

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
@@ -74,15 +85,26 @@ _BEFORE = (
     .limit(1)
 )
 _INSERT = PreparedStatement(insert(events), ("kind", "subject_id", *EventEntry.__dataclass_fields__))
-_LOGGED = select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY).limit(
-    bindparam("how_many")
-)
-_AFTER = _LOGGED.where(events.c.seq > bindparam("seq")).order_by(events.c.seq)
-"""For SQLite, which has one writer: it would compare a pair that ends with the row's id with every entry of the log."""
 _IS_SETTLED = events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-_SETTLED = _LOGGED.where(
-    tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")), _IS_SETTLED
-).order_by(events.c.writer, events.c.seq)
+
+
+def _of_log(*columns: ColumnElement[Any]) -> tuple[PreparedStatement, PreparedStatement]:
+    """Returns statements for these columns after a cursor: for SQLite, and for PostgreSQL.
+
+    SQLite has one writer: it would compare a pair that ends with the row's id with every entry of the log.
+    """
+    page = select(events.c.writer, events.c.seq, *columns).limit(bindparam("how_many"))
+    settled = page.where(
+        tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")), _IS_SETTLED
+    )
+    return (
+        PreparedStatement(page.where(events.c.seq > bindparam("seq")).order_by(events.c.seq)),
+        PreparedStatement(settled.order_by(events.c.writer, events.c.seq)),
+    )
+
+
+_AFTER, _SETTLED = _of_log(events.c.kind, events.c.subject_id, *_ENTRY)
+_KINDS_AFTER, _KINDS_SETTLED = _of_log(events.c.kind)
 _LAST = select(func.max(events.c.seq))
 _KEEP_PLACE = (
     update(events)
@@ -128,11 +150,22 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
     PostgreSQL numbers an entry before its transaction is committed, so the number is not an order there: entries are ordered by the
     transactions that wrote them, and read only up to the oldest open transaction, which can still add entries.
     """
-    statement = _AFTER if store.embedded else _SETTLED
+    rows = _page(store, _AFTER if store.embedded else _SETTLED, cursor, limit)
+    return [Logged(EventCursor(*row[:2]), EventSubject(*row[2:4]), EventEntry(*row[4:])) for row in rows]
+
+
+def kinds_after(store: Database, cursor: EventCursor, limit: int) -> tuple[frozenset[str], EventCursor]:
+    """Returns the kinds of the subjects of the entries that `after` returns, without reading these, and the last one's cursor: the
+    given one if there are no entries.
+    """
+    rows = _page(store, _KINDS_AFTER if store.embedded else _KINDS_SETTLED, cursor, limit)
+    return frozenset(kind for _, _, kind in rows), EventCursor(*rows[-1][:2]) if rows else cursor
+
+
+def _page(store: Database, statement: PreparedStatement, cursor: EventCursor, limit: int) -> Sequence[Sequence[Any]]:
     values = {"writer": cursor.writer, "seq": cursor.seq, "how_many": limit}
     with store.read() as connection:
-        rows = connection.execute(statement, values)
-        return [Logged(EventCursor(*row[:2]), EventSubject(*row[2:4]), EventEntry(*row[4:])) for row in rows]
+        return statement.all(connection, values)
 
 
 def last(store: Database) -> EventCursor:

@@ -18,7 +18,7 @@ from sagewright.server import fronts
 from sagewright.server.fronting import Fronting
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.events import EventCursor, EventEntry, EventSubject, Logged
+from sagewright.store.events import EventCursor, EventEntry, EventSubject
 
 ENTRIES = 30
 
@@ -50,15 +50,15 @@ def test_a_start_reads_nothing_of_the_log_and_then_misses_nothing(
 ) -> None:
     for _ in range(ENTRIES):
         append(database, "training")
-    read: list[Logged] = []
-    after = events.after
+    read: list[str] = []
+    kinds_after = events.kinds_after
 
-    def noted(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
-        found = after(store, cursor, limit)
-        read.extend(found)
+    def noted(store: Database, cursor: EventCursor, limit: int) -> tuple[frozenset[str], EventCursor]:
+        found = kinds_after(store, cursor, limit)
+        read.extend(found[0])
         return found
 
-    monkeypatch.setattr(events, "after", noted)
+    monkeypatch.setattr(events, "kinds_after", noted)
 
     async def follow() -> None:
         fronting = Observed(database)
@@ -70,7 +70,7 @@ def test_a_start_reads_nothing_of_the_log_and_then_misses_nothing(
         await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(asyncio.wait_for(follow(), 60))
-    assert [one.subject.kind for one in read] == [ENDPOINT]
+    assert read == [ENDPOINT]
 
 
 class Begun(Fronting):

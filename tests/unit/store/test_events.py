@@ -37,6 +37,16 @@ def test_entries_are_read_in_pages_and_whole(database: Database) -> None:
     assert events.of(database, "b") == [entry("b")]
 
 
+def test_kinds_are_those_of_the_entries_after_the_cursor(database: Database) -> None:
+    append(database, "a", "b")
+    with database.write() as connection:
+        events.append(connection, EventSubject("endpoint", "e"), entry("c"))
+    whole = events.after(database, START, 10)
+    assert events.kinds_after(database, START, 2) == (frozenset({"training"}), whole[1].cursor)
+    assert events.kinds_after(database, whole[1].cursor, 2) == (frozenset({"endpoint"}), whole[2].cursor)
+    assert events.kinds_after(database, whole[2].cursor, 2) == (frozenset(), whole[2].cursor)
+
+
 def test_the_log_is_read_from_the_cursor_and_not_from_its_start(tmp_path: Path) -> None:
     """SQLite counts the steps of its program: those of a whole log would be thousands."""
     database = Database(f"sqlite:///{tmp_path}/s")
