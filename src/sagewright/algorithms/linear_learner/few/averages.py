@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sagewright.algorithms.linear_learner.few.scores import cross_entropy
+
 WEAKENED = 0.6
 """Power of the likelihood."""
 BELOW, SPREAD = 0.5, 1.2
@@ -49,12 +51,12 @@ def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int) -> np.ndarr
 def kept(nothing: np.ndarray, scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
     """Returns the share of an average classifier's deviation from a constant to keep, given the labels (n,) of rows left out with
     these `weights`, and their scores (n,) by a constant and by the average: the midpoint between 1 and the posterior mean under a
-    uniform prior.
+    uniform prior. Labels and scores of several classes are (n, C).
 
     Weak penalties of separable rows have large weights, so a small share of them makes an average too sure of itself.
     """
     shares = np.linspace(0, 1, STEPS + 1)
-    mixed = nothing[:, None] + (scores - nothing)[:, None] * shares
-    likelihoods = -WEAKENED * (weights @ (np.logaddexp(0, mixed) - y[:, None] * mixed))
+    losses = [weights @ cross_entropy(nothing + (scores - nothing) * share, y) for share in shares]
+    likelihoods = -WEAKENED * np.array(losses)
     likely = np.exp(likelihoods - likelihoods.max())
     return (1 + float(likely @ shares / likely.sum())) / 2

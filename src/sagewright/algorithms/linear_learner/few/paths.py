@@ -15,14 +15,13 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from sagewright.algorithms.linear_learner.few.rotation import Rotated
+from sagewright.algorithms.linear_learner.few.scores import STEEPEST, TINY, constant, cross_entropy
 
 LEAST_LEFT = 1e-9
 """The smallest share by which a row's own label does not decide its score; less is rounding."""
 MOST_STEPS, MOST_HALVINGS = 40, 12
 NEAR = 1e-6
 """Newton's method ends where a step promises less than this of a row's loss."""
-TINY = 1e-12
-STEEPEST = 30.0
 Hopeless = Callable[[float], bool]
 """Returns True for a mean loss of rows left out after which weaker penalties need not be tried."""
 
@@ -30,12 +29,12 @@ Hopeless = Callable[[float], bool]
 @dataclass(frozen=True)
 class Solution:
     """A model of the coordinates: its `penalty` on half the squares for the sum of losses, `weights` (r,) and `bias`; `left_out`
-    (n,) are the rows' scores by models without them.
+    (n,) are the rows' scores by models without them. Of several classes (r, C), (C,) and (n, C).
     """
 
     penalty: float
     weights: np.ndarray
-    bias: float
+    bias: float | np.ndarray
     left_out: np.ndarray
 
 
@@ -66,34 +65,6 @@ def logistic(
         yield Solution(float(penalty), at[:-1], float(at[-1]), left_out)
         if hopeless(float(np.average(cross_entropy(left_out, y), weights=rotated.weights))):
             return
-
-
-def cross_entropy(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(np.logaddexp(0, scores) - y * scores)
-
-
-def constant(weights: np.ndarray, y: np.ndarray, squared: bool = False) -> float:
-    """Returns the score with the lowest loss, the same for all rows."""
-    share = float(np.average(y, weights=weights))
-    return share if squared else float(_logit(np.array(share)))
-
-
-def constant_left_out(weights: np.ndarray, y: np.ndarray, out: np.ndarray, squared: bool, use_bias: bool) -> np.ndarray:
-    """Returns the scores (n,) of rows by a constant that has not seen them; of classes with half a row of either more, since the
-    last of its class would otherwise be impossible.
-    """
-    if not use_bias:
-        return np.zeros(len(y))
-    left = weights * out
-    others, total = weights @ y - left * y, weights.sum() - left
-    if squared:
-        return np.asarray(others / np.maximum(total, TINY))
-    return _logit((others + 0.5) / (total + 1))
-
-
-def _logit(share: np.ndarray) -> np.ndarray:
-    odds = np.maximum(share, TINY) / np.maximum(1 - share, TINY)
-    return np.asarray(np.clip(np.log(odds), -STEEPEST, STEEPEST))
 
 
 def _optimum(

@@ -16,7 +16,7 @@ TINY = 1e-11
 @dataclass(frozen=True)
 class Rotated:
     """`rows` (n, r), whose weighted squares add up to `squares` (r,) and whose weighted products to 0, with `weights` (n,);
-    `middle` (d,) was subtracted from each row. `features` maps weights of coordinates, (r,), to those of features, (d,).
+    `middle` (d,) was subtracted from each row. `features` maps weights of coordinates, (r,) or (r, C), to those of features.
     """
 
     rows: np.ndarray
@@ -45,4 +45,4 @@ def rotate(x: np.ndarray, weights: np.ndarray, centred: bool) -> Rotated:
     kept = squares > TINY * max(float(squares[-1]), TINY)
     squares, turn = squares[kept], turn[:, kept]
     lengths = np.sqrt(squares)
-    return Rotated(turn * lengths / roots, squares, weights, middle, lambda at: scaled.T @ (turn @ (at / lengths)))
+    return Rotated(turn * lengths / roots, squares, weights, middle, lambda at: scaled.T @ (turn @ (at.T / lengths).T))

@@ -14,7 +14,7 @@ from sagewright.algorithms.firstparty.rows import source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.linear_learner import path
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
-from sagewright.algorithms.linear_learner.few import averages, copies, paths, rotation
+from sagewright.algorithms.linear_learner.few import averages, copies, paths, rotation, scores, softmax
 from sagewright.algorithms.linear_learner.few.paths import Solution
 from sagewright.algorithms.linear_learner.few.rotation import Rotated
 from sagewright.algorithms.linear_learner.learner import Weights
@@ -24,9 +24,9 @@ from sagewright.algorithms.linear_learner.mix import Mix
 FEWEST = 4
 MOST_NUMBERS = 1 << 23
 """Limit on the numbers in the rows, which are copied as float64."""
-MOST_SQUARED, MOST_SPARSE, MOST_WORK = 1024, 256, 200_000_000
+MOST_SQUARED, MOST_SPARSE, MOST_WORK, MOST_CLASSES = 1024, 256, 200_000_000, 150_000_000
 """Limits on the smaller of the numbers of rows and features, whose cube is the cost of the squared loss; of sparse rows, which
-others solve for faster; and, for the logistic loss, on its square times the rows.
+others solve for faster; and on its square times the rows, for the logistic loss, and times the classes, for more of them.
 """
 MOST_COLUMNS, THINNED = 64, 2000
 """Maximum number of features for which rare classes are examined, and of rows of each class that are used."""
@@ -52,6 +52,7 @@ class Rows:
 
     x: np.ndarray
     y: np.ndarray
+    """Of several classes their shares, (n, C)."""
     weights: np.ndarray
     out: np.ndarray
     """The share (n,) of its weight that a row is left out with."""
@@ -87,7 +88,7 @@ def advise(run: Session, data: Data, loss: Loss, total: int) -> Advice | None:
     if not _is_free(run, data, loss) or data.validated:
         return None
     rows: Rows | None
-    if path.has_l1(run.values):
+    if path.has_l1(run.values) and loss.classes == 1:
         if not _are_few(run, data, loss, total):
             return None
         rows = _joined(run, data, loss)
@@ -107,18 +108,23 @@ def _is_free(run: Session, data: Data, loss: Loss) -> bool:
     values = run.values
     free = values["bias_wd_mult"] in ("auto", 0) and path.chooses(values, data.train.columns, 0)
     single = values["positive_example_weight_mult"] != "auto"
-    both = data.counts is None or bool(data.counts.all())
-    return free and single and both and loss.name in ("squared_loss", "logistic")
+    both = data.counts is None or loss.classes > 1 or bool(data.counts.all())
+    return free and single and both and loss.name in ("squared_loss", "logistic", "softmax_loss")
 
 
 def _are_few(run: Session, data: Data, loss: Loss, total: int) -> bool:
     columns = data.train.columns
     least = min(total, columns) + 1
     most = MOST_SQUARED if data.train.dense else MOST_SPARSE
-    work = total * least**2 if loss.name == "logistic" else 0
-    if total < FEWEST or least > most or total * columns > MOST_NUMBERS or work > MOST_WORK:
+    work = 0 if loss.regresses else total * least**2 * loss.classes
+    if total < FEWEST or least > most or total * columns > MOST_NUMBERS or work > _most_work(loss):
         return False
-    return total < path.FEW * columns or (total <= MOST_CHECKED and _different(run, data, loss) < path.FEW * columns)
+    few = path.FEW * columns * max(1, loss.classes - 1)  # each class but one has weights of its own
+    return total < few or (total <= MOST_CHECKED and _different(run, data, loss) < few)
+
+
+def _most_work(loss: Loss) -> int:
+    return MOST_WORK if loss.classes == 1 else MOST_CLASSES
 
 
 def _is_rare(data: Data) -> bool:
@@ -178,14 +184,24 @@ def _joined(run: Session, data: Data, loss: Loss) -> Rows | None:
     x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
     weights = np.ones(len(y))
     found = copies.find(x, y)
+    y = np.eye(loss.classes)[y.astype(np.int64)] if loss.classes > 1 else y
     if found is not None:
-        y = np.bincount(found.which, y) / found.count
+        y = _means(y, found)
         x, weights = x[found.first], found.count / found.count.mean()
     positive = run.values["positive_example_weight_mult"]
     if loss.name == "logistic" and positive != 1:
         heavy = data.balanced if positive == "balanced" else float(positive)
         weights = weights * (1 + (heavy - 1) * y)
+    elif loss.classes > 1 and run.values["balance_multiclass_weights"] and data.counts is not None:
+        weights = weights * (y @ (data.counts.mean() / np.maximum(data.counts, 1)))
     return Rows(x.astype(np.float64), y.astype(np.float64), weights, np.ones(len(y)))
+
+
+def _means(y: np.ndarray, found: copies.Copies) -> np.ndarray:
+    """Returns the mean label of each different row."""
+    order = np.argsort(found.which, kind="stable")
+    sums = np.add.reduceat(y[order].astype(np.float64), np.append(0, np.cumsum(found.count)[:-1]), axis=0)
+    return np.asarray((sums.T / found.count).T)
 
 
 def _thinned(run: Session, data: Data) -> Rows | None:
@@ -213,21 +229,21 @@ class Family:
     rotated: Rotated
     solutions: Sequence[Solution]
 
-    def weights(self, share: np.ndarray) -> tuple[np.ndarray, float]:
-        """Returns the weights (d,) and the bias of the models' average with these shares (M,)."""
-        at = np.column_stack([each.weights for each in self.solutions]) @ share
+    def weights(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the weights (d, C) and the biases (C,) of the models' average with these shares (M,)."""
+        at = np.tensordot(share, [each.weights.reshape(len(each.weights), -1) for each in self.solutions], 1)
         features = self.rotated.features(at)
-        bias = float(np.array([each.bias for each in self.solutions]) @ share) - float(self.rotated.middle @ features)
-        return features * self.widths, bias
+        bias = np.tensordot(share, [np.atleast_1d(each.bias) for each in self.solutions], 1)
+        return features * self.widths[:, None], bias - self.rotated.middle @ features
 
 
 def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
     """Returns the average model, with the mean of its penalties for the sum of losses."""
     squared, columns = loss.regresses, rows.x.shape[1]
-    families = [_family(run, rows, widths, squared) for widths in _widths(run, data, len(rows.y))]
+    few = path.FEW * max(1, loss.classes - 1)
+    families = [_family(run, rows, widths, squared) for widths in _widths(run, data, rows, len(rows.y) < few * columns)]
     models = [each for family in families for each in family.solutions]
-    left_out = np.column_stack([each.left_out for each in models])
-    losses = _mean(left_out, rows.y, rows.weights, squared)
+    losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared) for each in models])
     counted = rows.counted
     if data.validated:
         losses, counted = _with_validation(data, families, losses, counted, squared)
@@ -237,24 +253,24 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
         likelihoods[len(families[0].solutions) :] -= UNLIKELY
     share = averages.shares(likelihoods, penalties, columns)
     use_bias = bool(run.values["use_bias"])
-    nothing = paths.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
-    least = float(_mean(nothing[:, None], rows.y, rows.weights, squared)[0])
-    scores, kept = left_out @ share, 1.0
+    nothing = scores.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
+    least = scores.mean_loss(nothing, rows.y, rows.weights, squared)
+    said, kept = np.tensordot(share, [each.left_out for each in models], 1), 1.0
     if not squared:
-        kept = averages.kept(nothing, scores, rows.y, rows.weights * rows.out)
-        scores = nothing + kept * (scores - nothing)
-    ratio = baseline.ratio(float(_mean(scores[:, None], rows.y, rows.weights, squared)[0]), least)
+        kept = averages.kept(nothing, said, rows.y, rows.weights * rows.out)
+        said = nothing + kept * (said - nothing)
+    ratio = baseline.ratio(scores.mean_loss(said, rows.y, rows.weights, squared), least)
     wd = float(np.exp(share @ np.log(penalties)))
     logging.info("Averaged %d models, by their losses at rows left out: penalties %.3g on average.", len(models), wd)
-    features, bias = np.zeros(columns), 0.0
+    features, bias = np.zeros((columns, loss.classes)), np.zeros(loss.classes)
     for family, own in zip(
         families, np.split(share, np.cumsum([len(each.solutions) for each in families])[:-1]), strict=True
     ):
         more, level = family.weights(own)
         features, bias = features + more, bias + level
-    level = paths.constant(rows.weights, rows.y, squared) * use_bias
+    level = scores.constant(rows.weights, rows.y, squared) * use_bias
     features, bias = kept * features, level + kept * (bias - level)
-    return Advice(Weights(features.astype(np.float32)[:, None], np.array([bias], np.float32)), wd, ratio)
+    return Advice(Weights(features.astype(np.float32), bias.astype(np.float32)), wd, ratio)
 
 
 def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Family:
@@ -263,7 +279,8 @@ def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Fami
     if squared:
         penalties = averages.penalties(len(widths), 0.5)
         return Family(widths, rotated, paths.squared(rotated, rows.y, penalties, use_bias))
-    coarse = len(rows.y) * len(rotated.squares) ** 2 > COARSE or rows.counted > 2 * len(rows.y)
+    work = rows.y.size * len(rotated.squares) ** 2
+    coarse = rows.y.ndim == 2 or work > COARSE or rows.counted > 2 * len(rows.y)
     penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)
     best = -np.inf
 
@@ -273,22 +290,17 @@ def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Fami
         best = max(best, found)
         return bool(found < best - averages.NO_SHARE)
 
-    return Family(widths, rotated, list(paths.logistic(rotated, rows.y, rows.out, penalties, use_bias, hopeless)))
+    solve = softmax.solve if rows.y.ndim == 2 else paths.logistic
+    return Family(widths, rotated, list(solve(rotated, rows.y, rows.out, penalties, use_bias, hopeless)))
 
 
-def _widths(run: Session, data: Data, rows: int) -> Iterator[np.ndarray]:
-    """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where deviations differ."""
-    scale = data.scaler.scale
+def _widths(run: Session, data: Data, rows: Rows, few: bool) -> Iterator[np.ndarray]:
+    """Yields what scaled features are multiplied by: 1; and what makes them unscaled, where deviations differ and rows are few."""
+    scale, count = data.scaler.scale, len(rows.y)
     yield np.ones(len(scale))
-    same = SAME if rows * len(scale) * min(rows, len(scale)) < CHEAP else NEARLY_SAME
-    if not path.has_l1(run.values) and rows < path.FEW * len(scale) and scale.max() > same * scale.min():
+    same = SAME if count * len(scale) * min(count, len(scale)) < CHEAP else NEARLY_SAME
+    if not path.has_l1(run.values) and few and scale.max() > same * scale.min():
         yield scale / np.sqrt(np.mean(np.square(scale)))
-
-
-def _mean(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool) -> np.ndarray:
-    """Returns the mean losses (M,) of scores (n, M)."""
-    each = np.square(scores - y[:, None]) if squared else paths.cross_entropy(scores, y[:, None])
-    return np.asarray(weights @ each / weights.sum())
 
 
 def _with_validation(
@@ -297,9 +309,11 @@ def _with_validation(
     """Returns the mean losses at rows left out and of the validation channel together, and their number."""
     shares = [(family, each) for family in families for each in np.eye(len(family.solutions))]
     found = [family.weights(each) for family, each in shares]
-    features, bias = np.column_stack([each for each, _ in found]), np.array([each for _, each in found])
     total, rows = losses * counted, counted
     for x, y in source.prepared(data.judged, data.scaler.prepare):
-        total = total + _mean(np.asarray(x @ features) + bias, y, np.ones(len(y)), squared) * len(y)
-        rows += len(y)
+        classes = len(found[0][1])
+        labels = np.eye(classes)[y.astype(np.int64)] if classes > 1 else y
+        said = (np.asarray(x @ features) + bias for features, bias in found)
+        each = [scores.mean_loss(at if classes > 1 else at[:, 0], labels, np.ones(len(y)), squared) for at in said]
+        total, rows = total + np.array(each) * len(y), rows + len(y)
     return total / rows, rows

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sagewright.algorithms.linear_learner.few import averages, paths, rotation
+from sagewright.algorithms.linear_learner.few import averages, paths, rotation, scores
 
 RANDOM = np.random.default_rng(1)
 SHAPES = [(30, 5), (20, 60)]
@@ -72,9 +72,9 @@ def test_weak_penalties_end_where_they_are_hopeless() -> None:
 
 def test_the_constant_is_left_out_too() -> None:
     y = np.array([0.0, 0.0, 1.0])
-    left = paths.constant_left_out(np.ones(3), y, np.ones(3), squared=True, use_bias=True)
+    left = scores.constant_left_out(np.ones(3), y, np.ones(3), squared=True, use_bias=True)
     assert_allclose(left, [0.5, 0.5, 0.0])
-    chances = 1 / (1 + np.exp(-paths.constant_left_out(np.ones(3), y, np.ones(3), squared=False, use_bias=True)))
+    chances = 1 / (1 + np.exp(-scores.constant_left_out(np.ones(3), y, np.ones(3), squared=False, use_bias=True)))
     assert_allclose(chances, [0.5, 0.5, 1 / 6])
 
 

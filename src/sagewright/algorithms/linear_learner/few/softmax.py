@@ -1,0 +1,109 @@
+"""Softmax regression for one penalty after another, with every row's scores by the model that has not learnt from it.
+
+The score of a row left out is that of one Newton step away from the optimum of all rows, with second derivatives of each class by
+itself: a class's p (1 - p), times C / (C - 1) for the other classes that give way. For two classes this is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, solve_triangular
+
+from sagewright.algorithms.linear_learner.few import scores
+from sagewright.algorithms.linear_learner.few.paths import LEAST_LEFT, Hopeless, Solution
+from sagewright.algorithms.linear_learner.few.rotation import Rotated
+
+MOST_STEPS = 200
+NEAR = 1e-5
+"""A search ends where a step gains less than this share of the loss."""
+TINY, LEAST = 1e-12, 1e-10
+SMALL = 48
+"""Features up to which inverting all classes' second derivatives at once takes less time than factoring each."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows as columns, (r + 1, n), the last of whose coordinates is the bias's; the shares (C, n) of the classes in each row, and
+    its weight (n,).
+    """
+
+    rows: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+
+    def chances(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the scores (C, n) by weights (C, r + 1), the chances of the classes, and the rows' losses (n,)."""
+        said = at @ self.rows
+        most = said.max(axis=0)
+        found = np.exp(said - most)
+        sums = found.sum(axis=0)
+        found /= sums
+        return said, found, most + np.log(sums) - np.einsum("ij,ij->j", self.y, said)
+
+    def curves(self, chances: np.ndarray) -> np.ndarray:
+        """Returns the second derivatives (C, n) of the rows' weighted losses."""
+        classes = len(chances)
+        return np.asarray(self.weights * chances * (1 - chances) * (classes / (classes - 1)))
+
+
+def solve(
+    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
+) -> Iterator[Solution]:
+    """Yields the models with the lowest loss for the shares (n, C) of the classes in each row, in descending order of penalty. Of
+    a row's weight, the share `out` (n,) is left out.
+    """
+    rows = np.vstack([rotated.rows.T, np.full(len(y), float(use_bias))])
+    problem = Problem(rows, np.ascontiguousarray(y.T), rotated.weights)
+    at = np.zeros((y.shape[1], len(rows)))
+    at[:, -1] = scores.constant(rotated.weights, y) * use_bias
+    squares = np.append(rotated.squares, rotated.total)
+    for penalty in np.sort(penalties)[::-1]:
+        ridge = np.append(np.full(len(rows) - 1, penalty), TINY if use_bias else 1.0)
+        at = _optimum(problem, ridge, squares, at)
+        said, chances, _ = problem.chances(at)
+        curves = problem.curves(chances)
+        spread = _spread(rows, curves, ridge)
+        moved = out * rotated.weights * (chances - problem.y) * spread
+        left_out = (said + moved / np.maximum(1 - out * curves * spread, LEAST_LEFT)).T
+        yield Solution(float(penalty), at[:, :-1].T, at[:, -1], left_out)
+        if hopeless(scores.mean_loss(left_out, y, rotated.weights, squared=False)):
+            return
+
+
+def _spread(rows: np.ndarray, curves: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    """Returns what a unit of slope moves the score of each row by, for each class (C, n)."""
+    second = np.stack([(rows * each) @ rows.T for each in curves])
+    each, diagonal = np.arange(len(curves))[:, None], np.arange(len(rows))
+    least = LEAST * np.maximum(second[each, diagonal, diagonal].max(axis=1), TINY)  # a bias has no penalty
+    second[each, diagonal, diagonal] += ridge + least[:, None]
+    if len(rows) <= SMALL:
+        inverse = np.linalg.inv(second)
+        return np.stack([np.einsum("ij,ij->j", rows, own @ rows) for own in inverse])
+    factors = (cho_factor(own, lower=True)[0] for own in second)
+    return np.stack([np.square(solve_triangular(own, rows, lower=True)).sum(axis=0) for own in factors])
+
+
+def _optimum(problem: Problem, ridge: np.ndarray, squares: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Returns the weights (C, r + 1) at the optimum, starting `at` others. L-BFGS moves along coordinates that are scaled by the
+    mean second derivatives.
+    """
+    from scipy.optimize import minimize
+
+    rows, y, weights = problem.rows, problem.y, problem.weights
+    mean = problem.curves(problem.chances(at)[1]).mean(axis=1) / weights.mean()
+    widths = 1 / np.sqrt(mean[:, None] * squares + ridge + TINY)
+
+    def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        point = flat.reshape(at.shape) * widths
+        _, chances, losses = problem.chances(point)
+        shrunk = point * ridge
+        loss = weights @ losses + np.einsum("ij,ij->", shrunk, point) / 2
+        slopes = (chances - y) * weights
+        return float(loss), ((slopes @ rows.T + shrunk) * widths).ravel()
+
+    options = {"maxfun": MOST_STEPS, "maxiter": MOST_STEPS, "ftol": NEAR, "gtol": 1e-9}
+    found = minimize(penalised, (at / widths).ravel(), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(found.x).reshape(at.shape) * widths

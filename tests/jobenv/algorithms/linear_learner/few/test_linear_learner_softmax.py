@@ -1,0 +1,98 @@
+"""Several classes with few rows: scores at rows left out are those of models refitted without them, and their average beats
+scikit-learn's model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tests.jobenv.algorithms.linear_learner.test_linear_learner_rare import fit
+
+from sagewright.algorithms.linear_learner.few import paths, rotation, scores, softmax
+
+
+def drawn(seed: int, rows: int, columns: int, classes: int, apart: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    y = np.append(np.arange(classes), random.integers(0, classes, rows - classes))
+    x = random.normal(0, apart, (classes, columns))[y] + random.normal(size=(rows, columns))
+    return x - x.mean(axis=0), y
+
+
+def probabilities(model: object, x: np.ndarray) -> np.ndarray:
+    raw = model.raw(x.astype(np.float32))  # type: ignore[attr-defined]
+    odds = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("columns", [5, 60])
+def test_rows_left_out_are_scored_as_by_models_without_them(columns: int) -> None:
+    x, y = drawn(1, 40, columns, 4)
+    rotated = rotation.rotate(x, np.ones(40), centred=True)
+    shares = np.eye(4)[y]
+    found = list(softmax.solve(rotated, shares, np.ones(40), np.array([10.0, 100.0]), True, lambda _: False))
+    assert [each.penalty for each in found] == [100, 10]
+    for each in found:
+        peer = LogisticRegression(C=1 / each.penalty, tol=1e-8, max_iter=5000)
+        weights = rotated.features(each.weights)
+        said = x @ weights + each.bias - rotated.middle @ weights
+        assert_allclose(np.exp(said - scores.log_sums(said)[:, None]), peer.fit(x, y).predict_proba(x), atol=0.02)
+        others = [peer.fit(x[kept], y[kept]).predict_proba(x[~kept])[0] for kept in ~np.eye(40, dtype=bool)]
+        exact = log_loss(y, np.array(others), labels=range(4))
+        assert scores.mean_loss(each.left_out, shares, np.ones(40), squared=False) == pytest.approx(exact, rel=0.03)
+
+
+def test_two_classes_are_those_of_the_logistic_loss() -> None:
+    x, y = drawn(2, 60, 8, 2, 0.5)
+    rotated = rotation.rotate(x, np.ones(60), centred=True)
+    one = next(paths.logistic(rotated, y.astype(float), np.ones(60), np.array([5.0]), True, lambda _: False))
+    # a penalty on the weights of both classes is half that on their difference
+    two = next(softmax.solve(rotated, np.eye(2)[y], np.ones(60), np.array([10.0]), True, lambda _: False))
+    assert_allclose(two.left_out[:, 1] - two.left_out[:, 0], one.left_out, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_iris_is_learnt_better_than_by_scikit_learns_default(seed: int) -> None:
+    x, y = load_iris(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(150)
+    known, new = order[:60], order[60:]
+    model = fit(x[known].astype(np.float32), y[known].astype(np.float32), predictor_type="multiclass_classifier", num_classes="3")  # fmt: skip  # noqa: E501
+    peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x[known], y[known])
+    ours = log_loss(y[new], probabilities(model, x[new]))
+    assert ours < 0.8 * log_loss(y[new], peer.predict_proba(x[new]))
+
+
+def test_more_features_than_rows() -> None:
+    x, y = drawn(4, 1100, 300, 4, 0.3)
+    model = fit(x[:100].astype(np.float32), y[:100].astype(np.float32), predictor_type="multiclass_classifier", num_classes="4")  # fmt: skip  # noqa: E501
+    ours = log_loss(y[100:], probabilities(model, x[100:]))
+    peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x[:100], y[:100])
+    assert ours < 0.95 * log_loss(y[100:], peer.predict_proba(x[100:]))
+
+
+def test_a_class_without_rows_is_hardly_ever_predicted() -> None:
+    x, y = drawn(6, 1060, 5, 3, 0.7)
+    given = {"predictor_type": "multiclass_classifier"}
+    features, labels = x.astype(np.float32), y.astype(np.float32)
+    wider, usual = (fit(features[:60], labels[:60], num_classes=count, **given) for count in ("4", "3"))
+    chances = probabilities(wider, x[60:])
+    assert chances[:, 3].max() < 1e-3
+    least = log_loss(y[60:], probabilities(usual, x[60:]))
+    assert log_loss(y[60:], chances, labels=range(4)) < 1.02 * least
+
+
+def test_copies_and_balanced_weights_of_classes() -> None:
+    x, y = drawn(5, 400, 6, 3, 0.5)
+    known = np.concatenate([np.flatnonzero(y == 0)[:60], np.flatnonzero(y == 1)[:10], np.flatnonzero(y == 2)[:10]])
+    given = {"predictor_type": "multiclass_classifier", "num_classes": "3"}
+    again = np.repeat(known, 5)
+    features, labels = x.astype(np.float32), y.astype(np.float32)
+    once, often = (fit(features[rows], labels[rows], **given) for rows in (known, again))
+    assert_allclose(once.weights, often.weights, atol=0.05)
+    even = fit(features[known], labels[known], balance_multiclass_weights="true", **given)
+    assert probabilities(even, x)[:, 1].mean() > 1.1 * probabilities(once, x)[:, 1].mean()
