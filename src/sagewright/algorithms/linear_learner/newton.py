@@ -20,6 +20,7 @@ from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
 from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.linear_learner import quasi_newton
+from sagewright.algorithms.linear_learner.few import averages
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -29,6 +30,8 @@ SMALL = 1e-9
 """Added to second derivatives, as a share of them, so that identical columns cause no division by 0."""
 NEAR, NEAREST = 1e-3, 1e-6
 """Convergence thresholds as shares of the loss: on a sample, which steps on all rows then refine, and on all rows."""
+ROUNDING = 1e-7
+"""Shares of the largest square that sums in single precision can't tell from 0."""
 MOST_GUESSES = 20
 """Limit on guesses which weights an l1 leaves at 0."""
 MOST_HALVINGS = 4
@@ -88,6 +91,26 @@ def solved(known: Sums, mix: Mix, bias_decay: float) -> tuple[Weights, np.ndarra
         found.append(_thinned(products, right, _penalty(wd, bias_decay, size), float(l1), at) if l1 else at)
     losses = [float(known.squares - 2 * right @ each + each @ products @ each) for each in found]
     return _weights(np.column_stack(found)), np.maximum(losses, 0)
+
+
+def penalty(known: Sums, rows: int, use_bias: bool) -> float:
+    """Returns the penalty on half the squares for the mean loss that is likely to lose least at other rows, by generalised
+    cross-validation and the prior of `averages`. Source: G. Golub, M. Heath and G. Wahba, "Generalized Cross-Validation as a Method
+    for Choosing a Good Ridge Parameter", Technometrics 21, 1979.
+    """
+    means = known.products[:-1, -1] * use_bias
+    level = known.right[-1] * use_bias
+    curves, turn = np.linalg.eigh(known.products[:-1, :-1] - np.outer(means, means))
+    along = np.square(turn.T @ (known.right[:-1] - level * means))
+    kept = curves > ROUNDING * max(float(curves[-1]), ROUNDING)
+    curves, along = curves[kept], along[kept]
+    tried = averages.penalties(len(means), 0.5, averages.WEAKEST)
+    shrunk = curves[:, None] + tried / rows
+    left = known.squares - level * level - along @ ((shrunk + tried / rows) / np.square(shrunk))
+    free = 1 - (use_bias + (curves[:, None] / shrunk).sum(axis=0)) / rows
+    losses = np.maximum(left, ROUNDING * known.squares) / np.square(free)
+    shares = averages.shares(averages.log_likelihood(losses, rows, squared=True), tried, len(means))
+    return float(2 * tried[shares.argmax()] / rows)
 
 
 def corner(second: np.ndarray, wd: float, bias_decay: float) -> np.ndarray:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,14 +53,7 @@ def solve_models(run: Session, data: Data) -> Trained:
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
     if few.suits(run, data, loss, total):
-        run.solver("second_order", "leave-one-out")
-        trained = few.solve(run, data, loss, total)
-        reached = run.group.from_first(
-            compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples)
-        )
-        _log(run, loss, reached, trained.criterion, data.validated)
-        run.lines.throughput(own, time.monotonic() - began)
-        return trained
+        return _average(run, data, loss, began)
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
     run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
@@ -70,9 +64,15 @@ def solve_models(run: Session, data: Data) -> Trained:
         search.begin_at(advised.weights)
     elif not data.validated and not search.curves(models, total):
         chosen, ratio = _checked(run, data, models, search)
+    elif search.weighs(data, models, total):
+        chosen = search.weighed(data, models, total)
     weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    if models.models == 1 and few.may_help(
+        run, data, loss, total, few.First(weights, float(chosen.wd[0]), float(reached[0]))
+    ):
+        return _average(run, data, loss, began)
     if not data.validated and ratio is None and search.curves(models, total):
-        ratio = search.left_out(data, weights, models, total)
+        ratio = search.left_out(data, weights, chosen, total)
         if ratio > 1 and total >= held_out.FEWEST:
             chosen, ratio = _checked(run, data, models, search)
             weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
@@ -84,6 +84,17 @@ def solve_models(run: Session, data: Data) -> Trained:
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
     return Trained(loss, chosen, weights, criterion, examples, by_loss=True, ratio=ratio)
+
+
+def _average(run: Session, data: Data, loss: Loss, began: float) -> Trained:
+    """Returns the average of the models of all penalties, and logs it."""
+    own = data.train.table.rows
+    run.solver("second_order", "leave-one-out")
+    trained = few.solve(run, data, loss, int(run.group.total(np.array([own]))[0]))
+    reached = run.group.from_first(compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples))
+    _log(run, loss, reached, trained.criterion, data.validated)
+    run.lines.throughput(own, time.monotonic() - began)
+    return trained
 
 
 def _prepared(data: Data, table: Table) -> source.Prepared:
@@ -206,6 +217,7 @@ class Search:
         self.rough = False
         """True while models are only compared with each other."""
         self._second: np.ndarray | None = None
+        self._sums: newton.Sums | None = None
         self._left: left_out.Left | None = None
         self._last: Weights | None = None
         self._begun: Weights | None = None
@@ -235,6 +247,18 @@ class Search:
         alone = models.models == 1 and not models.l1.any() and total > columns
         return alone and (self._linear or self._newton) and not path.chooses(run.values, columns, total)
 
+    def weighs(self, data: Data, models: Mix, total: int) -> bool:
+        """True if the sums of the squared loss say which penalty to use, and it may be chosen."""
+        run = self.run
+        free = run.values["bias_wd_mult"] in ("auto", 0) and path.chooses(run.values, data.train.columns, 0)
+        return free and self._linear and data.train.columns <= MOST_ROTATED and self.curves(models, total)
+
+    def weighed(self, data: Data, models: Mix, total: int) -> Mix:
+        """Returns the single model with the penalty that the sums suggest."""
+        self._sums = newton.sums(_rows(self.run, data, total), self.run.group)
+        wd = newton.penalty(self._sums, total, bool(self.run.values["use_bias"]))
+        return replace(models, wd=np.array([self.run.group.from_first(wd)], np.float32))
+
     def left_out(self, data: Data, weights: Weights, models: Mix, total: int) -> float:
         """Returns the loss of the single model that was solved for last at rows left out, as a multiple of a constant's."""
         run = self.run
@@ -255,7 +279,7 @@ class Search:
         rows, decay, group = _rows(self.run, data, total), _bias_decay(self.run), self.run.group
         if not self.curves(models, total):
             return newton.least_squares(rows, models, decay, group)
-        known = newton.sums(rows, group)
+        known, self._sums = self._sums or newton.sums(rows, group), None
         self._second = 2 * known.products
         return newton.solved(known, models, decay)
 

@@ -18,6 +18,10 @@ BELOW, SPREAD = 0.5, 1.2
 """The prior, in decades: its middle is this much below a penalty of the number of features, under which they say as much as chance
 adds; and its standard deviation.
 """
+WEAK, WEAKEST = -3.0, -8.0
+"""The weakest penalty, in decades; and that of the squared loss with more rows than features, which tell exactly whether the large
+weights help that features such as powers of one number need.
+"""
 NO_SHARE = 12.0
 """Models whose log share is this much below the largest one get a share of 0."""
 STEPS = 20
@@ -26,10 +30,10 @@ LEAST = -1e30
 """The logarithm of the likelihood of a loss that is not a number."""
 
 
-def penalties(columns: int, step: float) -> np.ndarray:
-    """Returns the penalties to try, on half the squares for the sum of losses, in steps of decades."""
+def penalties(columns: int, step: float, least: float = WEAK) -> np.ndarray:
+    """Returns the penalties to try, on half the squares for the sum of losses, in steps of decades from the `least` one."""
     most = max(5.0, np.log10(columns) + 2)
-    return np.asarray(10 ** np.arange(-3, most + step / 2, step))
+    return np.asarray(10 ** np.arange(least, most + step / 2, step))
 
 
 def log_likelihood(losses: np.ndarray | float, rows: float, squared: bool) -> np.ndarray:

@@ -30,6 +30,8 @@ others solve for faster; and on its square times the rows, for the logistic loss
 """
 MOST_COLUMNS, THINNED = 64, 2000
 """Maximum number of features for which rare classes are examined, and of rows of each class that are used."""
+COSTLY = 0.01
+"""Share of the loss that a penalty may cost."""
 SLIGHT = 0.02
 """An l1 below this share of the smallest one that uses no feature counts as slight."""
 MOST_CHECKED = 20_000
@@ -52,7 +54,7 @@ class Rows:
 
     x: np.ndarray
     y: np.ndarray
-    """Of several classes their shares, (n, C)."""
+    """The shares of the classes, (n, C), if there are several."""
     weights: np.ndarray
     out: np.ndarray
     """The share (n,) of its weight that a row is left out with."""
@@ -61,6 +63,15 @@ class Rows:
     def counted(self) -> float:
         """The number of rows that these stand for."""
         return float(self.weights @ self.out)
+
+
+@dataclass(frozen=True)
+class First:
+    """A model that was solved for with the penalty `wd` on half the squares, and its mean `loss`."""
+
+    weights: Weights
+    wd: float
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,16 @@ def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
     features, and the work is little.
     """
     return not path.has_l1(run.values) and _is_free(run, data, loss) and _are_few(run, data, loss, total)
+
+
+def may_help(run: Session, data: Data, loss: Loss, total: int, first: First) -> bool:
+    """True if rows are many for the features, but the penalty of the `first` model may cost it more than COSTLY of its loss: the
+    classes are nearly separable, or the features say nearly the same. Half of `wd` times the squares is about what it costs.
+    """
+    possible = not data.validated and not path.has_l1(run.values) and _is_free(run, data, loss) and not loss.regresses
+    costs = float(first.wd) * float(np.square(first.weights.features, dtype=np.float64).sum()) / 2
+    costly = possible and bool(costs > COSTLY * first.loss) and _is_cheap(data, loss, total)
+    return bool(run.group.from_first(costly))
 
 
 def advise(run: Session, data: Data, loss: Loss, total: int) -> Advice | None:
@@ -113,18 +134,20 @@ def _is_free(run: Session, data: Data, loss: Loss) -> bool:
 
 
 def _are_few(run: Session, data: Data, loss: Loss, total: int) -> bool:
+    if not _is_cheap(data, loss, total):
+        return False
+    few = path.FEW * data.train.columns * max(1, loss.classes - 1)  # each class but one has weights of its own
+    return total < few or (total <= MOST_CHECKED and _different(run, data, loss) < few)
+
+
+def _is_cheap(data: Data, loss: Loss, total: int) -> bool:
+    """True if the models of all penalties take little work."""
     columns = data.train.columns
     least = min(total, columns) + 1
     most = MOST_SQUARED if data.train.dense else MOST_SPARSE
     work = 0 if loss.regresses else total * least**2 * loss.classes
-    if total < FEWEST or least > most or total * columns > MOST_NUMBERS or work > _most_work(loss):
-        return False
-    few = path.FEW * columns * max(1, loss.classes - 1)  # each class but one has weights of its own
-    return total < few or (total <= MOST_CHECKED and _different(run, data, loss) < few)
-
-
-def _most_work(loss: Loss) -> int:
-    return MOST_WORK if loss.classes == 1 else MOST_CLASSES
+    most_work = MOST_WORK if loss.classes == 1 else MOST_CLASSES
+    return total >= FEWEST and least <= most and total * columns <= MOST_NUMBERS and work <= most_work
 
 
 def _is_rare(data: Data) -> bool:
@@ -277,7 +300,8 @@ def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Fami
     use_bias = bool(run.values["use_bias"])
     rotated = rotation.rotate(rows.x * widths, rows.weights, use_bias)
     if squared:
-        penalties = averages.penalties(len(widths), 0.5)
+        least = averages.WEAKEST if len(rows.y) > len(widths) else averages.WEAK
+        penalties = averages.penalties(len(widths), 0.5, least)
         return Family(widths, rotated, paths.squared(rotated, rows.y, penalties, use_bias))
     work = rows.y.size * len(rotated.squares) ** 2
     coarse = rows.y.ndim == 2 or work > COARSE or rows.counted > 2 * len(rows.y)
