@@ -1,5 +1,9 @@
-"""The chain's burn-in on all rows except a held-out part, on which the machine is compared with a constant. After that, the chain
-learns from all rows."""
+"""The chain's burn-in on all rows except a held-out part, on which the machine is compared with one without factors and with a
+constant. After that, the chain learns from all rows.
+
+With few rows the factors are noise, whatever their prior, and a chain that has none predicts better. The two are averaged by their
+likelihoods on the held-out rows, weakened because these depend on the split.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +22,32 @@ JUDGED = 8
 """Number of last sweeps of the burn-in whose mean prediction is evaluated."""
 LEAST_HELD = 50
 """Minimum number of held-out rows, or a third of all if that is fewer."""
-FOLDS, FEWEST = 3, 9
-"""Times that rows are held out, if a third of all is less than LEAST_HELD, and the minimum number of rows for that."""
+FOLDS, FEWEST, MOST = 6, 9, 150
+"""Times that rows are held out, so that each is once, and the numbers of rows for which this is done."""
 LEFT = 4
 """Sweeps of the burn-in that remain for the chain of all rows."""
+
+
+MORE, ROUNDS, CHANCE = 2, 3, 0.5
+"""Unless the burn-in shows that factors help: times as many sweeps again, shared by the folds; how often there are as many while
+the weight of the chain with factors is no larger than CHANCE.
+"""
+WEAKENED, SLIGHT = 0.6, 0.02
+"""Power of the likelihoods, and the weight below which a machine isn't trained."""
 
 
 @dataclass(frozen=True)
 class Checked:
     """The chain, its loss with the best of `baseline.SHARES` as a multiple of the constant's, that share, and the constant's raw
-    score for all labels.
+    score for all labels. `weight` is that of the chain in its average with `plain`, the chain without factors.
     """
 
     chain: gibbs.Sampler
     ratio: float
     share: float
     centre: float
+    plain: gibbs.Sampler
+    weight: float
 
     @property
     def left(self) -> int:
@@ -42,6 +56,25 @@ class Checked:
     def shrunk(self, machine: Machine) -> Machine:
         """The machine, moved towards the constant if it was worse."""
         return shrunk(machine, self.centre, self.share)
+
+
+def averaged(machine: Machine, plain: Machine, weight: float) -> Machine:
+    """The machine whose scores are the average of both, of which `machine` has this weight and `plain` has no factors."""
+    own, other = np.float32(weight), np.float32(1 - weight)
+    bias = weight * machine.bias + (1 - weight) * plain.bias
+    return Machine(bias, own * machine.linear + other * plain.linear, np.sqrt(own) * machine.factors)
+
+
+def without_factors(task: Task) -> Task:
+    """The same rows for a machine without factors: it has one, which is 0."""
+    return replace(task, factors=1, flat=np.ones(task.x.shape[1], bool))
+
+
+def weight(said: tuple[np.ndarray, np.ndarray], truth: np.ndarray, binary: bool, group: Group) -> float:
+    """The weight of the first of two machines, given both raw scores of all hosts' held-out rows."""
+    own, other, rows = group.total(np.array([*(_losses(binary, raw, truth).sum() for raw in said), len(truth)]))
+    apart = own - other if binary else rows / 2 * np.log(max(own, 1e-30) / max(other, 1e-30))
+    return float(1 / (1 + np.exp(np.clip(WEAKENED * apart, -50, 50))))
 
 
 def shrunk(machine: Machine, centre: float, share: float) -> Machine:
@@ -72,39 +105,69 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
     folds = _folds(len(task.y), np.random.default_rng([seed, 8, group.rank]), group)
     if group.total(np.array([int(not folds)]))[0]:
         return None
-    chains, said, nothing = [], [], []
-    for learnt, held in folds:
-        chain, raw = _judged(replace(task, x=task.x[learnt], y=task.y[learnt]), task.x[held], length, seed, group)
-        chains.append(chain)
-        said.append(raw)
-        nothing.append(np.full(len(held), constant(task.y[learnt], task.binary, group)))
+    tried = [_Fold(task, *fold, seed, group) for fold in folds]
+    judged = min(JUDGED, max(1, length.burn_in // 2))
+    for fold in tried:
+        fold.own.sweep(length.burn_in, judged)
+        fold.plain.sweep(length.burn_in, judged)
     truth = task.y[np.concatenate([held for _, held in folds])].astype(np.float64)
-    centre = constant(task.y, task.binary, group)
-    found = compare(np.concatenate(said), np.concatenate(nothing), truth, task.binary, group)
-    return Checked(chains[0], *found, centre)
+    part = _weight(tried, truth, task.binary, group)
+    more = MORE * length.burn_in // len(tried)
+    for number in range(ROUNDS if part < 1 else 0):  # a chain may take long to find factors
+        for fold in tried:
+            fold.own.sweep(more, more * 2 // 3)
+            if not number:
+                fold.plain.sweep(more, more * 2 // 3)
+        part = _weight(tried, truth, task.binary, group)
+        if part > CHANCE:
+            break
+    said = np.concatenate([part * fold.own.said + (1 - part) * fold.plain.said for fold in tried])
+    found = compare(said, np.concatenate([fold.nothing for fold in tried]), truth, task.binary, group)
+    chains = tried[0].own.chain, tried[0].plain.chain
+    return Checked(chains[0], *found, constant(task.y, task.binary, group), chains[1], part)
+
+
+def _weight(tried: list[_Fold], truth: np.ndarray, binary: bool, group: Group) -> float:
+    """The weight of the chains with factors, rounded to 0 or 1 if it is near."""
+    both = (np.concatenate([fold.own.said for fold in tried]), np.concatenate([fold.plain.said for fold in tried]))
+    part = weight(both, truth, binary, group)
+    return 0.0 if part < SLIGHT else 1.0 if part > 1 - SLIGHT else part
 
 
 def _folds(rows: int, random: np.random.Generator, group: Group) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The numbers of the rows to learn from and of the held-out rows, for each time; of three times as many rows as have to be held
-    out, or fewer, three times.
-    """
-    if group.size == 1 and FEWEST <= rows <= FOLDS * LEAST_HELD:
+    """The numbers of the rows to learn from and of the held-out rows, for each time."""
+    if group.size == 1 and FEWEST <= rows <= MOST:
         parts = [np.sort(part) for part in np.array_split(random.permutation(rows), FOLDS)]
         return [(np.setdiff1d(np.arange(rows), part), part) for part in parts]
     split = baseline.split(rows, random, LEAST_HELD)
     return [] if split is None else [split]
 
 
-def _judged(known: Task, held: Any, length: Length, seed: int, group: Group) -> tuple[gibbs.Sampler, np.ndarray]:
-    """A chain after the burn-in, and the mean of its last raw scores of held-out rows."""
-    chain = gibbs.Sampler(known, seed, group)
-    said = np.zeros(held.shape[0])
-    judged = min(JUDGED, max(1, length.burn_in // 2))
-    for number in range(length.burn_in):
-        chain.sweep()
-        if number >= length.burn_in - judged:
-            said += chain.machine().raw(held) / judged
-    return chain, said
+class _Judged:
+    """A chain, and the mean of its last raw scores of held-out rows."""
+
+    def __init__(self, known: Task, held: Any, seed: int, group: Group) -> None:
+        self.chain, self._held = gibbs.Sampler(known, seed, group), held
+        self.said = np.zeros(held.shape[0])
+
+    def sweep(self, sweeps: int, judged: int) -> None:
+        """Goes on for some sweeps, of which the last ones are judged."""
+        said = np.zeros(len(self.said))
+        for number in range(sweeps):
+            self.chain.sweep()
+            if number >= sweeps - judged:
+                said += self.chain.machine().raw(self._held) / judged
+        self.said = said
+
+
+class _Fold:
+    """Chains with and without factors on the rows that are `learnt`, judged on those that are `held`."""
+
+    def __init__(self, task: Task, learnt: np.ndarray, held: np.ndarray, seed: int, group: Group) -> None:
+        known = replace(task, x=task.x[learnt], y=task.y[learnt])
+        self.own = _Judged(known, task.x[held], seed, group)
+        self.plain = _Judged(without_factors(known), task.x[held], seed, group)
+        self.nothing = np.full(len(held), constant(known.y, task.binary, group))
 
 
 def constant(labels: np.ndarray, binary: bool, group: Group) -> float:

@@ -135,21 +135,39 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     length = _length(run, task)
     task = _how(run, task, length)
     checked = held_out.check(task, length, run.seed, run.group)
-    sampler = gibbs.Sampler(task, run.seed, run.group)
+    weight = 1.0 if checked is None else checked.weight
     if checked is not None:
         baseline.report(run.lines, checked.ratio)
-        sampler.go_on_from(checked.chain)
+        logging.info("On held-out rows a machine without factors has a weight of %.2g.", 1 - weight)
     logging.info("Gibbs sampling: %d sweeps after %d that are discarded.", length.kept, length.burn_in)
-    if checked is not None:
-        length = replace(length, burn_in=checked.left)
+    length = length if checked is None else replace(length, burn_in=checked.left)
     began = time.monotonic()
+    begun, plain = (None, None) if checked is None else (checked.chain, checked.plain)
+    machines = [_machine(run, task, length, begun)] if weight else []
+    if weight < 1:
+        few = replace(length, kept=length.kept // 2)
+        machines.append(_machine(run, held_out.without_factors(task), few, plain))
+    run.lines.throughput(len(task.y) * (length.burn_in + length.kept), time.monotonic() - began)
+    machine = machines[0] if len(machines) == 1 else held_out.averaged(machines[0], machines[1], weight)
+    machine = _with_factors(machine if checked is None else checked.shrunk(machine), task.factors)
+    reported.quality(run, "train", machine.raw(task.x), task.y)
+    return unit.raw(machine)
+
+
+def _machine(run: Session, task: Task, length: Length, begun: gibbs.Sampler | None) -> Machine:
+    """The mean machine of a chain, which goes on from the one that has `begun`."""
+    sampler = gibbs.Sampler(task, run.seed, run.group)
+    if begun is not None:
+        sampler.go_on_from(begun)
 
     def report(number: int, chain: gibbs.Sampler) -> None:
         reported.quality(run, "train", chain.raw(), task.y, epoch=number)
         run.lines.progress(number + 1, length.burn_in + length.kept)
 
-    machine = gibbs.fit(sampler, length, report)
-    run.lines.throughput(len(task.y) * (length.burn_in + length.kept), time.monotonic() - began)
-    machine = machine if checked is None else checked.shrunk(machine)
-    reported.quality(run, "train", machine.raw(task.x), task.y)
-    return unit.raw(machine)
+    return gibbs.fit(sampler, length, report)
+
+
+def _with_factors(machine: Machine, count: int) -> Machine:
+    """The same machine with `count` factors at least: models have `num_factors` of them."""
+    lacking = max(0, count - machine.factors.shape[1])
+    return replace(machine, factors=np.pad(machine.factors, ((0, 0), (0, lacking))))
