@@ -22,6 +22,8 @@ WEAK, WEAKEST = -3.0, -8.0
 """The weakest penalty, in decades; and that of the squared loss with more rows than features, which tell exactly whether the large
 weights help that features such as powers of one number need.
 """
+FREEDOM = 2
+"""Degrees of freedom of the prior for classes: the fewest with a mean."""
 NO_SHARE = 12.0
 """Models whose log share is this much below the largest one get a share of 0."""
 STEPS = 20
@@ -44,10 +46,14 @@ def log_likelihood(losses: np.ndarray | float, rows: float, squared: bool) -> np
     return np.nan_to_num(WEAKENED * found, nan=LEAST, posinf=LEAST, neginf=LEAST)
 
 
-def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int) -> np.ndarray:
-    """Returns the share (M,) of each model, given the penalties (M,) that were tried."""
-    decades = np.log10(tried) - (np.log10(columns) - BELOW)
-    found = likelihoods - np.square(decades / SPREAD) / 2
+def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int, squared: bool = True) -> np.ndarray:
+    """Returns the share (M,) of each model, given the penalties (M,) that were tried.
+
+    The prior is normal with the squared loss. That of classes is Student's: no loss is below 0, so what rows left out say for a
+    weak penalty is bounded, and separable classes would hardly count against a normal prior.
+    """
+    squares = np.square((np.log10(tried) - (np.log10(columns) - BELOW)) / SPREAD)
+    found = likelihoods - (squares / 2 if squared else (FREEDOM + 1) / 2 * np.log1p(squares / FREEDOM))
     found = np.exp(np.maximum(found - found.max(), -700))
     return np.asarray(found / found.sum())
 

@@ -24,7 +24,7 @@ from sagewright.algorithms.linear_learner.mix import Mix
 FEWEST = 4
 MOST_NUMBERS = 1 << 23
 """Limit on the numbers in the rows, which are copied as float64."""
-MOST_SQUARED, MOST_SPARSE, MOST_WORK, MOST_CLASSES = 1024, 256, 200_000_000, 150_000_000
+MOST_SQUARED, MOST_SPARSE, MOST_WORK, MOST_CLASSES = 1024, 256, 200_000_000, 30_000_000
 """Limits on the smaller of the numbers of rows and features, whose cube is the cost of the squared loss; of sparse rows, which
 others solve for faster; and on its square times the rows, for the logistic loss, and times the classes, for more of them.
 """
@@ -274,7 +274,7 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
     likelihoods = averages.log_likelihood(losses, counted, squared)
     if data.scaler.scale.max() > ALIKE * np.median(data.scaler.scale):
         likelihoods[len(families[0].solutions) :] -= UNLIKELY
-    share = averages.shares(likelihoods, penalties, columns)
+    share = averages.shares(likelihoods, penalties, columns, squared)
     use_bias = bool(run.values["use_bias"])
     nothing = scores.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
     least = scores.mean_loss(nothing, rows.y, rows.weights, squared)

@@ -96,3 +96,10 @@ def test_copies_and_balanced_weights_of_classes() -> None:
     assert_allclose(once.weights, often.weights, atol=0.05)
     even = fit(features[known], labels[known], balance_multiclass_weights="true", **given)
     assert probabilities(even, x)[:, 1].mean() > 1.1 * probabilities(once, x)[:, 1].mean()
+
+
+def test_separable_classes_of_few_rows_are_told_surely() -> None:
+    x, y = drawn(7, 1120, 40, 4, 1.5)
+    model = fit(x[:120].astype(np.float32), y[:120].astype(np.float32), predictor_type="multiclass_classifier", num_classes="4")  # fmt: skip  # noqa: E501
+    peer = LogisticRegression(max_iter=1000).fit(x[:120], y[:120]).predict_proba(x[120:])
+    assert log_loss(y[120:], probabilities(model, x[120:])) < 0.9 * log_loss(y[120:], peer)
