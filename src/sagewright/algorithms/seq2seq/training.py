@@ -33,14 +33,13 @@ from sagewright.algorithms.seq2seq.bleu import bleu
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
 from sagewright.algorithms.seq2seq.model import DESCRIPTION, WEIGHTS
 from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
+from sagewright.algorithms.seq2seq.pace import Pace, width
 from sagewright.algorithms.seq2seq.sentences import Limits, Sentences
 from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 from sagewright.algorithms.seq2seq.vocabulary import SOURCE, TARGET, Seq2SeqVocabulary
 
 COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best copy, and the one being written."""
-FOREVER = 1 << 40
-"""Mini-batches of a training that only validation ends."""
 SPEED_EVERY = 50
 JUDGED = 64
 DIRECTIONS: dict[str, Direction] = {"perplexity": "Minimize", "accuracy": "Maximize", "bleu": "Maximize"}
@@ -93,11 +92,11 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     logarithms = unigrams.frequencies(known, settings.target_words)
     unigrams.begin(found, logarithms)
     found.to(run.device.place)
-    said = optimizers.Settings(values["learning_rate"], values["weight_decay"], values.get("momentum", 0.0))
+    pace = Pace.of(values, run.chosen, settings, known)
+    said = optimizers.Settings(pace.rate, values["weight_decay"], values.get("momentum", 0.0))
     optimizer = optimizers.build(values["optimizer_type"], found.named_parameters(), said)
     if values["clip_gradient"] >= 0:
         _clip(optimizer, values["clip_gradient"])
-    pace = Pace.of(values, len(known.batches(values["batch_size"], _width(values), np.random.default_rng(0))))
     metric = values["optimized_metric"]
     stopping = Stopping(pace.least, values["checkpoint_threshold"])
     patience = Patience(metric, DIRECTIONS[metric], stopping)
@@ -116,39 +115,10 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     return found
 
 
-def _width(values: Mapping[str, Any]) -> int:
-    return values["bucket_width"] if values["bucketing_enabled"] else 0
-
-
 def _clip(optimizer: TorchOptimizer, most: float) -> None:
     """Clips each number of the slopes before each step."""
     learnt = [each for group in optimizer.param_groups for each in group["params"]]
     optimizer.before_steps(lambda: torch.nn.utils.clip_grad_value_(learnt, most))
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Numbers of mini-batches: `epoch` in an epoch, `between` two validations, `all` at most; `least` validations before an early
-    end.
-    """
-
-    epoch: int
-    between: int
-    all: int
-    least: int
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], epoch: int) -> Pace:
-        between, most = values["checkpoint_frequency_num_batches"], FOREVER
-        if values["max_num_batches"] > 0:
-            most = values["max_num_batches"]
-        if "max_num_epochs" in values:
-            most = min(most, values["max_num_epochs"] * epoch)
-        return cls(epoch, between, most, math.ceil(values["min_num_epochs"] * epoch / between))
-
-    @property
-    def looks(self) -> int:
-        return math.ceil(self.all / self.between)
 
 
 @dataclass
@@ -174,7 +144,7 @@ class Seq2SeqTrainer:
         count = min(self.pace.between, self.pace.all - first)
         module = self._network
         module.train()
-        tally, speed = Tally(), Speed(self.run.values["batch_size"])
+        tally, speed = Tally(), Speed(self.pace.batch)
         for step, numbers in self.course.watched(self._batches(first, count), count):
             batch = network.batch(self.known, numbers, self.course.device)
             scores, words = module(batch), batch.after[batch.is_word]
@@ -217,12 +187,12 @@ class Seq2SeqTrainer:
 
     def _batches(self, first: int, count: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields mini-batches and their numbers; each epoch has a different order."""
-        values, epoch, order = self.run.values, -1, []
+        epoch, order = -1, []
         for step in range(first, first + count):
             if step // self.pace.epoch != epoch:
                 epoch = step // self.pace.epoch
                 random = np.random.default_rng([self.run.seed, 1, epoch])
-                order = self.known.batches(values["batch_size"], _width(values), random)
+                order = self.known.batches(self.pace.batch, width(self.run.values), random)
             yield step, order[step % self.pace.epoch]
 
     def _sample(self) -> int:

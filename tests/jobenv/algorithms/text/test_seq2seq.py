@@ -23,9 +23,10 @@ from sagewright.algorithms.seq2seq.attention import ATTENTIONS, Memory
 from sagewright.algorithms.seq2seq.bleu import bleu
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
 from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
+from sagewright.algorithms.seq2seq.pace import Pace
 from sagewright.algorithms.seq2seq.sentences import Sentences, bare
 from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
-from sagewright.algorithms.seq2seq.training import Pace, Tally
+from sagewright.algorithms.seq2seq.training import Tally
 from sagewright.algorithms.sequences import Texts
 
 CPU = Device(torch.device("cpu"))
@@ -346,12 +347,46 @@ def test_it_ends_when_validation_gets_no_better(job: Any, run: Any, metric: str,
     assert last == best(said) or metric != "perplexity"
 
 
+def paced(count: int, **given: str) -> Pace:
+    """The pace of a training on `count` pairs."""
+    values = DECLARATION.validate_hyperparameters(given)
+    sizes = Seq2SeqSettings.of(values, WORDS, WORDS)
+    return Pace.of(values, DECLARATION.chosen(given), sizes, known(reversed_words(count)))
+
+
 def test_the_least_number_of_epochs_is_done() -> None:
-    values = DECLARATION.validate_hyperparameters({**SMALL, "min_num_epochs": "3", "max_num_batches": "1000"})
-    assert Pace.of(values, 10) == Pace(epoch=10, between=25, all=60, least=2)
-    assert Pace.of(values, 10).looks == 3
-    endless = DECLARATION.validate_hyperparameters({})
-    assert Pace.of(endless, 10).looks > 1e6
+    pace = paced(320, **{**SMALL, "max_num_epochs": "6", "min_num_epochs": "3", "max_num_batches": "1000"})
+    assert pace == Pace(rate=0.01, batch=32, epoch=10, between=25, all=60, least=2)
+    assert pace.looks == 3
+    assert paced(320).looks > 1e6
+
+
+def test_few_pairs_have_many_mini_batches_and_are_measured_often() -> None:
+    few = paced(400)
+    assert (few.batch, few.epoch, few.between) == (16, 25, 100)
+    assert (few.rate, paced(400, learning_rate="0.01").rate) == (0.0003, 0.01)
+    assert paced(1000).batch == 40
+    many = paced(64 * 130)
+    assert (many.batch, many.epoch, many.between) == (64, 130, 130)
+    assert paced(400, batch_size="128").batch == 128
+    assert paced(400, checkpoint_frequency_num_batches="7").between == 7
+    assert paced(400, lr_scheduler_type="fixed_rate_inv_t").between == 1000  # its half-life is counted in these
+
+
+def test_narrow_layers_learn_at_a_higher_rate() -> None:
+    assert paced(100, rnn_num_hidden="512").rate == pytest.approx(0.0006)
+    assert paced(100, rnn_num_hidden="32").rate == pytest.approx(0.003)
+    assert paced(100, rnn_num_hidden="2048").rate == pytest.approx(0.0003)
+    assert paced(100, rnn_num_hidden="32", optimizer_type="sgd").rate == pytest.approx(0.0003)
+    assert paced(100, rnn_num_hidden="32", learning_rate="0.001").rate == pytest.approx(0.001)
+
+
+def test_few_pairs_are_learnt_with_the_defaults_of_training(job: Any, run: Any) -> None:
+    """At AWS's rate, and evaluated at its distance, narrow layers would have learnt next to nothing in so many epochs."""
+    given = {"rnn_num_hidden": "64", "num_embed_source": "32", "num_embed_target": "32", "max_num_epochs": "25"}
+    assert run(prepare(job, given, reversed_words(400), reversed_words(80, 1)), "seq2seq") == 0, job.output
+    assert measured(job.output, "validation:accuracy")[-1] > 0.9
+    assert "learning_rate 0.003, batch_size 16, checkpoint_frequency_num_batches 100" in job.output
 
 
 def test_rates_go_on_as_they_should() -> None:
