@@ -17,7 +17,10 @@ from sagewright.algorithms.object_detection import anchors
 VGG, RESNET = "vgg-16", "resnet-50"
 STAGES = (("0", "2"), ("5", "7"), ("10", "12", "14"), ("17", "19", "21"), ("24", "26", "28"))
 """The convolutions of VGG-16 by their numbers in torchvision's `features`."""
-FIRST_SCALE = 20.0
+FIRST_SCALE = 20.0 / 512**0.5
+"""The first length of a place of the fourth stage's output, for each root of its channels: 20 for 512."""
+SMALL = 0.001
+"""Standard deviation of the first weights of scores and offsets."""
 
 
 class Vgg(nn.Module):
@@ -38,7 +41,7 @@ class Vgg(nn.Module):
         self.fc6, self.fc7 = nn.Conv2d(before, 16 * width, 3, 1, 6, 6), nn.Conv2d(16 * width, 16 * width, 1)
         self._normalise("fc6", 16 * width, normalised)
         self._normalise("fc7", 16 * width, normalised)
-        self.scale = nn.Parameter(torch.full((1, before, 1, 1), FIRST_SCALE))
+        self.scale = nn.Parameter(torch.full((1, before, 1, 1), FIRST_SCALE * before**0.5))
         self.map_channels = [before, 16 * width]
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -111,12 +114,14 @@ class Detector(nn.Module):
         return _flat(self.scores, maps, self.classes + 1), _flat(self.offsets, maps, 4)
 
     def _draw(self) -> None:
-        """Draws new weights: those before a rectifier by He's rule, the others by Glorot's."""
+        """Draws new weights: those before a rectifier by He's rule. Those of scores and offsets are small, so that a training
+        begins with the default boxes and with equal scores everywhere.
+        """
         heads = {id(each) for each in (*self.scores, *self.offsets)}
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 if id(module) in heads:
-                    nn.init.xavier_uniform_(module.weight)
+                    nn.init.normal_(module.weight, std=SMALL)
                 else:
                     nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
                 if module.bias is not None:

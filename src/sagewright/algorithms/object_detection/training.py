@@ -19,6 +19,9 @@ from sagewright.algorithms.object_detection import artefact, beginning, data, fr
 from sagewright.algorithms.object_detection.declaration import DECLARATION
 from sagewright.algorithms.object_detection.trainer import CHOICE, DetectionTrainer
 
+STEPS = 400
+"""Fewest steps of a training from scratch: few objects of an image match a default box, and each is cropped and scaled anew."""
+
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes the weights of the best epoch. Raises JobError."""
@@ -31,7 +34,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         validation = data.read(job, "validation", values)
         logging.info("%d images for training, %d for validation", len(train_scenes), len(validation))
         images = own.together.most(len(train_scenes) // (own.together.size if is_shared(own, own.together) else 1))
-        pace = Pace.of(own, images, from_scratch=not learnt)
+        pace = Pace.of(own, images, from_scratch=not learnt, steps=STEPS)
         settings = Settings(pace.rate, values["weight_decay"], values["momentum"])
         optimizer = optimizers.build(pace.optimizer, module.named_parameters(), settings)
         patience = Patience(CHOICE, "Maximize", Stopping.asked(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torchvision.models.vgg import vgg16
 from torchvision.ops import box_iou, nms
 
 from sagewright.algorithms.deep.images.decoding import BadImage
+from sagewright.algorithms.deep.training.pace import Pace
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object_detection import (
     anchors,
@@ -21,6 +23,7 @@ from sagewright.algorithms.object_detection import (
     labels,
     matching,
     network,
+    training,
 )
 from sagewright.algorithms.object_detection.scores import Precision
 
@@ -42,6 +45,25 @@ def test_what_is_encoded_is_decoded() -> None:
     assert torch.allclose(boxes.decode(boxes.encode(things, given), given), things, atol=1e-5)
     far = boxes.decode(torch.full((30, 4), 1e9), given)
     assert torch.isfinite(far).all()
+
+
+@pytest.mark.parametrize(("base", "width"), [("vgg-16", 8), ("vgg-16", 32), ("resnet-50", 8)])
+def test_a_new_network_says_the_same_everywhere(base: str, width: int) -> None:
+    """Whatever its width: scores that are far apart before the first step would take epochs to unlearn."""
+    torch.manual_seed(0)
+    module = network.Detector(base, 3, anchors.maps(300), width, base == "vgg-16").train()
+    with torch.inference_mode():
+        scores, offsets = module(torch.randint(0, 256, (2, 3, 300, 300)))
+    assert (scores.softmax(2) - 1 / 4).abs().mean() < 0.02
+    assert offsets.abs().mean() < 0.1
+
+
+def test_few_images_are_learnt_in_more_steps() -> None:
+    """Of those that AWS's defaults would take."""
+    values = {"optimizer": "sgd", "learning_rate": 0.001, "mini_batch_size": 32, "epochs": 30}
+    own: Any = SimpleNamespace(values=values, chosen=frozenset())
+    sizes = [Pace.of(own, images, from_scratch=True, steps=training.STEPS).batch for images in (20, 80, 1000)]
+    assert sizes == [4, 6, 32]
 
 
 def test_suppression_is_torchvisions() -> None:

@@ -23,13 +23,14 @@ class Pace:
     batch: int
 
     @classmethod
-    def of(cls, own: Run, images: int, *, from_scratch: bool) -> Pace:
+    def of(cls, own: Run, images: int, *, from_scratch: bool, steps: int = STEPS) -> Pace:
+        """`steps`: fewest steps of a training from scratch, as far as its mini-batches can shrink."""
         values = own.values
         asked = cls(values["optimizer"], values["learning_rate"], values["mini_batch_size"])
         if not from_scratch or CHOSEN & own.chosen:
             return asked
         batch = asked.batch
         if "mini_batch_size" not in own.chosen:
-            batch = min(batch, max(FEWEST, images * values["epochs"] // STEPS))
+            batch = min(batch, max(FEWEST, images * values["epochs"] // steps))
         logging.info("From scratch: optimizer %s, learning_rate %g, mini_batch_size %d", OPTIMIZER, RATE, batch)
         return cls(OPTIMIZER, RATE, batch)
