@@ -64,10 +64,12 @@ hyperparameters have their defaults, except those that the row names. The loss i
 error, share of wrong labels, or inertia per row; for series, the absolute error in mean steps; for topics, the perplexity of half
 of each document; for vectors of words, the share whose nearest is of another group; for anomalies and visits, 1 less the area under
 the curve; for components, the part of the variance that is left; for scenes, 1 less the mean over the classes of intersection by
-union. *Library* is the best open library with its defaults, on plain or scaled features; for series, the last season or a ridge
-regression on lags; for visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means
-around them. *Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's, and,
-for texts, words, anomalies, visits and scenes, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with
+union; for sentences, the share of wrong words; for objects, 1 less the mean average precision. *Library* is the best open library
+with its defaults, on plain or scaled features; for series, the last season or a ridge regression on lags; for visits, counts of
+pairs or their factorisation; for scenes, a classifier of pixels and of the means around them; for sentences, a dictionary, or an
+encoder and decoder with attention; for objects, a small network that predicts centres. *Constant* is a model that uses no feature.
+A draw is **lost** if our loss is more than 2 % above the library's, and, for texts, words, anomalies, visits, scenes, sentences and
+objects, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with
 one thread each. Lost draws come first.
 """
 
@@ -132,6 +134,16 @@ def hold_pairs(seed: int) -> Result:
 def hold_scenes(seed: int) -> Result:
     """One draw of scenes, for semantic segmentation."""
     return _held_case(seed, morecases.scenes(seed))
+
+
+def hold_sentences(seed: int) -> Result:
+    """One draw of sentences, for Seq2Seq."""
+    return _held_case(seed, morecases.sentences(seed))
+
+
+def hold_objects(seed: int) -> Result:
+    """One draw of scenes with objects, for object detection."""
+    return _held_case(seed, morecases.objects(seed))
 
 
 def _held_case(seed: int, case: Case) -> Result:
@@ -325,6 +337,8 @@ def main() -> None:
     parser.add_argument("--of", metavar="CLASS", help="of the other algorithms, only this class: visits, topics …")
     parser.add_argument("--pairs", type=int, default=None, help="draws of pairs; a twentieth without it")
     parser.add_argument("--scenes", type=int, default=None, help="draws of scenes; a fiftieth without it")
+    parser.add_argument("--sentences", type=int, default=None, help="draws of sentences; a fiftieth without it")
+    parser.add_argument("--objects", type=int, default=None, help="draws of scenes with objects; a fiftieth without it")
     parser.add_argument("--keep", action="store_true", help="keep the present results of algorithms that are not drawn")
     asked = parser.parse_args()
     first = secrets.randbelow(2**30) if asked.seed is None else asked.seed
@@ -339,7 +353,12 @@ def main() -> None:
     more = asked.draws // 2 if asked.more is None else asked.more
     pairs = asked.draws // 20 if asked.pairs is None else asked.pairs
     scenes = asked.draws // 50 if asked.scenes is None else asked.scenes
-    turns = [(hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs), (hold_scenes, scenes)]
+    sentences = asked.draws // 50 if asked.sentences is None else asked.sentences
+    objects = asked.draws // 50 if asked.objects is None else asked.objects
+    turns = [
+        (hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs), (hold_scenes, scenes),
+        (hold_sentences, sentences), (hold_objects, objects),
+    ]  # fmt: skip
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
         if draw is hold_more and asked.of not in {None, morecases.class_of(seed).__name__}:
             continue

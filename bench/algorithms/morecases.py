@@ -30,6 +30,20 @@ def scenes(seed: int) -> Case:
     return drawnscenes.scenes(np.random.default_rng([seed, 37]))
 
 
+def sentences(seed: int) -> Case:
+    """A draw for Seq2Seq, which takes a minute."""
+    import drawnsentences
+
+    return drawnsentences.sentences(np.random.default_rng([seed, 37]))
+
+
+def objects(seed: int) -> Case:
+    """A draw for object detection, which takes minutes."""
+    import drawnobjects
+
+    return drawnobjects.objects(np.random.default_rng([seed, 37]))
+
+
 def class_of(seed: int) -> Callable[[np.random.Generator], Case]:
     """The class of a seed's draw: seven seeds in a row have one of each."""
     return CLASSES[seed % len(CLASSES)]

@@ -13,7 +13,7 @@ import pytest
 
 BENCH = Path(__file__).parents[3] / "bench" / "algorithms"
 MODULES = ("draws", "hard", "deepdraws", "memory", "contest", "page", "morecases", "cases", "wholejob", "heldout", "generators",
-           "drawnpairs", "drawntexts", "drawntopics", "drawnvisits", "drawnrows")  # fmt: skip
+           "drawnpairs", "drawntexts", "drawntopics", "drawnvisits", "drawnrows", "drawnsentences", "drawnobjects")  # fmt: skip
 CLASSES, MORE = 10, 7
 LOST, WORSE = 0.25, 0.06
 """Allowed results over many draws: losses to the best of several libraries by 2 %, and results worse than a constant by 2 %."""
@@ -72,6 +72,16 @@ def test_pairs(draws: Any) -> None:
 
 @pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
+def test_sentences_and_objects(draws: Any) -> None:
+    results = [draws.hold_sentences(seed) for seed in range(first(), first() + 6)]
+    results += [draws.hold_objects(seed) for seed in range(first(), first() + 4)]
+    assert not [each.fault for each in results if each.fault]
+    assert sum(each.worse_than_nothing for each in results) <= 1
+    assert sum(each.lost for each in results) <= len(results) / 2
+
+
+@pytest.mark.soak
+@pytest.mark.filterwarnings("ignore")
 def test_two_hundred_draws(draws: Any, tmp_path: Path) -> None:
     results = [draws.hold(seed) for seed in range(first(), first() + 200)]
     draws.write(results, tmp_path / "draws.md")
@@ -95,6 +105,14 @@ def test_a_seed_draws_the_same_case_again(draws: Any) -> None:
         one, other = draws.morecases.draw(seed), draws.morecases.draw(seed)
         assert one.words == other.words
         assert one.judge(one.others["constant"](0)) == other.judge(other.others["constant"](0))
+
+
+@pytest.mark.parametrize("kind", ["sentences", "objects"])
+def test_a_seed_draws_the_same_sentences_and_objects_again(draws: Any, kind: str) -> None:
+    for seed in range(4):
+        one, other = (getattr(draws.morecases, kind)(seed) for _ in range(2))
+        assert one.words == other.words
+        assert one.judge(one.others["constant"](0)) == other.judge(other.others["constant"](0)) > 0.3
 
 
 @pytest.mark.filterwarnings("ignore")
