@@ -59,7 +59,7 @@ def test_a_new_network_says_the_same_everywhere(base: str, width: int) -> None:
 
 
 def test_few_images_are_learnt_in_more_steps() -> None:
-    """Of those that AWS's defaults would take."""
+    """AWS's mini-batches of 32 would leave 20 images 30 steps."""
     values = {"optimizer": "sgd", "learning_rate": 0.001, "mini_batch_size": 32, "epochs": 30}
     own: Any = SimpleNamespace(values=values, chosen=frozenset())
     sizes = [Pace.of(own, images, from_scratch=True, steps=training.STEPS).batch for images in (20, 80, 1000)]
