@@ -87,9 +87,9 @@ def test_few_images_teach_it_with_default_settings(job: Any, run: Any, changes: 
 
 
 def test_vgg_learns(job: Any, run: Any) -> None:
-    succeeded(run, put_scenes(job, 8, 1, base_network="vgg-16", epochs="4", mini_batch_size="4"))
+    succeeded(run, put_scenes(job, 8, 1, base_network="vgg-16", epochs="12", mini_batch_size="4"))
     entropy = logged(job, "train:cross_entropy")
-    assert entropy[-1] < entropy[0]
+    assert entropy[-1] < 0.95 * entropy[0]  # which was that of equal scores
     assert json.loads((job.model / artefact.SYMBOL).read_bytes())["normalised"] is True
 
 
