@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,17 +14,16 @@ from sklearn.metrics import roc_auc_score
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import adam, artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.logistic import probability
-from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.ipinsights import events, training
+from sagewright.algorithms.ipinsights.batches import Batches, MiniBatch
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
 from sagewright.algorithms.ipinsights.kernel import Room
-from sagewright.algorithms.ipinsights.learner import IPInsightsLearner, made_up
+from sagewright.algorithms.ipinsights.learner import IPInsightsLearner
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Blocks, IPInsightsNetwork, bits, keys
-from sagewright.algorithms.job import Job
+from sagewright.algorithms.ipinsights.pairs import Rates, made_up
 
 NAME = "ipinsights"
 USERS, NETWORKS = 200, 40
@@ -92,8 +90,8 @@ def test_only_what_occurs_is_touched() -> None:
     network = IPInsightsNetwork.begin(50, 4, 1, 0, np.unique(keys(seen)))
     network.weights[-1][...] = 1
     before = network.entities.copy()
-    pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), values(), np.random.default_rng(0))
-    IPInsightsLearner(network, 0.01, 0.0).step(pairs, Group())
+    pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), Rates(1, 1), np.random.default_rng(0))
+    IPInsightsLearner(network, 0.01, 0.0).step(MiniBatch.of(pairs, network.blocks), Group())
     assert np.flatnonzero((network.entities != before).any(axis=1)).tolist() == [3, 7]
     moved = network.blocks.vectors.any(axis=1)
     assert moved[np.unique(network.blocks.places(seen[:1]))].all()
@@ -108,7 +106,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     network = IPInsightsNetwork.begin(5, 4, 1, 0, np.unique(keys(address)))
     network.weights[-1][...] = random.normal(size=network.weights[-1].shape)
     network.blocks.vectors[:-1] = random.normal(size=network.blocks.vectors[:-1].shape)
-    pairs = made_up(Events(random.integers(0, 5, 20), address), values(), random)
+    pairs = made_up(Events(random.integers(0, 5, 20), address), Rates(1, 1), random)
     found, labels = pairs.flat()
 
     def loss() -> float:
@@ -122,7 +120,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
         part.step = lambda rows, slope, count, name=name: touched.update({name: (rows, slope)})
     for part in (learner.layers, learner.biases):
         part.step = lambda rows, slope, count: None
-    learner.step(pairs, Group())
+    learner.step(MiniBatch.of(pairs, network.blocks), Group())
     for name, table in (("entities", network.entities), ("blocks", network.blocks.vectors)):
         rows, slopes = touched[name]
         for row in range(min(5, len(rows))):
@@ -188,50 +186,37 @@ def test_narrow_vectors_get_more_epochs() -> None:
     assert [training._epochs(100, width) for width in (4, 16, 32, 64, 512)] == [16, 16, 11, 8, 8]
 
 
-def test_some_addresses_are_learnt_without_their_smallest_blocks() -> None:
+@pytest.mark.parametrize("count", [300, 40_000])
+def test_an_epoch_has_every_event_once_and_some_without_their_smallest_blocks(count: int) -> None:
     random = np.random.default_rng(0)
-    address = random.integers(0, 1 << 32, 3000, dtype=np.uint32)
-    plain = made_up(Events(np.zeros(3000, np.int64), address), values(), random)
-    pairs = plain.blurred(random)
-    assert pairs.lengths is not None
-    shares = np.bincount(pairs.lengths, minlength=5) / len(pairs.lengths)
-    assert shares == pytest.approx([0, 0, 0.25, 0.25, 0.5], abs=0.03)
-    blocks = Blocks.begin(np.unique(keys(pairs.address)), 2)
-    whole, places = blocks.places(pairs.address), blocks.places(pairs.address, pairs.lengths)
-    for length in (2, 3, 4):
-        some = pairs.lengths == length
-        assert (places[some, :length] == whole[some, :length]).all()
-        assert (places[some, length:] == len(blocks.keys)).all()
-    assert (plain.address == pairs.address).all()
-
-
-@pytest.mark.parametrize(("events", "blurs"), [(2000, True), (12_000, False)])
-def test_few_events_are_blurred(monkeypatch: pytest.MonkeyPatch, events: int, blurs: bool) -> None:
-    seen: list[bool] = []
-    step = IPInsightsLearner.step
-
-    def watched(self: Any, pairs: Any, group: Any) -> Any:
-        seen.append(pairs.lengths is not None)
-        return step(self, pairs, group)
-
-    monkeypatch.setattr(IPInsightsLearner, "step", watched)
-    random = np.random.default_rng(0)
-    known = Events(random.integers(0, 100, events), random.integers(0, 1 << 32, events, dtype=np.uint32))
-    texts = {"num_entity_vectors": "100", "vector_dim": "8", "epochs": "1"}
-    job = Job(Path(), "test", texts, {}, "algo-1", ("algo-1",), None)
-    given = DECLARATION.validate_hyperparameters(texts)
-    training.fit(Session(job, given, Lines("IPInsights", "algo-1"), Group(), DECLARATION), known, None)
-    assert set(seen) == {blurs}
+    known = Events(np.arange(count, dtype=np.int32), random.integers(0, 1 << 32, count, dtype=np.uint32))
+    blocks = Blocks.begin(np.unique(keys(known.address)), 2)
+    whole, none = blocks.places(known.address), len(blocks.keys)
+    entities, lengths = [], []
+    for batch in Batches.of(known, blocks, Rates(2, 3), 70).epoch(random):
+        entities += batch.entity.tolist()
+        own = batch.place[:, 0]
+        assert (batch.bits[own] == bits(known.address[batch.entity])).all()
+        assert batch.place.shape == (len(batch.entity), 6)
+        assert sorted(batch.place[:, 5]) == sorted(own)  # the address of another event of the batch
+        assert set(batch.place[:, 1:3].ravel()).isdisjoint(own)
+        there = batch.blocks[own] != none
+        assert (batch.blocks[own] == np.where(there, whole[batch.entity], none)).all()
+        assert (np.diff(there.astype(int), axis=1) <= 0).all()
+        lengths += there.sum(axis=1).tolist()
+    assert sorted(entities) == list(range(count))
+    assert entities != sorted(entities)
+    assert np.bincount(lengths, minlength=5) / count == pytest.approx([0, 0, 0.25, 0.25, 0.5], abs=0.08)
 
 
 def test_made_up_pairs_have_their_share() -> None:
     found = Events(np.arange(100), np.arange(100, dtype=np.uint32))
     given = values(random_negative_sampling_rate="2", shuffled_negative_sampling_rate="3")
-    pairs, labels = made_up(found, given, np.random.default_rng(0)).flat()
+    pairs, labels = made_up(found, Rates.of(given), np.random.default_rng(0)).flat()
     assert (len(pairs), labels.sum(), labels[:100].all()) == (600, 100, True)
     assert (pairs.entity.reshape(6, 100) == np.arange(100)).all()
     assert (np.sort(pairs.address[300:].reshape(3, 100), axis=1) == np.arange(100)).all()
-    assert pairs.address[100:300].max() > 1 << 30
+    assert np.sort(pairs.address[100:300])[-100] > 1 << 30
 
 
 def test_blocks_that_were_never_seen_have_no_vector() -> None:

@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.ipinsights.events import Events
+from sagewright.algorithms.ipinsights.batches import MiniBatch
 from sagewright.algorithms.ipinsights.kernel import Room
-from sagewright.algorithms.ipinsights.network import LENGTHS, IPInsightsNetwork, bits
+from sagewright.algorithms.ipinsights.network import IPInsightsNetwork
 
-BLURS = (0.5, 0.25, 0.25)
-"""Shares of addresses that are learnt with all their blocks, without the smallest, and without the two smallest."""
 SLOWEST = 0.05
 """Final rate of a training with a falling rate, as a share of the initial rate."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Events and the made-up pairs for them: each `entity` (n,) with 1 + m of `address` (a,), whose numbers are `place` (n, 1 + m);
-    the first pair of each happened. `lengths` (a,): of how many of its blocks, the largest first, an address has the vectors; None:
-    of all.
-    """
-
-    entity: np.ndarray
-    address: np.ndarray
-    place: np.ndarray
-    lengths: np.ndarray | None = None
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(n, 1 + m) float32."""
-        found = np.zeros(self.place.shape, np.float32)
-        found[:, 0] = 1
-        return found
-
-    def blurred(self, random: np.random.Generator) -> Pairs:
-        """The same pairs, with some addresses known only by their larger blocks. What is learnt of these then holds for their other
-        addresses too: otherwise the smallest block of a single event would explain it alone."""
-        lengths = len(LENGTHS) - random.choice(len(BLURS), len(self.address), p=BLURS)
-        return replace(self, lengths=lengths)
-
-    def flat(self) -> tuple[Events, np.ndarray]:
-        """The pairs one by one, and their labels; those that happened come first."""
-        entity = np.tile(self.entity, self.place.shape[1])
-        return Events(entity, self.address[self.place.T.ravel()]), self.labels.T.ravel()
-
-
-def made_up(found: Events, values: Mapping[str, Any], random: np.random.Generator) -> Pairs:
-    """For each event, the configured numbers of pairs with a uniformly drawn address and with another event's address."""
-    count, drawn = len(found), values["random_negative_sampling_rate"]
-    addresses = [found.address, random.integers(0, 1 << 32, count * drawn, dtype=np.uint32)]
-    places = [np.arange(count), *(np.arange(count) + count * (1 + number) for number in range(drawn))]
-    places += [random.permutation(count) for _ in range(values["shuffled_negative_sampling_rate"])]
-    return Pairs(found.entity, np.concatenate(addresses), np.stack(places, axis=1))
-
-
-NOTHING = Pairs(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros((0, 1), np.int64))
 
 
 class IPInsightsLearner:
@@ -78,14 +31,12 @@ class IPInsightsLearner:
         for part in (self.entities, self.blocks, self.layers, self.biases):
             part.rate = self.rate * max(SLOWEST, 1 - done)
 
-    def step(self, pairs: Pairs, group: Group) -> tuple[np.ndarray, int]:
+    def step(self, batch: MiniBatch, group: Group) -> tuple[np.ndarray, int]:
         """Learns from one mini-batch of all hosts; this host's part can be empty. Returns this host's scores (n, 1 + m) and the
         number of all pairs."""
-        network = self.network
-        inside = network.encode(bits(pairs.address))
-        batch = pairs.entity.astype(np.int32), pairs.place, network.blocks.places(pairs.address, pairs.lengths)
-        found = self._room.slopes(batch, inside[-1])
-        of_weights, of_biases = network.slopes(inside, found.addresses)
+        inside = self.network.encode(batch.bits)
+        found = self._room.slopes((batch.entity, batch.place, batch.blocks), inside[-1])
+        of_weights, of_biases = self.network.slopes(inside, found.addresses)
         self._move(found.entities, found.blocks, [*of_weights, *of_biases], found.scores.size, group)
         return found.scores, self._seen
 

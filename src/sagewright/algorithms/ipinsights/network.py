@@ -31,18 +31,13 @@ class Blocks:
     def begin(cls, keys: np.ndarray, width: int) -> Blocks:
         return cls(keys, np.zeros((len(keys) + 1, width), np.float32))
 
-    def places(self, address: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
-        """(n, lengths) int32: the numbers of the vectors of addresses (n,); with `lengths` (n,), of so many blocks of each, the
-        largest first.
-        """
+    def places(self, address: np.ndarray) -> np.ndarray:
+        """(n, lengths) int32: the numbers of the vectors of addresses (n,)."""
         wanted = keys(address)
         if not len(self.keys):
             return np.zeros(wanted.shape, np.int32)
         found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        known = self.keys[found] == wanted
-        if lengths is not None:
-            known &= np.arange(len(LENGTHS)) < lengths[:, None]
-        return np.where(known, found, len(self.keys)).astype(np.int32)
+        return np.where(self.keys[found] == wanted, found, len(self.keys)).astype(np.int32)
 
     def sums(self, places: np.ndarray) -> np.ndarray:
         """(n, d) float32: the sums of the vectors."""
@@ -78,8 +73,9 @@ class IPInsightsNetwork:
         start at zero: random ones would be noise wherever little is learnt.
         """
         random = np.random.default_rng([seed, 0])
-        entities = random.standard_normal((buckets, width), np.float32)
-        entities *= np.float32(LENGTH * width**-0.5)
+        entities = random.random((buckets, width), np.float32)  # a quarter of the time that normal numbers take
+        entities -= np.float32(0.5)
+        entities *= np.float32(LENGTH * (12 / width) ** 0.5)
         heights = [BITS, *[width] * layers]
         weights = [random.normal(0, (2 / height) ** 0.5, (height, width)).astype(np.float32) for height in heights]
         weights[-1][...] = 0
@@ -90,8 +86,9 @@ class IPInsightsNetwork:
         """The input of each layer for addresses' bits (n, 32), and finally the output (n, d)."""
         values = [bits]
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            out = values[-1] @ weight + bias
-            values.append(out if number == len(self.weights) - 1 else np.maximum(out, 0))
+            out = values[-1] @ weight
+            out += bias
+            values.append(out if number == len(self.weights) - 1 else np.maximum(out, 0, out=out))
         return values
 
     def vectors(self, address: np.ndarray) -> np.ndarray:
@@ -111,12 +108,13 @@ class IPInsightsNetwork:
     def slopes(self, values: list[np.ndarray], of_vectors: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The gradients of weights and biases, given those of the vectors (n, d)."""
         of_weights, of_biases = [], []
-        slope = of_vectors
+        slope, ones = of_vectors, np.ones(len(of_vectors), np.float32)
         for number in range(len(self.weights) - 1, -1, -1):
             of_weights.append(values[number].T @ slope)
-            of_biases.append(slope.sum(axis=0))
+            of_biases.append(ones @ slope)
             if number:
-                slope = (slope @ self.weights[number].T) * (values[number] > 0)
+                slope = slope @ self.weights[number].T
+                slope *= values[number] > 0
         return of_weights[::-1], of_biases[::-1]
 
 

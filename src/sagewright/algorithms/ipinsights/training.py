@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -16,11 +17,13 @@ from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.ipinsights import events, network
+from sagewright.algorithms.ipinsights.batches import NOTHING, Batches
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import NOTHING, IPInsightsLearner, made_up
+from sagewright.algorithms.ipinsights.learner import IPInsightsLearner
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import IPInsightsNetwork
+from sagewright.algorithms.ipinsights.pairs import Rates, labels, made_up
 from sagewright.algorithms.job import Job
 
 COPIES = 24
@@ -53,15 +56,13 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Pace:
-    """The pace of learning: set by the hyperparameters, otherwise by the number of events. `blurs`: whether addresses are learnt at
-    random without their last parts."""
+    """The pace of learning: set by the hyperparameters, otherwise by the number of events."""
 
     epochs: int
     batch: int
     rate: float
     falls: bool
-    shuffled: int
-    blurs: bool
+    rates: Rates
 
 
 def _pace(run: Session, count: int) -> Pace:
@@ -72,7 +73,8 @@ def _pace(run: Session, count: int) -> Pace:
     batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
     batch = values["mini_batch_size"] if "mini_batch_size" in run.chosen else max(1, batch)
     falls = "learning_rate" not in run.chosen
-    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls, shuffled, everywhere < FEW)
+    rates = Rates(values["random_negative_sampling_rate"], shuffled)
+    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls, rates)
     logging.info(
         "%d epochs, mini-batches of %d events with %d shuffled pairs each, learning rate %g%s",
         epochs, batch, shuffled, pace.rate, ", falling" * falls,
@@ -105,8 +107,9 @@ def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNet
         values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed, keys
     )
     learner = IPInsightsLearner(found, pace.rate, values["weight_decay"])
+    batches = Batches.of(known, found.blocks, pace.rates, pace.batch)
     for epoch in range(pace.epochs):
-        _epoch(run, learner, known, pace, epoch)
+        _epoch(run, learner, batches, pace, epoch)
         if validation is not None:
             reached = area(found, validation, values)
             run.lines.quality("validation", {"discriminator_auc": reached}, "score", epoch=epoch)
@@ -116,38 +119,32 @@ def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNet
 
 def area(found: IPInsightsNetwork, known: Events, values: Mapping[str, Any]) -> float:
     """The area under the ROC curve for distinguishing events from made-up pairs, which are the same each time."""
-    pairs, labels = made_up(known, values, np.random.default_rng(1)).flat()
-    return scores.area(found.scores(pairs.entity, pairs.address), labels)
+    pairs, right = made_up(known, Rates.of(values), np.random.default_rng(1)).flat()
+    return scores.area(found.scores(pairs.entity, pairs.address), right)
 
 
-def _epoch(run: Session, learner: IPInsightsLearner, known: Events, pace: Pace, epoch: int) -> None:
-    began, number = time.monotonic(), 0
+def _epoch(run: Session, learner: IPInsightsLearner, batches: Batches, pace: Pace, epoch: int) -> None:
+    began, count = time.monotonic(), len(batches.known)
     random = np.random.default_rng([run.seed, 1, epoch, run.group.rank])
-    order = random.permutation(len(known))
     said, right = [], []
-    values = {**run.values, SHUFFLED: pace.shuffled}
-    while True:
-        rows = order[number * pace.batch : (number + 1) * pace.batch]
-        if not len(rows) and run.group.size == 1:
+    # Hosts with fewer mini-batches continue with empty ones until no host has any.
+    for number, batch in enumerate(itertools.chain(batches.epoch(random), itertools.repeat(NOTHING))):
+        if batch is NOTHING and run.group.size == 1:
             break
         if pace.falls:
-            share = min(1.0, number * pace.batch / len(known))
+            share = min(1.0, number * pace.batch / count)
             learner.slow_down(run.group.from_first((epoch + share) / pace.epochs))
-        pairs = made_up(known.take(rows), values, random) if len(rows) else NOTHING
-        if pace.blurs:
-            pairs = pairs.blurred(random)
-        raw, seen = learner.step(pairs, run.group)
+        raw, seen = learner.step(batch, run.group)
         if not seen:
             break
-        if len(rows):
+        if batch is not NOTHING:
             said.append(raw.ravel())
-            right.append(pairs.labels.ravel())
+            right.append(labels(batch.place).ravel())
             if number % run.values["batch_metrics_publish_interval"] == 0:
                 _report(run, said[-1], right[-1], epoch=epoch, batch=number)
-        number += 1
     _report(run, np.concatenate(said), np.concatenate(right), epoch=epoch)
-    run.lines.throughput(len(known), time.monotonic() - began)
-    run.lines.metrics({"epochs": 1, "num.records": len(known)}, epoch=epoch)
+    run.lines.throughput(count, time.monotonic() - began)
+    run.lines.metrics({"epochs": 1, "num.records": count}, epoch=epoch)
 
 
 def _report(run: Session, raw: np.ndarray, labels: np.ndarray, **when: int) -> None:

@@ -93,6 +93,23 @@ def test_many_threads_may_call_it() -> None:
 
 
 @LINKED
+@pytest.mark.parametrize("count", [0, 5])
+def test_read_only_and_empty_arrays_are_read(count: int) -> None:
+    numbers, out = np.arange(count, dtype=np.float32), np.zeros(count)
+    numbers.flags.writeable = False
+    squares(numbers, out)
+    assert out.tolist() == [each**2 for each in range(count)]
+
+
+@LINKED
+def test_addresses_of_arrays_are_numpys() -> None:
+    writable, fixed = np.zeros((3, 4), np.float32), np.zeros(2)
+    fixed.flags.writeable = False
+    for each in (writable, writable[1:], fixed, np.zeros(0)):
+        assert Parameter(str(each.dtype), each.ndim).values(each)[4] == each.ctypes.data
+
+
+@LINKED
 @pytest.mark.parametrize(
     "numbers",
     [np.zeros(4), np.zeros((2, 2), np.float32), np.zeros(8, np.float32)[::2]],
