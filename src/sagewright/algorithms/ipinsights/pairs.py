@@ -1,4 +1,4 @@
-"""Events and the pairs that are made up for them."""
+"""Events, and made-up pairs to distinguish them from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.algorithms.ipinsights.events import Events
 
 @dataclass(frozen=True)
 class Rates:
-    """How many pairs are made up for each event, with a uniformly `drawn` address, and with the `shuffled` one of another event."""
+    """The number of made-up pairs per event, with a uniformly `drawn` address, and with the `shuffled` one of another event."""
 
     drawn: int
     shuffled: int
