@@ -37,7 +37,7 @@ DECLARATION = Declaration(
         *declaring.COMMON,
     ),
     channels=(declaring.channel("train", required=True), declaring.channel("test")),
-    metrics=(declaring.quality("test", "pwll", "Maximize", "score"), *declaring.PROGRESS),
+    metrics=(declaring.quality("test", "pwll", "Maximize", "score"), declaring.BASELINE, *declaring.PROGRESS),
     train="sagewright.algorithms.lda.training:train",
     serve="sagewright.algorithms.lda.model:serve",
     wording=SCHEMA,

@@ -20,7 +20,7 @@ from sagewright.algorithms.lda import topics
 from sagewright.algorithms.lda.declaration import DECLARATION
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel, counts
-from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures import inference, judging
 from sagewright.algorithms.mixtures.thinning import LONGEST, thinned
 from sagewright.algorithms.mixtures.topics import Topics
 
@@ -44,6 +44,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         if corpus.nnz == 0:
             raise UserError("No word is in any document of channel train.")
         found = fit(run.values, corpus, run.seed)
+        judging.report(run.lines, found)
         run.save(TopicModel(found).encode())
         run.lines.throughput(corpus.shape[0], time.monotonic() - began)
         run.lines.progress(1, 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma
 
+from sagewright.algorithms.mixtures.judging import LeftOut, Samples, Smoothing
 from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.native.kernels import native
 
@@ -17,7 +18,8 @@ ALPHA = 0.1
 """The initial prior of each topic in each document; it is refitted during sampling."""
 EVERY = 5
 """Sweeps between the samples that count: successive ones are alike."""
-
+FEWEST_JUDGED = 40
+"""Minimum number of sweeps for some documents to be left out in the first quarter of them."""
 
 FITTED = 20_000
 """Documents that the mixtures' prior is fitted to."""
@@ -108,6 +110,8 @@ class Chain:
             np.add.at(self._of_documents, (document, topic), 1)
             np.add.at(self._of_words, (word, topic), 1)
         self._of_topics = self._of_words.sum(axis=0)
+        self._there = len(self.tokens)
+        self.counts = counts
         self._room = np.empty(wide, np.float32), np.empty(wide, np.float32)
 
     @property
@@ -126,22 +130,58 @@ class Chain:
     def of_topics(self) -> np.ndarray:
         return self._of_topics[: self.topics]
 
+    def leave_out(self, rows: np.ndarray) -> None:
+        """Leaves out the documents of these rows until `join`."""
+        out = np.zeros(len(self._of_documents), bool)
+        out[rows] = True
+        there = ~out[self.tokens[:, 0]]
+        self.tokens = np.concatenate([self.tokens[there], self.tokens[~there]])
+        self._there = int(there.sum())
+        self._count(self.tokens[self._there :], -1)
+
+    def join(self) -> None:
+        """Takes the documents that were left out back in, with topics drawn from those of the others."""
+        tokens = self.tokens[self._there :]
+        self._draw(tokens, self.beta())
+        self._count(tokens, 1)
+        self._there = len(self.tokens)
+
+    def _count(self, tokens: np.ndarray, one: int) -> None:
+        document, word, topic = tokens.T
+        np.add.at(self._of_documents, (document, topic), one)
+        np.add.at(self._of_words, (word, topic), one)
+        self._of_topics = self._of_words.sum(axis=0)
+
+    def frequencies(self) -> np.ndarray:
+        """Returns (V,) float64: the words' shares of the corpus."""
+        found = self.of_words.sum(axis=1, dtype=np.float64) + ETA
+        return np.asarray(found / found.sum())
+
+    def add_to(self, samples: Samples) -> None:
+        samples.add(self.of_words.T, ETA * len(self._of_words))
+
+    def samples(self) -> Samples:
+        """Returns room for samples of the topics."""
+        return Samples(np.zeros(self.of_words.T.shape), np.zeros(self.topics))
+
     def _start(self, start: Topics) -> None:
         """Draws a topic for each token from the topics' probabilities of its word alone, with each topic moved half way to their
         mean: a start that leaves room to move ends better.
         """
-        shares = start.beta + start.beta.mean(axis=0)
+        self._draw(self.tokens, start.beta + start.beta.mean(axis=0))
+
+    def _draw(self, tokens: np.ndarray, shares: np.ndarray) -> None:
         ends = np.cumsum(shares / shares.sum(axis=0), axis=0).astype(np.float32)
-        for part in _parts(len(self.tokens)):
-            word = self.tokens[part, 1]
+        for part in _parts(len(tokens)):
+            word = tokens[part, 1]
             drawn = self.random.random(len(word), np.float32)
             place = np.zeros(len(word), np.int32)
             for row in ends[:-1]:
                 place += row[word] < drawn
-            self.tokens[part, 2] = place
+            tokens[part, 2] = place
 
     def sweep(self) -> None:
-        for part in _parts(len(self.tokens)):
+        for part in _parts(self._there):
             drawn = self.random.random(part.stop - part.start, np.float32)
             _sweep(
                 self.tokens[part], (self._of_documents, self._of_words, self._of_topics), self._alpha, drawn, self._room
@@ -173,15 +213,27 @@ def _parts(count: int) -> list[slice]:
 
 
 def refine(chain: Chain, sweeps: int) -> Topics:
-    """Returns the mean of the samples of the last two thirds."""
-    mean, samples = np.zeros(chain.of_words.T.shape), 0
+    """Returns the mean of the samples of the last two thirds. Until a quarter of the sweeps, some documents are left out: they
+    decide how the topics are smoothed."""
+    out = LeftOut.draw(chain.counts, chain.random) if sweeps >= FEWEST_JUDGED else None
+    smoothing, samples, early = Smoothing(), chain.samples(), chain.samples()
+    if out is not None:
+        chain.leave_out(out.rows)
     for number in range(sweeps):
+        if out is not None and number == sweeps // 4:
+            known = chain.of_words.any(axis=1)
+            smoothing = out.smoothing(early, chain.frequencies(), known, chain.alpha.astype(np.float64))
+            chain.join()
         chain.sweep()
         if number >= 10 and number % 10 == 0:
             chain.fit_alpha()
-        if number >= sweeps // 3 and (sweeps - 1 - number) % EVERY == 0:
-            mean, samples = mean + chain.beta(), samples + 1
-    return Topics(chain.alpha.astype(np.float64), mean / max(samples, 1))
+        if (sweeps - 1 - number) % EVERY == 0:
+            if number >= sweeps // 3:
+                chain.add_to(samples)
+            elif out is not None and sweeps // 8 <= number < sweeps // 4:
+                chain.add_to(early)
+    beta = smoothing.beta(samples, chain.frequencies())
+    return Topics(chain.alpha.astype(np.float64), beta, smoothing.ratio)
 
 
 def rehearse(_values: Mapping[str, Any]) -> None:

@@ -15,20 +15,23 @@ ITERATIONS, TOLERANCE = 500, 1e-6
 BLOCK_CELLS = 1 << 22
 
 
-def mixtures(counts: Any, topics: Topics, prior: np.ndarray | None = None) -> np.ndarray:
+def mixtures(counts: Any, topics: Topics, prior: np.ndarray | None = None, tolerance: float = TOLERANCE) -> np.ndarray:
     """Returns (documents, K) float64 for a csr_matrix (documents, V); the prior's mean for documents without words.
 
-    `prior` (documents, K), positive: each document's own, instead of `topics.alpha`.
+    `prior` (documents, K), positive: each document's own, instead of `topics.alpha`. A document is done when no share moves by more
+    than `tolerance`.
     """
     documents, mean = counts.shape[0], counts.nnz // max(1, counts.shape[0])
     each = np.broadcast_to(topics.alpha if prior is None else prior, (documents, len(topics.alpha)))
     step = max(1, BLOCK_CELLS // (len(topics.alpha) * max(1, mean)))
     starts = range(0, documents, step)
-    parts = [_block(counts[start : start + step], topics.beta, each[start : start + step]) for start in starts]
+    parts = [
+        _block(counts[start : start + step], topics.beta, each[start : start + step], tolerance) for start in starts
+    ]
     return np.concatenate(parts) if parts else np.empty((0, len(topics.alpha)))
 
 
-def _block(counts: Any, beta: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def _block(counts: Any, beta: np.ndarray, prior: np.ndarray, tolerance: float) -> np.ndarray:
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     words = np.ascontiguousarray(beta.T[counts.indices], np.float64)
     total = prior.sum(axis=1, keepdims=True)
@@ -44,7 +47,7 @@ def _block(counts: Any, beta: np.ndarray, prior: np.ndarray) -> np.ndarray:
         found = (found + prior) / (length + total)
         moved = np.abs(found - mixture).max(axis=1)
         mixture[active] = found[active]  # each document stops independently of the others in its batch
-        active &= moved >= TOLERANCE
+        active &= moved >= tolerance
         if not active.any():
             break
     return mixture

@@ -92,6 +92,7 @@ DECLARATION = Declaration(
         quality("validation", "total_loss", "Minimize", "loss", epoch=True),
         quality("train", "total_loss", "Minimize", "loss", epoch=True),
         quality("test", "total_loss", "Minimize", "loss"),
+        declaring.BASELINE,
         *declaring.PROGRESS,
     ),
     train="sagewright.algorithms.ntm.training:train",

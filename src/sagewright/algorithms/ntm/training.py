@@ -19,6 +19,7 @@ from sagewright.algorithms.firstparty.rows.source import Batch, Source
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.mixtures import judging
 from sagewright.algorithms.ntm import coherence, corpus, decoders, seeds
 from sagewright.algorithms.ntm.declaration import DECLARATION
 from sagewright.algorithms.ntm.learner import NTMLearner
@@ -109,6 +110,7 @@ def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray
         return None
     beta = decoders.distributions({"projection_weight": clusters, "projection_bias": bias})
     found = seeds.sampled(held, np.ascontiguousarray(beta.T), random)
+    judging.report(run.lines, found)
     weight[...] = np.log(found.beta.T) - bias[:, None]
     return found.alpha.astype(np.float32)
 

@@ -148,6 +148,7 @@ def test_training_predicts_new_documents_as_well_as_variational_inference(job: A
     judged = inference.per_word_log_likelihood(test, inference.mixtures(test, variational), variational)
     assert logged > judged - 0.005
     assert "#test_score (algo-1) : ('pwll', " in job.output
+    assert 0.1 < float(re.findall(r"train baseline_ratio <loss>=(\S+)", job.output)[-1]) < 1
 
 
 def test_refining_predicts_better_than_the_moments_alone(make_job: Any, run: Any) -> None:
