@@ -87,7 +87,7 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
 
 def test_only_what_occurs_is_touched() -> None:
     seen = np.array([1 << 8, 1 << 20], np.uint32)
-    network = IPInsightsNetwork.begin(50, 4, 1, 0, np.unique(keys(seen)))
+    network = IPInsightsNetwork.begin(50, 4, 1, 0, (np.arange(50), np.unique(keys(seen))))
     network.weights[-1][...] = 1
     before = network.entities.copy()
     pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), Rates(1, 1), np.random.default_rng(0))
@@ -103,7 +103,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     """One step at a small rate, without moments, against the loss by finite differences: of an entity and of a block."""
     random = np.random.default_rng(0)
     address = random.integers(0, 1 << 32, 20, dtype=np.uint32)
-    network = IPInsightsNetwork.begin(5, 4, 1, 0, np.unique(keys(address)))
+    network = IPInsightsNetwork.begin(5, 4, 1, 0, (np.arange(5), np.unique(keys(address))))
     network.weights[-1][...] = random.normal(size=network.weights[-1].shape)
     network.blocks.vectors[:-1] = random.normal(size=network.blocks.vectors[:-1].shape)
     pairs = made_up(Events(random.integers(0, 5, 20), address), Rates(1, 1), random)
@@ -207,6 +207,18 @@ def test_an_epoch_has_every_event_once_and_some_without_their_smallest_blocks(co
     assert sorted(entities) == list(range(count))
     assert entities != sorted(entities)
     assert np.bincount(lengths, minlength=5) / count == pytest.approx([0, 0, 0.25, 0.25, 0.5], abs=0.08)
+
+
+def test_entities_that_never_occurred_are_undecided(job: Any, run: Any) -> None:
+    rows = log(500, 1)
+    job.configure({"num_entity_vectors": "5000", "vector_dim": "8"}, {"train": "text/csv"})
+    job.put("train", "part", csv(rows))
+    assert run(job, NAME) == 0, job.output
+    model = InsightsModel.decode(artefact.read(job.model))
+    known = events.parse(rows, 5000, "rows").entity
+    assert (np.flatnonzero(model.network.entities.any(axis=1)) == np.unique(known)).all()
+    stranger = next(f"stranger-{n}" for n in range(99) if events._bucket(f"stranger-{n}", 5000) not in known)
+    assert not model.predict([(stranger, address) for _, address in rows])["dot_product"].any()
 
 
 def test_made_up_pairs_have_their_share() -> None:

@@ -67,19 +67,23 @@ class IPInsightsNetwork:
 
     @classmethod
     def begin(
-        cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None
+        cls, buckets: int, width: int, layers: int, seed: int, known: tuple[np.ndarray, np.ndarray] | None = None
     ) -> IPInsightsNetwork:
-        """A network with `layers` hidden layers and the last one; `known` are the keys of the existing blocks. The address vectors
-        start at zero: random ones would be noise wherever little is learnt.
+        """A network with `layers` hidden layers and the last one; `known` are the buckets and the keys of blocks that occur, by
+        default all and none. Vectors of other buckets are zero, and so is every score of their entities: random ones would be as
+        high as those of an entity at home. The address vectors start at zero for the same reason.
         """
         random = np.random.default_rng([seed, 0])
-        entities = random.random((buckets, width), np.float32)  # a quarter of the time that normal numbers take
-        entities -= np.float32(0.5)
-        entities *= np.float32(LENGTH * (12 / width) ** 0.5)
+        seen, keys = known or (np.arange(buckets), np.zeros(0, np.int64))
+        begun = random.random((len(seen), width), np.float32)  # a quarter of the time that normal numbers take
+        begun -= np.float32(0.5)
+        begun *= np.float32(LENGTH * (12 / width) ** 0.5)
+        entities = np.zeros((buckets, width), np.float32)
+        entities[seen] = begun
         heights = [BITS, *[width] * layers]
         weights = [random.normal(0, (2 / height) ** 0.5, (height, width)).astype(np.float32) for height in heights]
         weights[-1][...] = 0
-        blocks = Blocks.begin(np.zeros(0, np.int64) if known is None else known, width)
+        blocks = Blocks.begin(keys, width)
         return cls(entities, weights, [np.zeros(width, np.float32) for _ in heights], blocks)
 
     def encode(self, bits: np.ndarray) -> list[np.ndarray]:

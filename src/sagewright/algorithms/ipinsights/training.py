@@ -100,11 +100,12 @@ def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNet
     """Learns from this host's events, together with the other hosts."""
     values, pace = run.values, _pace(run, len(known))
     keys = np.unique(np.concatenate(run.group.gather(np.unique(network.keys(known.address)))))
+    seen = np.unique(np.concatenate(run.group.gather(np.unique(known.entity))))
     memory.require(
         COPIES * len(keys) * values["vector_dim"], f"{len(keys)} blocks of addresses", "A smaller vector_dim helps."
     )
     found = IPInsightsNetwork.begin(
-        values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed, keys
+        values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed, (seen, keys)
     )
     learner = IPInsightsLearner(found, pace.rate, values["weight_decay"])
     batches = Batches.of(known, found.blocks, pace.rates, pace.batch)

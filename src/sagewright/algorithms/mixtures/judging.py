@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.firstparty.baseline import ROUNDING
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.mixtures import inference
 from sagewright.algorithms.mixtures.topics import Topics
@@ -106,7 +107,7 @@ def report(lines: Lines, topics: Topics) -> None:
     if topics.ratio is None:
         return
     lines.quality("train", {"baseline_ratio": topics.ratio}, "loss")
-    if topics.ratio > 1:
+    if topics.ratio > 1 + ROUNDING:
         logging.warning(
             "The perplexity of documents that were left out is %.4g times that under the frequencies of words in the corpus: "
             "its documents are too short or too few for %d topics, or have none.",
