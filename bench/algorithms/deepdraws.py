@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import gluontspeer
 import memory
 import numpy as np
 from PIL import Image
@@ -214,6 +215,9 @@ def _series_entry(drawn: SeriesDraw) -> Entry:
         "last season": lambda _: _naive(drawn),
         "Ridge on lags": lambda _: _regression(drawn),
     }
+    if gluontspeer.is_installed():
+        about = HORIZON, EPOCHS
+        others[gluontspeer.NAME] = partial(gluontspeer.forecast, START, drawn.known, drawn.cat, drawn.feature, about)
     return partial(_forecast, drawn), others, lambda said: float(np.abs(said - drawn.later).mean() / drawn.scale)
 
 
