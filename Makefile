@@ -210,8 +210,8 @@ bench-tuning: .cache/clients/$(TUNING)/.ready ## The searchers of tuning jobs be
 arena: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on data that chose nothing, all or NAMES="pca knn", ROUNDS=3; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)
 
-draws: .cache/jobenv/.ready ## The built-in algorithms beside open libraries on drawn hard data, DRAWS=200 SEED=7; writes the page
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/jobenv/bin/python bench/algorithms/draws.py $(if $(DRAWS),--draws $(DRAWS)) $(if $(SEED),--seed $(SEED))
+draws: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on drawn hard data, DRAWS=200 SEED=7; writes the page
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/draws.py $(if $(DRAWS),--draws $(DRAWS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) .cache
