@@ -65,12 +65,12 @@ error, share of wrong labels, or inertia per row; for series, the absolute error
 of each document; for vectors of words, the share whose nearest is of another group; for anomalies and visits, 1 less the area under
 the curve; for components, the part of the variance that is left; for scenes, 1 less the mean over the classes of intersection by
 union; for sentences, the share of wrong words; for objects, 1 less the mean average precision. *Library* is the best open library
-with its defaults, on plain or scaled features; for series, GluonTS's DeepAR, the last season or a ridge regression on lags; for visits, counts of
-pairs or their factorisation; for scenes, a classifier of pixels and of the means around them; for sentences, a dictionary, or an
-encoder and decoder with attention; for objects, a small network that predicts centres. *Constant* is a model that uses no feature.
-A draw is **lost** if our loss is more than 2 % above the library's, and, for texts, words, anomalies, visits, scenes, sentences and
-objects, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with
-one thread each. Lost draws come first.
+with its defaults, on plain or scaled features; for series, GluonTS's DeepAR, the last season or a ridge regression on lags; for
+visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means around them; for sentences, a
+dictionary, or an encoder and decoder with attention; for objects, a small network that predicts centres. *Constant* is a model
+that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's, and, for texts, words, anomalies,
+visits, scenes, sentences and objects, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with one thread
+each. Lost draws come first.
 """
 
 

@@ -35,7 +35,7 @@ def limit_of(pid: int) -> str:
 
 
 def flood(server: RunningServer, until: float, starts: int, said: list[str]) -> None:
-    """Sends large requests until the server's log tells of the start with this number."""
+    """Sends large requests until the server's log has the start with this number."""
     client = server.boto("lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=30))
     while time.monotonic() < until and server.log().count("starts again") < starts:
         name = f"f{threading.get_ident()}-{time.monotonic_ns()}"
@@ -52,7 +52,7 @@ def is_refusal(said: str) -> bool:
 
 
 def overwhelm(server: RunningServer, starts: int, said: list[str]) -> None:
-    """Returns once the server has started again for this number of times. `said`: what its clients were told."""
+    """Returns once the server has started again for this number of times. `said`: the errors of its clients."""
     until = time.monotonic() + 60
     threads = [threading.Thread(target=flood, args=(server, until, starts, said)) for _ in range(10)]
     for one in threads:
