@@ -40,6 +40,7 @@ FRAME = {
     "heldout",
     "data",
     "facts",
+    "gluontspeer",
     "generators",
     "halves",
     "labelled",
