@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sagewright.algorithms.deepar import past
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
 from sagewright.algorithms.deepar.linear import About, Linear, Total
+from sagewright.algorithms.deepar.past import Past
 from sagewright.algorithms.firstparty import baseline
 
 SETTLING, FEWEST_EPOCHS = 0.5, 5
@@ -49,12 +51,19 @@ LEAST_ERROR = 0.05
 @dataclass(frozen=True)
 class Calibration:
     """Factors of the gaps below and above the median, the `share` of the median's deviation from the last season's values, and the
-    `network`'s share of the median, the rest of which is the linear forecast's."""
+    `network`'s share of the median, the rest of which is the linear forecast's; `past` and `season`: see `Past`."""
 
     below: float = 1.0
     above: float = 1.0
     share: float = 1.0
     network: float = 1.0
+    past: float = 0.0
+    season: float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """True if medians and gaps stay as they are."""
+        return self.below == self.above == self.share == self.network == 1
 
 
 @dataclass(frozen=True)
@@ -135,8 +144,13 @@ class Calibrated:
         for part in self.plain.forecast(panel, rows, cuts, samples, random):
             own = slice(done, done + len(part))
             done += len(part)
-            is_plain = self.calibration == Calibration() or self.scaling.kind == "counts"
-            yield part if is_plain else self._stretched(part, panel, rows[own], cuts[own])
+            yield self.finished(part, panel, rows[own], cuts[own])
+
+    def finished(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> Forecast:
+        """Calibrates the network's forecast `part` of these windows, and mixes it with past values."""
+        is_plain = self.calibration.is_plain or self.scaling.kind == "counts"
+        found = part if is_plain else self._stretched(part, panel, rows, cuts)
+        return Past(self.calibration.past, self.calibration.season).mixed(found, panel, rows, cuts, self.scaling)
 
     def _stretched(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> Forecast:
         centre = part.quantiles([0.5])[0]
@@ -213,7 +227,19 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     ours, last = total(errors[[best, -1]].sum(axis=1).tolist())
     ratio = baseline.ratio(ours / count, last / count)
     baseline.warn(ratio)
-    return Calibration(below, above, baseline.shrunk(best), network), ratio
+    found = Calibration(below, above, baseline.shrunk(best), network)
+    return _with_past(Calibrated(plain, found, beside), parts, held, total), ratio
+
+
+def _with_past(own: Calibrated, parts: list[Forecast], held: HeldOut, total: Total) -> Calibration:
+    """The calibration with the weight of past values beside the network's forecasts `parts` of the held-out windows."""
+    finished, done = [], 0
+    for part in parts:
+        these = slice(done, done + len(part))
+        done += len(part)
+        finished.append(own.finished(part, held.panel, held.rows[these], held.cuts[these]))
+    found = past.measure(finished, held.panel, held.rows, held.cuts, own.scaling, total)
+    return replace(own.calibration, past=found.weight, season=found.season)
 
 
 def _shares() -> np.ndarray:

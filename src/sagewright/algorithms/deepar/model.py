@@ -174,7 +174,9 @@ def _described(experts: Experts) -> dict[str, Any]:
 
 
 def _calibration(given: Mapping[str, Any]) -> Calibration:
-    return Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
+    found = Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
+    _only(max(found.past, found.season), lambda each: each <= 1, "past, season")
+    return found
 
 
 def _linear(given: Any, layout: Layout) -> Linear | None:

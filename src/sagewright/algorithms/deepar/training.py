@@ -149,14 +149,17 @@ class DeepARTrainer:
         """The calibration, which is measured now if training ended before it was due; reports `train:baseline_ratio`."""
         if MEASURED not in self._state.counters:
             self._calibrate(self._held)
-        below, above, share, network, ratio = self._state.counters[MEASURED]
+        below, above, share, network, ratio, *past = self._state.counters[MEASURED]
         if ratio is None:
             return Calibration()
         logging.info("Gaps below and above the median are stretched by %.3f and %.3f.", below, above)
         if network < 1:
             logging.info("The network has a share of %.2f in the medians, and a linear model the rest.", network)
         self._run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
-        return Calibration(below, above, share, network)
+        found = Calibration(below, above, share, network, *past)
+        if found.past:
+            logging.info("In intermittent series, the distribution of past values has a weight of %.2f.", found.past)
+        return found
 
     def line(self, panel: Panel) -> Linear | None:
         """A linear model that stands beside the network; None where the values are counts."""
@@ -170,7 +173,12 @@ class DeepARTrainer:
         beside = Beside(self.line(held.known), self._model.about)
         found = calibration.measure(self._model.plain, held, beside, self._run.together.total)
         known, ratio = (Calibration(), None) if found is None else found
-        self._state.counters[MEASURED] = [known.below, known.above, known.share, known.network, ratio]
+        values = self._run.values
+        if values["likelihood"] == "deterministic-L1" and not is_residual(values):  # a forecast without a distribution
+            known = replace(known, past=0.0, season=0.0)
+        self._state.counters[MEASURED] = [
+            known.below, known.above, known.share, known.network, ratio, known.past, known.season,
+        ]  # fmt: skip
 
     @property
     def state(self) -> State:

@@ -449,7 +449,7 @@ def test_models_of_mxnet_are_refused(tmp_path: Path) -> None:
         {"scaling": {"kind": "other", "season": 7, "usual": [0, 1], "floor": 0}}, {"ignored": ["all"]}, {"num_dynamic_feat": 3},
         {"experts": {"names": ["theta"], "errors": [], "weights": [1]}},
         {"experts": {"names": ["oracle"], "errors": [], "weights": []}},
-        {"network": {"kind": "other", "dropout": 0, "embedding": 1}},
+        {"network": {"kind": "other", "dropout": 0, "embedding": 1}}, {"calibration": {"past": 2}},
     ],
     ids=str,
 )  # fmt: skip

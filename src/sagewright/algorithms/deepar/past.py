@@ -1,0 +1,183 @@
+"""The distribution of a series' own past values, which forecasts of intermittent series are mixed with.
+
+A series that is often exactly 0, as the demand for a spare part, has quantiles that a network's smooth distribution misses. The
+weight of its past values is the one that the quantile losses on held-out windows make likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
+from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Paths, Quantiles
+from sagewright.algorithms.deepar.linear import Total
+
+LONG = 600
+"""Maximum number of past values that are used."""
+ZEROS = 0.25
+"""The minimum share of zeros among the past values of an intermittent series."""
+FEW = 4
+"""The weight is halved for a series of this many values, and is smaller the fewer they are."""
+STEPS, LEAST = 4, 0.02
+"""Weights that are compared: 0, 1 / STEPS, ..., 1; and the smallest one that is used."""
+SHARPNESS, USUAL = 2, 0.5
+"""A window's log likelihood is -SHARPNESS · log(USUAL + its quantile loss, as a multiple of that of the past values themselves)."""
+SMALL = 0.01
+"""Minimum loss of the past values, as a share of the windows' mean."""
+DECILES = np.arange(1, 10) / 10
+
+
+@dataclass(frozen=True)
+class Past:
+    """The `weight` of past values in the quantiles of intermittent series, and the `season`'s: values of the same phase have this
+    share of the past's distribution, all values together the rest."""
+
+    weight: float
+    season: float
+
+    def mixed(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling) -> Forecast:
+        """Mixes the forecasts of intermittent series with their pasts, quantile by quantile, so that paths keep their order."""
+        if not self.weight:
+            return part
+        values = _values(panel, rows, cuts)
+        own = np.flatnonzero(_are_intermittent(values))
+        if not len(own):
+            return part
+        values = values[own]
+        if isinstance(part, Quantiles):
+            found = part.values.copy()
+            found[own] = self._mix(found[own], quantiles(values, panel, self.season, np.array(LEVELS)), values, scaling)
+            return Quantiles(found, part.count, part.random)
+        drawn = part.samples().copy()
+        count = drawn.shape[1]
+        past = quantiles(values, panel, self.season, (np.arange(count) + 0.5) / count)
+        sampled = np.take_along_axis(past, _ranks(np.moveaxis(drawn[own], 1, 2)), axis=2)
+        drawn[own] = np.moveaxis(self._mix(np.moveaxis(drawn[own], 1, 2), sampled, values, scaling), 2, 1)
+        return Paths(drawn)
+
+    def _mix(self, said: np.ndarray, past: np.ndarray, values: np.ndarray, scaling: Scaling) -> np.ndarray:
+        """Mixes quantiles (n, horizon, levels) of series with `values` (n, m)."""
+        found: np.ndarray = said + self.weight * _reliance(values)[:, None, None] * (past - said)
+        found = np.round(found) if scaling.kind == "counts" else found
+        return np.maximum(found, scaling.floor if scaling.floor is not None else -np.inf)
+
+
+def measure(
+    parts: Sequence[Forecast], panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling, total: Total
+) -> Past:
+    """The weights that the held-out windows of all hosts make likely, given the forecasts of these windows; 0 if series may be
+    negative, or none is intermittent."""
+    values = _values(panel, rows, cuts)
+    use = _are_intermittent(values) if scaling.floor is not None else np.zeros(len(rows), bool)
+    truth = panel.future(rows, cuts).astype(np.float64)
+    use &= ~np.isnan(truth).all(axis=1)
+    values, truth = values[use], truth[use]
+    season = _seasonality(values, panel.layout.frequency.season, total)
+    said = np.concatenate(
+        [
+            np.zeros((0, panel.layout.horizon, len(DECILES))),
+            *(np.moveaxis(part.quantiles(DECILES.tolist()), 0, 2) for part in parts),
+        ]
+    )[use]
+    past = quantiles(values, panel, season, DECILES)
+    own = _losses(values, quantiles(values, panel, 0.0, DECILES, 1))
+    summed, count = total([float(own.sum()), float(len(own))])
+    if not count:
+        return Past(0.0, 0.0)
+    usual = np.maximum(own, max(SMALL * summed / count, 1e-9))
+    weights = np.arange(STEPS + 1) / STEPS
+    losses = [_losses(truth, Past(weight, season)._mix(said, past, values, scaling)) / usual for weight in weights]
+    heights = np.array(total([-SHARPNESS * float(np.log(USUAL + loss).sum()) for loss in losses]))
+    likely = np.exp(heights - heights.max())
+    found = float(likely @ weights / likely.sum())
+    return Past(found, season) if found >= LEAST else Past(0.0, 0.0)
+
+
+def quantiles(
+    values: np.ndarray, panel: Panel, season: float, levels: np.ndarray, steps: int | None = None
+) -> np.ndarray:
+    """Quantiles (n, horizon, levels) of past `values` (n, m), the last of which precedes the forecast. Each is one of the values.
+    `steps` replaces the horizon."""
+    horizon, period = steps or panel.layout.horizon, panel.layout.frequency.season
+    order = np.argsort(values, axis=1, kind="stable")  # NaN last
+    ascending, seen = np.take_along_axis(values, order, axis=1), ~np.isnan(values)
+    every = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    phases = (np.arange(values.shape[1]) - values.shape[1]) % period
+    found = np.zeros((len(values), horizon, len(levels)))
+    for phase in range(min(horizon, period) if season else 1):
+        same = seen & (phases == phase)
+        count = same.sum(axis=1, keepdims=True)
+        share = np.where(count > 0, season, 0.0)
+        weights = np.take_along_axis((1 - share) * every + share * same / np.maximum(count, 1), order, axis=1)
+        each = _at(ascending, weights, levels)[:, None]
+        found[:, phase :: period if season else 1] = each
+    return found
+
+
+def _at(ascending: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """(n, levels): the least of the `ascending` values (n, m) up to which there is a share of `levels` of the `weights` (n, m)."""
+    count, length = ascending.shape
+    starts = np.arange(count)[:, None]
+    heights = np.minimum(np.cumsum(weights, axis=1), 1.0) + 2 * starts
+    places = np.searchsorted(heights.ravel(), (levels[None] + 2 * starts - 1e-9).ravel()).reshape(count, len(levels))
+    last = np.maximum((~np.isnan(ascending)).sum(axis=1) - 1, 0)[:, None]
+    return np.take_along_axis(ascending, np.clip(places - length * starts, 0, last), axis=1)
+
+
+def _values(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(n, m): the last values before the cuts, at most LONG."""
+    steps = max(1, min(LONG, int(cuts.max(initial=1))))
+    return panel.values(rows, cuts[:, None] + np.arange(-steps, 0)).astype(np.float64)
+
+
+def _are_intermittent(values: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the series with a share of at least ZEROS of zeros."""
+    seen = (~np.isnan(values)).sum(axis=1)
+    found: np.ndarray = (seen > 0) & ((values == 0).sum(axis=1) >= ZEROS * seen)
+    return found
+
+
+def _reliance(values: np.ndarray) -> np.ndarray:
+    """(n,): the share of the weight that a series with these values gets."""
+    seen = (~np.isnan(values)).sum(axis=1)
+    found: np.ndarray = seen / (seen + FEW)
+    return found
+
+
+def _seasonality(values: np.ndarray, period: int, total: Total) -> float:
+    """The share of the variance of the phases' means, over all series, that isn't the one of means of values in random order."""
+    phases = (np.arange(values.shape[1]) - values.shape[1]) % period
+    which = phases[None] + period * np.arange(len(values))[:, None]
+    seen = ~np.isnan(values)
+    size = period * len(values)
+    count = np.bincount(which[seen], minlength=size).reshape(-1, period)
+    sums = np.bincount(which[seen], values[seen], size).reshape(-1, period)
+    number, groups = count.sum(axis=1), (count > 0).sum(axis=1)
+    mean = sums.sum(axis=1) / np.maximum(number, 1)
+    between = (count * (sums / np.maximum(count, 1) - mean[:, None]) ** 2).sum(axis=1)
+    variance = np.where(seen, (values - mean[:, None]) ** 2, 0).sum(axis=1) / np.maximum(number - 1, 1)
+    use = (number > groups) & (groups > 1) & (variance > 0)
+    apart, usual = total([float((between[use] / variance[use]).sum()), float((groups[use] - 1).sum())])
+    return max(0.0, 1 - usual / apart) if apart > 0 else 0.0
+
+
+def _losses(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """(n,): the mean quantile losses of the deciles `said` (n, m or 1, 9) of values (n, m)."""
+    beyond = truth[..., None] - said
+    losses = np.maximum(DECILES * beyond, (DECILES - 1) * beyond)
+    seen = ~np.isnan(losses)
+    found: np.ndarray = np.where(seen, losses, 0).sum(axis=(1, 2)) / np.maximum(seen.sum(axis=(1, 2)), 1)
+    return found
+
+
+def _ranks(drawn: np.ndarray) -> np.ndarray:
+    """The rank of each sample of a step, from 0 along the last axis; equal ones are ranked in random order."""
+    random = np.random.default_rng(0).random(drawn.shape)
+    order = np.lexsort((random, drawn), axis=-1)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(drawn.shape[-1]), order.shape), axis=-1)
+    return ranks

@@ -1,0 +1,171 @@
+"""DeepAR on intermittent series: its forecasts are mixed with the distribution of past values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from seriesofrows import HORIZON, NAME, configured, seasonal
+
+from sagewright.algorithms.deepar import past
+from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure
+from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Layout, Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
+from sagewright.algorithms.deepar.data.series import Series
+from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Paths, Quantiles
+from sagewright.algorithms.deepar.linear import About
+from sagewright.algorithms.deepar.model import SYMBOL, Model
+from sagewright.algorithms.deepar.past import Past
+
+LAYOUT = Layout(Frequency.parse("D"), 7, 7, ())
+SCALING = Scaling("steps", 7, floor=0.0)
+BESIDE = Beside(None, About(SCALING, Normal((0.0, 0.0), (1.0, 1.0)), 1.0))
+LEVELS_OF_LOSS = (0.1, 0.5, 0.9)
+
+
+def panel(rows: np.ndarray) -> Panel:
+    return Panel([Series(datetime(2024, 1, 1), row.astype(np.float32)) for row in rows], LAYOUT)
+
+
+def intermittent(count: int, length: int, seed: int = 0) -> np.ndarray:
+    """(count, length): orders of one to a dozen pieces, on a day in three to eight."""
+    random = np.random.default_rng(seed)
+    often = random.uniform(1 / 8, 1 / 3, (count, 1))
+    return (random.random((count, length)) < often) * (1.0 + random.poisson(4, (count, length)))
+
+
+def loss(said: np.ndarray, truth: np.ndarray) -> float:
+    """The mean quantile loss of `said` (3, n, h)."""
+    levels = np.array(LEVELS_OF_LOSS)[:, None, None]
+    return float(np.maximum(levels * (truth - said), (levels - 1) * (truth - said)).mean())
+
+
+def constant(rows: np.ndarray) -> np.ndarray:
+    return np.quantile(rows, LEVELS_OF_LOSS, axis=1)[:, :, None].repeat(HORIZON, axis=2)
+
+
+class Smooth:
+    """Forecasts the mean of all values with normal deviations."""
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]:  # fmt: skip
+        drawn = 1 + 2 * random.normal(size=(len(rows), samples, panel.layout.horizon))
+        for half in np.array_split(drawn, 2):
+            yield Paths(np.maximum(half, 0))
+
+
+def test_intermittent_series_are_forecast_as_well_as_by_their_quantiles() -> None:
+    rows = intermittent(60, 107)
+    own, future = panel(rows[:, :100]), rows[:, 100:]
+    found = measure(Smooth(), HeldOut.of(own, 200, np.random.default_rng(0)), BESIDE, list)
+    assert found is not None
+    assert found[0].past > 0.8
+    assert found[0].season < 0.3
+    losses = []
+    for calibration in (found[0], Calibration()):
+        parts = Calibrated(Smooth(), calibration, BESIDE).forecast(
+            own, np.arange(60), np.full(60, 100), 200, np.random.default_rng(0)
+        )
+        losses.append(loss(np.concatenate([part.quantiles(LEVELS_OF_LOSS) for part in parts], axis=1), future))
+    best = loss(constant(rows[:, :100]), future)
+    assert losses[0] < 1.03 * best
+    assert losses[1] > 1.1 * best
+
+
+def test_series_without_zeros_or_with_negative_values_stay_as_they_are() -> None:
+    own = panel(intermittent(60, 100) + 1)
+    held = HeldOut.of(own, 200, np.random.default_rng(0))
+    found = measure(Smooth(), held, BESIDE, list)
+    assert found is not None
+    assert (found[0].past, found[0].season) == (0, 0)
+    signed = Beside(None, About(Scaling("steps", 7), BESIDE.about.normal, 1.0))
+    found = measure(Smooth(), HeldOut.of(panel(intermittent(60, 100)), 200, np.random.default_rng(0)), signed, list)
+    assert found is not None
+    assert found[0].past == 0
+    part = Paths(np.ones((60, 5, 7)))
+    assert Past(1.0, 0.0).mixed(part, own, np.arange(60), np.full(60, 100), SCALING) is part
+
+
+def test_a_forecast_of_past_values_has_these_values_only() -> None:
+    rows = intermittent(4, 5000)
+    own, which = panel(rows), np.arange(4)
+    (part,) = (Paths(np.zeros((4, 400, 7))),)
+    made = Past(1.0, 0.0).mixed(part, own, which, np.full(4, 5000), SCALING).samples()
+    kept = past.LONG / (past.LONG + past.FEW)
+    values = np.unique(np.round(made / kept, 6))
+    assert set(values) <= set(np.unique(rows))
+    assert (made == 0).mean(axis=(1, 2)) == pytest.approx((rows[:, -past.LONG :] == 0).mean(axis=1), abs=0.004)
+    correlation = np.corrcoef(made[0, :, 0], made[0, :, 1])[0, 1]
+    assert abs(correlation) < 0.2  # equal samples are in no order
+
+
+def test_paths_keep_their_order_and_quantiles_are_mixed_the_same_way() -> None:
+    own, which, cuts = panel(intermittent(4, 100)), np.arange(4), np.full(4, 100)
+    drawn = np.random.default_rng(0).normal(size=(4, 999, 1)).repeat(7, axis=2) + 9
+    made = Past(0.5, 0.0).mixed(Paths(drawn), own, which, cuts, SCALING)
+    assert (np.argsort(made.samples()[..., 3], axis=1) == np.argsort(drawn[..., 3], axis=1)).all()
+    exact = Quantiles(np.moveaxis(Paths(drawn).quantiles(LEVELS), 0, 2), 9, np.random.default_rng(0))
+    same = Past(0.5, 0.0).mixed(exact, own, which, cuts, SCALING)
+    assert np.median(np.abs(same.quantiles([0.5, 0.9]) - made.quantiles([0.5, 0.9]))) < 0.05
+
+
+def test_days_on_which_nothing_is_ordered_have_quantiles_of_zero() -> None:
+    rows = intermittent(40, 100) + 3 * (np.arange(100) % 7 == 2)
+    own, hosts = panel(rows), (list, lambda sums: [2 * each for each in sums])
+    held = HeldOut.of(own, 200, np.random.default_rng(0))
+    parts = list(Smooth().forecast(own, held.rows, held.cuts, 50, np.random.default_rng(0)))
+    one, two = (past.measure(parts, own, held.rows, held.cuts, SCALING, total) for total in hosts)
+    assert one.season > 0.6
+    assert two.season == pytest.approx(one.season)
+    assert two.weight >= one.weight
+    made = one.mixed(Paths(np.ones((40, 200, 7))), own, np.arange(40), np.full(40, 100), SCALING)
+    medians = made.quantiles([0.5])[0].mean(axis=0)
+    assert int(np.argmax(medians)) == 0  # day 100 is of phase 2
+    assert medians[0] > medians[1:].max() + 1
+
+
+def test_missing_and_few_values() -> None:
+    rows = np.full((3, 30), np.nan)
+    rows[0, 20], rows[1, 5:12] = 0, [0, 0, 0, 4, np.nan, 0, 4]
+    part = Paths(np.full((3, 8, 7), 10.0))
+    made = Past(1.0, 0.5).mixed(part, panel(rows), np.arange(3), np.full(3, 30), SCALING).mean()
+    assert made[0] == pytest.approx(10 * 4 / 5)
+    assert (made[1] < made[0]).all()
+    assert (made[2] == 10).all()
+
+
+@pytest.mark.parametrize("likelihood", ["student-T", "negative-binomial"])
+def test_a_job_of_intermittent_series(job: Any, run: Any, likelihood: str) -> None:
+    rows = intermittent(40, 84 + HORIZON)
+    known, future = rows[:, :-HORIZON], rows[:, -HORIZON:]
+    assert run(configured(job, known, epochs="6", likelihood=likelihood), NAME) == 0, job.output
+    (weight,) = re.findall(r"the distribution of past values has a weight of (\S+)\.", job.output)
+    model = Model.read(job.model)
+    assert model.calibration.past == pytest.approx(float(weight), abs=0.01)
+    own = Panel([Series(datetime(2024, 1, 1), row.astype(np.float32)) for row in known], model.layout)
+    parts = model.forecaster.forecast(own, np.arange(40), own.lengths, 200, np.random.default_rng(0))
+    said = np.concatenate([part.quantiles(LEVELS_OF_LOSS) for part in parts], axis=1)
+    assert said.min() >= 0
+    assert loss(said, future) < 1.05 * loss(constant(known), future)
+
+
+def test_a_job_without_a_distribution_keeps_its_points(job: Any, run: Any) -> None:
+    given = {"epochs": "5", "likelihood": "deterministic-L1"}
+    assert run(configured(job, intermittent(40, 84), **given), NAME) == 0, job.output
+    assert Model.read(job.model).calibration.past == 0
+
+
+def test_a_model_from_before_past_values_were_mixed_in(job: Any, run: Any) -> None:
+    assert run(configured(job, seasonal(12, 60), epochs="2"), NAME) == 0, job.output
+    document = json.loads((job.model / SYMBOL).read_text())
+    del document["calibration"]["past"], document["calibration"]["season"]
+    (job.model / SYMBOL).write_text(json.dumps(document))
+    assert Model.read(job.model).calibration.past == 0
