@@ -94,11 +94,18 @@ def test_series_without_zeros_or_with_negative_values_stay_as_they_are() -> None
     assert Past(1.0, 0.0).mixed(part, own, np.arange(60), np.full(60, 100), SCALING) is part
 
 
+def test_new_and_discontinued_series_are_not_intermittent() -> None:
+    rows = np.zeros((4, 60))
+    rows[0, 40:], rows[1, :20], rows[2, 50], rows[3, ::3] = 5, 5, 5, 5
+    part = Paths(np.full((4, 8, 7), 20.0))
+    made = Past(1.0, 0.0).mixed(part, panel(rows), np.arange(4), np.full(4, 60), SCALING).mean()
+    assert (made[:, 0] == 20).tolist() == [True, True, False, False]
+
+
 def test_a_forecast_of_past_values_has_these_values_only() -> None:
     rows = intermittent(4, 5000)
     own, which = panel(rows), np.arange(4)
-    (part,) = (Paths(np.zeros((4, 400, 7))),)
-    made = Past(1.0, 0.0).mixed(part, own, which, np.full(4, 5000), SCALING).samples()
+    made = Past(1.0, 0.0).mixed(Paths(np.zeros((4, 400, 7))), own, which, np.full(4, 5000), SCALING).samples()
     kept = past.LONG / (past.LONG + past.FEW)
     values = np.unique(np.round(made / kept, 6))
     assert set(values) <= set(np.unique(rows))
@@ -137,7 +144,7 @@ def test_missing_and_few_values() -> None:
     rows[0, 20], rows[1, 5:12] = 0, [0, 0, 0, 4, np.nan, 0, 4]
     part = Paths(np.full((3, 8, 7), 10.0))
     made = Past(1.0, 0.5).mixed(part, panel(rows), np.arange(3), np.full(3, 30), SCALING).mean()
-    assert made[0] == pytest.approx(10 * 4 / 5)
+    assert made[0] == pytest.approx(10 * past.FEW / (1 + past.FEW))
     assert (made[1] < made[0]).all()
     assert (made[2] == 10).all()
 
