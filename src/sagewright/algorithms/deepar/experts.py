@@ -85,7 +85,12 @@ def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tupl
             continue
         seasonal[number] = index
     effects = seasonal[:, phase]
-    return np.where(inside, np.where(multiplies[:, None], table / effects, table - effects), 0), seasonal, multiplies
+    each = multiplies[:, None]
+    return (
+        np.where(inside, np.where(each, table / np.where(each, effects, 1), table - effects), 0),
+        seasonal,
+        multiplies,
+    )
 
 
 def _is_seasonal(row: np.ndarray, season: int) -> bool:

@@ -19,8 +19,8 @@ from sagewright.algorithms.deepar.linear import Total
 LONG = 600
 """Maximum number of past values that are used."""
 ZEROS, DENSE = 0.25, 3
-"""The minimum share of zeros among the past values of an intermittent series, and also between the first and the last value that
-isn't 0, since a new or a discontinued product isn't intermittent. There, DENSE more values may differ from 0."""
+"""The minimum share of zeros among the past values of an intermittent series, also from the first value that isn't 0 on, and up to
+the last one: a new or a discontinued product isn't intermittent. In these, DENSE more values may differ from 0."""
 FEW = 2
 """The weight is halved for a series of this many values, and is smaller the fewer they are."""
 STEPS, LEAST = 4, 0.02
@@ -138,11 +138,10 @@ def _values(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 def _are_intermittent(values: np.ndarray) -> np.ndarray:
     """Mask (n,) of the series with a share of at least ZEROS of zeros, see there."""
     seen, sold = ~np.isnan(values), np.abs(np.nan_to_num(values)) > 0
-    begun = np.maximum.accumulate(sold, axis=1) & np.maximum.accumulate(sold[:, ::-1], axis=1)[:, ::-1]
+    begun, lasting = np.maximum.accumulate(sold, axis=1), np.maximum.accumulate(sold[:, ::-1], axis=1)[:, ::-1]
     count, filled = seen.sum(axis=1), sold.sum(axis=1)
-    found: np.ndarray = (
-        (count > 0) & (filled <= (1 - ZEROS) * count) & (filled <= (1 - ZEROS) * (seen & begun).sum(axis=1) + DENSE)
-    )
+    span = np.minimum((seen & begun).sum(axis=1), (seen & lasting).sum(axis=1))
+    found: np.ndarray = (count > 0) & (filled <= (1 - ZEROS) * count) & (filled <= (1 - ZEROS) * span + DENSE)
     return found
 
 
