@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,19 @@ import fasttext
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.stats import spearmanr
 from sklearn.svm import LinearSVC
 
 from sagewright.algorithms.blazingtext import reading
-from sagewright.algorithms.blazingtext.classification import convex, descent, descentkernel, supervised
+from sagewright.algorithms.blazingtext.classification import (
+    calibration,
+    convex,
+    descent,
+    descentkernel,
+    selection,
+    supervised,
+)
 from sagewright.algorithms.blazingtext.classification.examples import Examples
 from sagewright.algorithms.blazingtext.declaration import DECLARATION
 from sagewright.algorithms.blazingtext.embeddings import pairskernel, similarity, word2vec
@@ -87,20 +95,37 @@ def test_the_convex_solver_finds_what_liblinear_finds(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(found.weights / factors[:, None], expected.coef_.T, atol=2e-3)
 
 
-def test_the_temperature_is_the_likeliest() -> None:
+def test_the_calibration_is_the_likeliest() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=(2000, 4)).astype(np.float32)
-    chance = np.exp(3 * scores) / np.exp(3 * scores).sum(axis=1, keepdims=True)
+    prior = np.tile(np.log([0.6, 0.2, 0.15, 0.05]), (2000, 1))
+    chance = np.exp(3 * scores + 0.7 * prior)
+    chance /= chance.sum(axis=1, keepdims=True)
     label = (chance.cumsum(axis=1) > random.random((2000, 1))).argmax(axis=1)
 
-    def loss(factor: float) -> float:
-        likely = factor * scores - np.log(np.exp(factor * scores).sum(axis=1, keepdims=True))
+    def loss(weights: np.ndarray) -> float:
+        logits = weights[0] * scores + weights[1] * prior
+        likely = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return float(-likely[np.arange(2000), label].mean())
 
-    factor, entropy = convex.temperature(scores, label[:, None] == np.arange(4))
-    best = minimize_scalar(loss, (1, 5))
-    assert factor == pytest.approx(best.x, rel=0.05)
-    assert entropy == pytest.approx(best.fun, rel=1e-3)
+    found = calibration.calibrate(scores, prior, label[:, None] == np.arange(4))
+    best = minimize(loss, np.array([1.0, 1.0]), method="Nelder-Mead")
+    assert found.factor == pytest.approx(best.x[0], rel=0.01)
+    assert found.prior == pytest.approx(best.x[1], rel=0.05)
+    assert found.entropy == pytest.approx(best.fun, rel=1e-4)
+
+
+def test_held_out_parts_have_their_share_of_every_label() -> None:
+    label = np.repeat([0, 1], [90, 30])
+    parts = selection._parts(label[:, None] == np.arange(2), np.random.default_rng(0))
+    assert [np.bincount(label[held]).tolist() for _, held in parts] == [[9, 3]] * 10
+    assert all(len(np.union1d(known, held)) == 120 == len(known) + len(held) for known, held in parts)
+
+
+def test_what_chance_gains_is_not_kept() -> None:
+    assert selection.kept(0.0, 7) == selection.kept(math.log(7) + 0.9, 7) == 0
+    assert selection.kept(2 * (math.log(7) + 1), 7) == pytest.approx(0.5)
+    assert selection.kept(1000.0, 7) > 0.99
 
 
 def test_a_step_of_descent_is_the_slope_of_the_loss() -> None:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.optimize import minimize
 
-TEMPERATURES = np.geomspace(0.1, 1e4, 200)
+from sagewright.algorithms.blazingtext.classification.examples import Examples
+
+MOST = 1e4
+"""Maximum factor of the scores."""
 
 
-def temperature(scores: np.ndarray, belongs: np.ndarray) -> tuple[float, float]:
-    """The factor of the scores (n, labels) under which the labels are most likely, and the cross-entropy with it. The cross-entropy
-    is convex in the factor, so the minimum is found by ternary search.
+@dataclass(frozen=True)
+class Calibration:
+    """The `factor` of the scores and the `prior`, the weight of the labels' log shares, under which held-out labels are likeliest,
+    and their cross-`entropy` with both.
+    """
+
+    factor: float
+    prior: float
+    entropy: float
+
+
+def calibrate(scores: np.ndarray, prior: np.ndarray, belongs: np.ndarray) -> Calibration:
+    """Fits a factor from 0 to MOST and a weight of the prior from 0 to 1; the cross-entropy is convex in both. `prior` (n, labels):
+    log shares. With a factor of 0 and a prior of 1, the labels have the probabilities of their shares.
     """
     share = (belongs / belongs.sum(axis=1, keepdims=True)).astype(np.float32)
+    spread = float(scores.std()) or 1.0
+    columns = scores / np.float32(spread), prior.astype(np.float32)
 
-    @cache
-    def loss(number: int) -> float:
-        scaled = scores * np.float32(TEMPERATURES[number])
-        scaled -= scaled.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=1)) - (share * scaled).sum(axis=1)).mean())
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = np.float32(weights[0]) * columns[0] + np.float32(weights[1]) * columns[1]
+        logits -= logits.max(axis=1, keepdims=True)
+        chances = np.exp(logits)
+        sums = chances.sum(axis=1, keepdims=True)
+        excess = chances / sums - share
+        entropy = float((np.log(sums[:, 0]) - (share * logits).sum(axis=1)).mean())
+        return entropy, np.array([float((excess * each).sum()) / len(share) for each in columns])
 
-    low, high = 0, len(TEMPERATURES) - 1
-    while high - low > 2:
-        third = (high - low) // 3
-        if loss(low + third) <= loss(high - third):
-            high -= third
-        else:
-            low += third
-    best = min(range(low, high + 1), key=loss)
-    return float(TEMPERATURES[best]), loss(best)
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(0, MOST * spread), (0, 1)])
+    return Calibration(float(found.x[0]) / spread, float(found.x[1]), float(found.fun))
 
 
 def shares(belongs: np.ndarray) -> np.ndarray:
@@ -41,3 +55,21 @@ def entropy_of_shares(known: np.ndarray, others: np.ndarray) -> float:
     """The cross-entropy of the labels of `others` if each has the probability of its share among known texts."""
     own = others / others.sum(axis=1, keepdims=True)
     return float(-(own @ np.log(shares(known))).mean())
+
+
+def on(scores: np.ndarray, texts: Examples, words: int) -> Calibration:
+    """The calibration on the texts that have the scores, by their own shares."""
+    return calibrate(scores, prior(texts.belongs, texts, words), texts.belongs)
+
+
+def prior(known: np.ndarray, texts: Examples, words: int) -> np.ndarray:
+    """The log shares of the labels among `known` (k, labels) in each text (n, labels), as a model adds them whose words' rows
+    contain them.
+    """
+    found = of_words(texts.counts, words)
+    return np.outer(found / found.mean(), np.log(shares(known)))
+
+
+def of_words(counts: sparse.csr_array, words: int) -> np.ndarray:
+    """The share of words in each text's rows (n,): 1 without n-grams."""
+    return np.asarray(counts[:, :words].sum(axis=1) / counts.sum(axis=1))

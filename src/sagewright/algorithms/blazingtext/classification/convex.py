@@ -5,7 +5,8 @@ In fastText a text's vector is the mean of its rows' vectors. If these hold a nu
 multiple of the identity, the most likely label is the one with the largest sum of weights: a linear classifier on counts. Its
 weights are those of one-against-the-rest support vector machines with squared hinge loss, on counts times powers of their inverse
 document frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on a
-held-out tenth, as is the multiple, which calibrates the probabilities.
+held-out tenth. So are the multiple, which calibrates the probabilities, the weight of the labels' shares, which is in the rows of
+all words, and how far the classifier deviates from the shares.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from sagewright.algorithms.blazingtext.classification import convexkernel
-from sagewright.algorithms.blazingtext.classification.calibration import shares, temperature
+from sagewright.algorithms.blazingtext.classification import calibration, convexkernel
+from sagewright.algorithms.blazingtext.classification.calibration import Calibration, shares
 from sagewright.algorithms.blazingtext.classification.examples import Examples
 from sagewright.algorithms.blazingtext.classification.selection import Settings, select
-from sagewright.algorithms.firstparty import baseline, threads
+from sagewright.algorithms.firstparty import threads
 
 LABELS_TOGETHER = 16
 """Their weights of one row fill a cache line. Independent of the number of threads, so that results are too."""
@@ -46,31 +47,50 @@ class Fit:
 
 def fit(examples: Examples, words: int, random: np.random.Generator, end: int = -1) -> Fit:
     """Fits the classifier. The first `words` columns are words, the others n-grams; n-grams of a single text are left out. `end`:
-    the column of the end of a line, -1 if there is none. The weights are calibrated. If the labels' shares are likelier on held-out
-    texts, the classifier is those.
+    the column of the end of a line, -1 if there is none. The weights are calibrated. If no setting is better than the
+    labels' shares by more than chance, the classifier is those.
     """
-    selected = select(examples, lambda some: Problem(some, words, end), random)
-    ratio = None if selected is None else baseline.ratio(selected.entropy, selected.of_shares)
-    if selected is not None and selected.is_worse and end >= 0:
+    selected = select(examples, lambda some: Problem(some, words, end), words, random)
+    if selected is not None and not selected.kept:
         logging.warning(
-            "On held-out texts no setting is better than the labels' shares: the classifier is those, and reads no word."
+            "On held-out texts no setting is better than the labels' shares by more than chance: the classifier is those, and "
+            "reads no word."
         )
-        return constant(examples, end)
+        return constant(examples, words)
     settings = Settings() if selected is None else selected.settings
     logging.info(
         "cost %g, inverse document frequency to the power of %g, n-grams by %g, the end of a line by %g",
         *vars(settings).values(),
     )
     found = Problem(examples, words, end).solve(settings, SWEEPS, random)
-    factor = temperature(found.scores(examples.counts), examples.belongs)[0] if selected is None else selected.factor
-    return replace(found, weights=found.weights * np.float32(factor), ratio=ratio)
+    if selected is None:
+        return calibrated(found, examples, words, calibration.on(found.scores(examples.counts), examples, words))
+    by = selected.shrunk()
+    logging.info(
+        "The labels' shares have a weight of %.2g; %.3g %% of the deviation from them are kept.",
+        by.prior,
+        100 * selected.kept,
+    )
+    return replace(calibrated(found, examples, words, by), ratio=selected.ratio)
 
 
-def constant(examples: Examples, end: int) -> Fit:
-    """The classifier whose labels have the probability of their share in a text of the mean length."""
-    words = float(examples.counts.sum()) / len(examples)
-    weights = np.log(shares(examples.belongs)) * words
-    return Fit(np.array([end]), weights[None].astype(np.float32), 1.0)
+def calibrated(found: Fit, examples: Examples, words: int, by: Calibration) -> Fit:
+    """The classifier with its scores times the factor, plus the labels' log shares by their weight: every word's row has them."""
+    weights = found.weights * np.float32(by.factor)
+    weights[found.used < words] += (by.prior * _shares_of_a_word(examples, words)).astype(np.float32)
+    return replace(found, weights=weights)
+
+
+def constant(examples: Examples, words: int) -> Fit:
+    """The classifier whose labels have the probability of their shares."""
+    weights = np.tile(_shares_of_a_word(examples, words).astype(np.float32), (words, 1))
+    return Fit(np.arange(words), weights, 1.0)
+
+
+def _shares_of_a_word(examples: Examples, words: int) -> np.ndarray:
+    """What each word's row contains (labels,), so that the mean of a text's rows contains the log shares."""
+    found: np.ndarray = np.log(shares(examples.belongs)) / calibration.of_words(examples.counts, words).mean()
+    return found
 
 
 class Problem:

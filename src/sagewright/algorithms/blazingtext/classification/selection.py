@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.blazingtext.classification import calibration
+from sagewright.algorithms.blazingtext.classification.calibration import Calibration
 from sagewright.algorithms.blazingtext.classification.examples import Examples
+from sagewright.algorithms.firstparty import baseline
 
 PARTS, ENOUGH, FEWEST, MOST = 10, 500, 10, 30_000
 """One text in PARTS is held out at a time, until ENOUGH were; fewer than FEWEST texts choose nothing, and at most MOST do."""
@@ -43,59 +45,85 @@ LADDERS: tuple[tuple[str, tuple[float, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Selected:
-    """The best settings; the factor of the scores that makes held-out labels likeliest; their cross-entropy, and that of the
-    labels' shares.
+    """The best settings with their calibration on held-out texts, and the cross-entropy of the labels' shares there. `kept`: how
+    much of the classifier's deviation from the shares is kept.
     """
 
     settings: Settings
-    factor: float
-    entropy: float
+    calibration: Calibration
     of_shares: float
+    kept: float
 
     @property
-    def is_worse(self) -> bool:
-        return self.entropy > self.of_shares
+    def ratio(self) -> float:
+        """The classifier's cross-entropy as a multiple of that of the shares."""
+        return baseline.ratio(self.calibration.entropy, self.of_shares)
+
+    def shrunk(self) -> Calibration:
+        """The calibration of the classifier that is kept: log probabilities between its own and those of the shares."""
+        factor, prior = self.calibration.factor, self.calibration.prior
+        return replace(self.calibration, factor=self.kept * factor, prior=self.kept * prior + 1 - self.kept)
 
 
-def select(examples: Examples, problem_of: Callable[[Examples], Any], random: np.random.Generator) -> Selected | None:
+def kept(gain: float, tried: int) -> float:
+    """How much is kept of a deviation that gains `gain` nats in all on held-out texts, from 0 to 1: the positive-part shrinkage of
+    James and Stein. The best of several useless settings gains about the log of their number by chance, and its fitted factor one
+    nat.
+    """
+    chance = math.log(tried) + 1
+    return 1 - chance / gain if gain > chance else 0.0
+
+
+def select(
+    examples: Examples, problem_of: Callable[[Examples], Any], words: int, random: np.random.Generator
+) -> Selected | None:
     """Returns None if there are too few texts. `problem_of(examples)` gives what solves a part of them."""
-    parts = _parts(len(examples), random)
+    parts = _parts(examples.belongs, random)
     if not parts:
         return None
     folds = [(problem_of(examples.take(known)), examples.take(held)) for known, held in parts]
     belongs = np.concatenate([held.belongs for _, held in folds])
-    tried: dict[Settings, tuple[float, float]] = {}
+    prior = np.concatenate(
+        [calibration.prior(examples.belongs[known], examples.take(held), words) for known, held in parts]
+    )
+    tried: dict[Settings, Calibration] = {}
 
-    def loss(settings: Settings) -> tuple[float, float]:
+    def calibrated(settings: Settings) -> Calibration:
         if settings not in tried:
             solved = [(problem.solve(settings, SWEEPS, random), held) for problem, held in folds]
             scores = np.concatenate([found.scores(held.counts) for found, held in solved])
-            tried[settings] = calibration.temperature(scores, belongs)[::-1]
+            tried[settings] = calibration.calibrate(scores, prior, belongs)
         return tried[settings]
+
+    def loss(settings: Settings) -> float:
+        return calibrated(settings).entropy
 
     best = Settings()
     for name, ladder in LADDERS:
         best = _climbed(best, name, ladder, loss)
-    entropy, factor = loss(best)
-    of_shares = np.mean(
-        [calibration.entropy_of_shares(examples.belongs[known], examples.belongs[held]) for known, held in parts]
+    of_shares = float(
+        np.mean(
+            [calibration.entropy_of_shares(examples.belongs[known], examples.belongs[held]) for known, held in parts]
+        )
     )
-    return Selected(best, factor, entropy, float(of_shares))
+    gain = len(belongs) * (of_shares - loss(best))
+    return Selected(best, calibrated(best), of_shares, kept(gain, len(tried)) if calibrated(best).factor > 0 else 0.0)
 
 
-def _parts(texts: int, random: np.random.Generator) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-    """The numbers of the texts to learn from and of the held-out ones, for each time."""
-    if texts < FEWEST:
+def _parts(belongs: np.ndarray, random: np.random.Generator) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+    """The numbers of the texts to learn from and of the held-out ones, for each time. Each part has its share of every label, since
+    a label would otherwise be rarer where it is learnt the more often it is held out.
+    """
+    if len(belongs) < FEWEST:
         return []
-    order = random.permutation(texts)[:MOST]
-    pieces = np.array_split(order, PARTS)
+    order = random.permutation(len(belongs))[:MOST]
+    order = order[np.argsort(belongs[order].argmax(axis=1), kind="stable")]
+    pieces = [order[part::PARTS] for part in range(PARTS)]
     times = min(PARTS, math.ceil(ENOUGH / len(pieces[0])))
     return [(np.concatenate([*pieces[:each], *pieces[each + 1 :]]), pieces[each]) for each in range(times)]
 
 
-def _climbed(
-    best: Settings, name: str, ladder: tuple[float, ...], loss: Callable[[Settings], tuple[float, float]]
-) -> Settings:
+def _climbed(best: Settings, name: str, ladder: tuple[float, ...], loss: Callable[[Settings], float]) -> Settings:
     """The best settings that a walk up or down the ladder reaches."""
     for step in (1, -1):
         while 0 <= (place := ladder.index(getattr(best, name)) + step) < len(ladder):

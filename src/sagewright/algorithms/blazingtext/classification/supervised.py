@@ -14,7 +14,6 @@ from sagewright.algorithms.blazingtext.classification.examples import Examples, 
 from sagewright.algorithms.blazingtext.modelfile import Arguments, Dense, ModelFile
 from sagewright.algorithms.blazingtext.vocabulary import END
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.firstparty.session import Session
 
@@ -67,7 +66,6 @@ def train(run: Session) -> None:
         logging.info("Number of validation examples: %d", len(validation))
     if isinstance(found, convex.Fit) and found.ratio is not None:
         logging.info("#baseline_ratio: %.6g", found.ratio)
-        baseline.warn(found.ratio)
     save(run, known, found)
 
 
