@@ -88,7 +88,7 @@ def constant(examples: Examples, words: int) -> Fit:
 
 
 def _shares_of_a_word(examples: Examples, words: int) -> np.ndarray:
-    """What each word's row contains (labels,), so that the mean of a text's rows contains the log shares."""
+    """The content of each word's row (labels,), with which the mean of a text's rows is the log shares."""
     found: np.ndarray = np.log(shares(examples.belongs)) / calibration.of_words(examples.counts, words).mean()
     return found
 
