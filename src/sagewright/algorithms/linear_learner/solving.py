@@ -55,7 +55,9 @@ def solve_models(run: Session, data: Data) -> Trained:
     if few.suits(run, data, loss, total):
         return _average(run, data, loss, began)
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
-    run.solver("second_order", solver_of(run, data, loss))
+    undecided = models.models == 1 and not loss.regresses  # the first solution may say that an average is better
+    if not undecided:
+        run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
     ratio, chosen = None, models
     advised = few.advise(run, data, loss, total)
@@ -67,10 +69,10 @@ def solve_models(run: Session, data: Data) -> Trained:
     elif search.weighs(data, models, total):
         chosen = search.weighed(data, models, total)
     weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
-    if models.models == 1 and few.may_help(
-        run, data, loss, total, few.First(weights, float(chosen.wd[0]), float(reached[0]))
-    ):
-        return _average(run, data, loss, began)
+    if undecided:
+        if few.may_help(run, data, loss, total, few.First(weights, float(chosen.wd[0]), float(reached[0]))):
+            return _average(run, data, loss, began)
+        run.solver("second_order", solver_of(run, data, loss))
     if not data.validated and ratio is None and search.curves(models, total):
         ratio = search.left_out(data, weights, chosen, total)
         if ratio > 1 and total >= held_out.FEWEST:
