@@ -68,7 +68,9 @@ def await_all(monitoring: Monitoring, first: datetime, timeout_s: float = 120) -
     assert times == [first + number * HOUR for number in range(len(times))]
     ended = [one for one in executions if one["MonitoringExecutionStatus"] == "Completed"]
     jobs = {one["ProcessingJobArn"] for one in ended}
-    assert len(jobs) == len(ended) >= HOURS
+    assert len(jobs) == len(ended) >= HOURS, [
+        (one["ScheduledTime"], one["MonitoringExecutionStatus"], one.get("FailureReason")) for one in executions
+    ]
     pages = monitoring.sagemaker.get_paginator("list_processing_jobs").paginate()
     listed = [one["ProcessingJobArn"] for page in pages for one in page["ProcessingJobSummaries"]]
     assert len(listed) <= len(executions)
