@@ -36,6 +36,7 @@ FRAME = {
     "drawntopics",
     "drawnvisits",
     "draws",
+    "edits",
     "hard",
     "heldout",
     "data",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import wholejob
 from cases import Case, Fit, between, one_of, whole
+from edits import wrong
 from sklearn.feature_extraction.text import CountVectorizer
 from torch import nn
 from torch.nn import functional
@@ -44,7 +46,12 @@ def sentences(random: np.random.Generator) -> Case:
         pairs.append(((source + FIRST).tolist(), [int(each) + FIRST for each in _target(kind, source, partner)]))
     about = f"sentences, {kind}: {count:,}, {words} words"
     return Case(
-        "seq2seq", about, _ours(pairs, count, words), _rivals(pairs, count, words), _judge(pairs[count:]), UNSURE
+        "seq2seq",
+        about,
+        _ours(pairs, count, words),
+        _rivals(pairs, count, words),
+        partial(wrong, pairs[count:]),
+        UNSURE,
     )
 
 
@@ -97,25 +104,6 @@ def _records(pairs: Sequence[Pair]) -> bytes:
         record.encode({"source": Tensor(np.array(one, "<i4")), "target": Tensor(np.array(other, "<i4"))}, {})
         for one, other in pairs
     )
-
-
-def _judge(later: Sequence[Pair]) -> Any:
-    """Words that were left out, added or changed, a word."""
-
-    def judge(said: list[list[int]]) -> float:
-        changes = sum(_distance(one, target) for one, (_, target) in zip(said, later, strict=True))
-        return changes / sum(len(target) for _, target in later)
-
-    return judge
-
-
-def _distance(one: Sequence[int], other: Sequence[int]) -> int:
-    row = list(range(len(other) + 1))
-    for place, token in enumerate(one, 1):
-        before, row[0] = row[0], place
-        for number, each in enumerate(other, 1):
-            before, row[number] = row[number], min(row[number] + 1, row[number - 1] + 1, before + (token != each))
-    return row[-1]
 
 
 def _rivals(pairs: list[Pair], count: int, words: int) -> dict[str, Fit]:

@@ -17,6 +17,7 @@ import packages
 import torch
 import verses
 from contest import Contest, Entrant
+from edits import wrong
 from torch import nn
 from torch.nn import functional
 
@@ -232,18 +233,3 @@ def plain(network: Seq2SeqNetwork, source: list[int]) -> list[int]:
 
 def errors(later: Sequence[Pair], say: Any) -> float:
     return wrong(later, say([source for source, _ in later]))
-
-
-def wrong(later: Sequence[Pair], said: Sequence[list[int]]) -> float:
-    """Phonemes that were left out, added or changed, a phoneme."""
-    changes = sum(distance(one, target) for one, (_, target) in zip(said, later, strict=True))
-    return changes / sum(len(target) for _, target in later)
-
-
-def distance(one: Sequence[int], other: Sequence[int]) -> int:
-    row = list(range(len(other) + 1))
-    for place, token in enumerate(one, 1):
-        before, row[0] = row[0], place
-        for number, each in enumerate(other, 1):
-            before, row[number] = row[number], min(row[number] + 1, row[number - 1] + 1, before + (token != each))
-    return row[-1]

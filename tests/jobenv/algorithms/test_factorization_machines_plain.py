@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ def test_factors_are_left_out_where_a_sum_says_it_all(job: Any, run: Any, rows: 
     )
     job.put("train", "part", protobuf(csr_matrix(x[:rows]), y[:rows]))
     assert run(job, NAME) == 0, job.output
+    progress = [float(each) for each in re.findall(r"completed ([\d.]+) %", job.output)]
+    assert progress == sorted(progress)
+    assert progress[-1] == 100
     machine = MachineModel.decode(artefact.read(job.model)).machine
     assert machine.factors.shape == (columns, 16)
     ridge = Ridge().fit(x[:rows], y[:rows])

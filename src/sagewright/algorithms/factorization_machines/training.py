@@ -143,26 +143,31 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     length = length if checked is None else replace(length, burn_in=checked.left)
     began = time.monotonic()
     begun, plain = (None, None) if checked is None else (checked.chain, checked.plain)
-    machines = [_machine(run, task, length, begun)] if weight else []
+    chains = [(task, length, begun)] if weight else []
     if weight < 1:
-        few = replace(length, kept=length.kept // 2)
-        machines.append(_machine(run, held_out.without_factors(task), few, plain))
-    run.lines.throughput(len(task.y) * (length.burn_in + length.kept), time.monotonic() - began)
+        chains.append((held_out.without_factors(task), replace(length, kept=length.kept // 2), plain))
+    sweeps, done = sum(each.burn_in + each.kept for _, each, _ in chains), 0
+    machines = []
+    for rows, each, first in chains:
+        machines.append(_machine(run, rows, each, first, (done, sweeps)))
+        done += each.burn_in + each.kept
+    run.lines.throughput(len(task.y) * sweeps, time.monotonic() - began)
     machine = machines[0] if len(machines) == 1 else held_out.averaged(machines[0], machines[1], weight)
     machine = _with_factors(machine if checked is None else checked.shrunk(machine), task.factors)
     reported.quality(run, "train", machine.raw(task.x), task.y)
     return unit.raw(machine)
 
 
-def _machine(run: Session, task: Task, length: Length, begun: gibbs.Sampler | None) -> Machine:
-    """The mean machine of a chain, which goes on from the one that has `begun`."""
+def _machine(run: Session, task: Task, length: Length, begun: gibbs.Sampler | None, place: tuple[int, int]) -> Machine:
+    """The mean machine of a chain, which goes on from the one that has `begun`. `place`: sweeps before it, and of all chains."""
+    before, sweeps = place
     sampler = gibbs.Sampler(task, run.seed, run.group)
     if begun is not None:
         sampler.go_on_from(begun)
 
     def report(number: int, chain: gibbs.Sampler) -> None:
-        reported.quality(run, "train", chain.raw(), task.y, epoch=number)
-        run.lines.progress(number + 1, length.burn_in + length.kept)
+        reported.quality(run, "train", chain.raw(), task.y, epoch=before + number)
+        run.lines.progress(before + number + 1, sweeps)
 
     return gibbs.fit(sampler, length, report)
 

@@ -34,13 +34,16 @@ def calibrate(scores: np.ndarray, prior: np.ndarray, belongs: np.ndarray) -> Cal
     columns = scores / np.float32(spread), prior.astype(np.float32)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        logits = np.float32(weights[0]) * columns[0] + np.float32(weights[1]) * columns[1]
+        logits = np.float32(weights[0]) * columns[0]
+        logits += np.float32(weights[1]) * columns[1]
         logits -= logits.max(axis=1, keepdims=True)
-        chances = np.exp(logits)
+        own = np.einsum("ij,ij->i", share, logits)
+        chances = np.exp(logits, out=logits)  # as few arrays of this size as can be: labels times texts may be many
         sums = chances.sum(axis=1, keepdims=True)
-        excess = chances / sums - share
-        entropy = float((np.log(sums[:, 0]) - (share * logits).sum(axis=1)).mean())
-        return entropy, np.array([float((excess * each).sum()) / len(share) for each in columns])
+        chances /= sums
+        chances -= share
+        slopes = [np.einsum("ij,ij->i", chances, each).sum(dtype=np.float64) / len(share) for each in columns]
+        return float((np.log(sums[:, 0]) - own).mean()), np.array(slopes)
 
     found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(0, MOST * spread), (0, 1)])
     return Calibration(float(found.x[0]) / spread, float(found.x[1]), float(found.fun))
@@ -67,7 +70,7 @@ def prior(known: np.ndarray, texts: Examples, words: int) -> np.ndarray:
     contain them.
     """
     found = of_words(texts.counts, words)
-    return np.outer(found / found.mean(), np.log(shares(known)))
+    return np.outer((found / found.mean()).astype(np.float32), np.log(shares(known)).astype(np.float32))
 
 
 def of_words(counts: sparse.csr_array, words: int) -> np.ndarray:
