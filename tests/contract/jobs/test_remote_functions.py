@@ -32,7 +32,11 @@ except ZeroDivisionError as error:
 @pytest.mark.parametrize(
     ("client", "package"),
     [
-        ("sdk-v2", "sagemaker.remote_function"),
+        pytest.param(
+            "sdk-v2",
+            "sagemaker.remote_function",
+            marks=pytest.mark.sampled(1, of="functions of SDK v2 that become jobs"),
+        ),
         pytest.param(
             "sdk-v3", "sagemaker.core.remote_function", marks=pytest.mark.soak
         ),  # 130 packages; the server's part is the same

@@ -25,6 +25,7 @@ def said(done: subprocess.CompletedProcess[str], server: RunningServer) -> str:
     return done.stdout
 
 
+@pytest.mark.sampled(1, of="SDKs that read the catalogue")
 def test_sdk_v2_reads_every_model(server: RunningServer) -> None:
     done = server.sdk_v2(PROGRAMS / "jumpstart_doors_v2.py")
     out = said(done, server)
@@ -56,6 +57,7 @@ def test_sdk_v2_reads_every_model(server: RunningServer) -> None:
     assert "Invalid model ID: 'sagewright-tc-minilm'" in out
 
 
+@pytest.mark.sampled(1, of="SDKs that read the catalogue")
 def test_sdk_v3_reads_every_model_and_deploys_one(server: RunningServer) -> None:
     done = server.sdk_v3(PROGRAMS / "jumpstart_doors_v3.py")
     out = said(done, server)

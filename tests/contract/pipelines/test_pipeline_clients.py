@@ -65,6 +65,7 @@ def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     ], done.stdout + done.stderr
 
 
+@pytest.mark.sampled(1, of="functions of SDK v2 that become jobs")
 def test_functions_as_steps(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v2(PROGRAMS / "pipeline_functions.py", str(tmp_path))
     assert said(done, server) == ["first: Succeeded", "second: 42"], done.stdout + done.stderr

@@ -290,6 +290,7 @@ def test_factors_begin_as_asked(method: str, given: dict[str, str]) -> None:
     assert drawn.mean() == pytest.approx(0.5 if method == "constant" else 0, abs=0.02)
 
 
+@pytest.mark.sampled(1, of="hosts of factorization machines")
 def test_two_hosts_learn_what_one_learns(make_job: Callable[[str], Any], run: Any, together: Any) -> None:
     hosts = ("127.0.0.1", "127.0.0.2")
     jobs = [make_job(host) for host in hosts]
@@ -307,6 +308,7 @@ def test_two_hosts_learn_what_one_learns(make_job: Callable[[str], Any], run: An
     assert rmse(both.machine.raw(X[SPLIT:])) == pytest.approx(rmse(alone.machine.raw(X[SPLIT:])), rel=0.05)
 
 
+@pytest.mark.sampled(1, of="hosts of factorization machines")
 @pytest.mark.parametrize("predictor", ["regressor", "binary_classifier"])
 def test_two_hosts_sample_as_well_as_one(make_job: Callable[[str], Any], together: Any, predictor: str) -> None:
     hosts = ("127.0.0.1", "127.0.0.2")

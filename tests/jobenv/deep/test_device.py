@@ -27,6 +27,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("width", "side"), [(4, 310), (8, 333), (12, 310), (16, 310)])
 def test_the_backward_pass_of_no_width_writes_beyond_its_memory(width: int, side: int) -> None:
     """torch 2.13 crashes with fewer than 16 channels that lie last, as those of pixels do."""

@@ -366,6 +366,7 @@ def test_incremental_training_begins_with_the_models_weights(make_job: Any, run:
         assert "model" in failure(run, second)
 
 
+@pytest.mark.sampled(1, of="weights of pictures that are found")
 def test_pretrained_weights(make_job: Any, run: Any) -> None:
     rows = digits(3, 60)
     colour = [

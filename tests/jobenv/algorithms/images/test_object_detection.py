@@ -177,6 +177,7 @@ def test_incremental_training_begins_with_the_models_weights(make_job: Any, run:
         assert said in failure(run, second)
 
 
+@pytest.mark.sampled(1, of="weights of pictures that are found")
 def test_pretrained_weights_are_taken_where_there_are_some(
     job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -293,6 +293,7 @@ def test_few_images_teach_it_with_default_settings(job: Any, run: Any) -> None:
     assert float(ratio) < 0.9
 
 
+@pytest.mark.sampled(1, of="weights of pictures that are found")
 def test_pretrained_weights_are_taken_where_there_are_some(
     job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

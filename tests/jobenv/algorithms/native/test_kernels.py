@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str, list[str], dict[str, str], str, Callable[[], bytes]]
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("case", CASES)
 def test_a_job_compiles_nothing_that_was_not_rehearsed(job: Any, tmp_path: Path, case: str) -> None:
     repository, words, hyperparameters, content_type, content = CASES[case]
