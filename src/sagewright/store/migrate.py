@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
-HEAD = "0025"
+HEAD = "0026"
 """The newest revision; a test compares it with the files in migrations/versions."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import event, insert
 
 from sagewright.store.database import Database
+from sagewright.store.jobs import job_lists
 from sagewright.store.jobs.jobs import ResourceScope
-from sagewright.store.listing import Condition, PageRequest
+from sagewright.store.listing import Bound, Comparison, Condition, PageRequest, TableListing
 from sagewright.store.resources import resources, trials
 from sagewright.store.schema.jobs import jobs
 
@@ -31,19 +32,21 @@ AFTER = (5, "x")
 def test_the_index_of_what_they_belong_to(
     tmp_path: Path, conditions: Callable[[], list[Condition]], index: str
 ) -> None:
-    store = Database(f"sqlite:///{tmp_path}/s")
-    requested: list[tuple[str, tuple[object, ...]]] = []
-
-    @event.listens_for(store.engine, "before_cursor_execute")
-    def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
-        requested.append((statement, values))
-
-    resources.page(store, None, PageRequest(limit=20, after=AFTER), *conditions())
-    statement, values = requested[-1]
-    with store.read() as connection:
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    plan = _plan(tmp_path, lambda store: resources.page(store, None, PageRequest(limit=20, after=AFTER), *conditions()))
     assert any(index in line for line in plan), plan
-    store.close()
+
+
+@pytest.mark.parametrize("after", [None, AFTER])
+@pytest.mark.parametrize(("listing", "table"), [(job_lists.LISTING, "jobs"), (resources.LISTING, "resources")])
+def test_the_index_of_their_status(
+    tmp_path: Path, listing: TableListing, table: str, after: tuple[object, ...] | None
+) -> None:
+    """A list of what has a rare status, as of the jobs that run, looks at no other row; nothing is left to sort."""
+    requested = PageRequest((Bound("status", Comparison.IS, "InProgress"),), limit=20, after=after)
+    begin = "" if after is None else " AND created_ms<?"
+    assert _plan(tmp_path, lambda store: listing.page(store, ResourceScope("training", "0", "r"), requested)) == [
+        f"SEARCH {table} USING INDEX ix_{table}_status (kind=? AND status=? AND account=? AND region=?{begin})"
+    ]
 
 
 def test_the_component_of_a_job_is_found_by_the_job(tmp_path: Path) -> None:
@@ -69,3 +72,20 @@ def test_the_component_of_a_job_is_found_by_the_job(tmp_path: Path) -> None:
     ] * 4
     assert all("(kind=? AND account=? AND region=? AND " in plan for plan in plans if "jobs" in plan), plans
     store.close()
+
+
+def _plan(directory: Path, read: Callable[[Database], object]) -> list[str]:
+    """Returns SQLite's plan of the last statement of `read`."""
+    store = Database(f"sqlite:///{directory}/s")
+    requested: list[tuple[str, tuple[object, ...]]] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+        requested.append((statement, values))
+
+    read(store)
+    statement, values = requested[-1]
+    with store.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    store.close()
+    return plan

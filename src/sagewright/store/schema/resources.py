@@ -27,7 +27,10 @@ Index(
     resources.c.kind, resources.c.account, resources.c.region, resources.c.created_ms, resources.c.name,
 )  # fmt: skip
 Index("ix_resources_parent", resources.c.parent, resources.c.created_ms)
-Index("ix_resources_status", resources.c.kind, resources.c.status)
+Index(  # as that of jobs
+    "ix_resources_status",
+    resources.c.kind, resources.c.status, resources.c.account, resources.c.region, resources.c.created_ms, resources.c.name,
+)  # fmt: skip
 
 version_counters = Table(
     "version_counters",
