@@ -85,8 +85,7 @@ def cut(text: str, end: int) -> str:
 def status(value: str) -> str:
     word = wording.status_word(value)
     title = f' title="{escape(value)}"' if word != value else ""
-    icon = f'<svg class="i" aria-hidden="true"><use href="/studio/static/icons.svg#{wording.icon(value)}"/></svg>'
-    return f'<span class="st {wording.look(value)} "{title}>{icon}{escape(word)}</span>'
+    return f'<span class="st mk {wording.look(value)}"{title}>{escape(word)}</span>'
 
 
 def _status(one: TableCell, _now: datetime) -> str:

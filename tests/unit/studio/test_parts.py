@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import shlex
 import tomllib
 from importlib.resources import files
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,7 +16,7 @@ from sagewright.algorithms.schema import catalogue
 from sagewright.model.guide import tree
 from sagewright.model.guide.scenarios import SCENARIOS
 from sagewright.model.studio_sessions import IDLE_S, RENEW_S, SessionKey, Sessions
-from sagewright.studio import buttons
+from sagewright.studio import buttons, wording
 from sagewright.studio.buttons import BadForm, Button, Field
 from sagewright.studio.code import boto3_code, cli_code, method
 from sagewright.studio.navigation import NAVIGATION
@@ -138,6 +140,18 @@ def test_own_script_and_style_keep_their_budget() -> None:
     static = files("sagewright.studio") / "static"
     assert (static / "studio.js").read_text().count("\n") <= 300
     assert (static / "studio.css").read_text().count("\n") <= 900
+
+
+def test_the_masks_of_statuses_are_their_icons() -> None:
+    static = files("sagewright.studio") / "static"
+    style, icons = (static / "studio.css").read_text(), (static / "icons.svg").read_text()
+    drawn = dict(re.findall(r'<symbol [^>]*id="([^"]+)"[^>]*>(.*?)</symbol>', icons))
+    masks = dict(re.findall(r'\.mk\.(\w+) \{ --mk: url\("data:image/svg\+xml,(.*?)"\)', style))
+    inner = {look: re.findall(r"<svg[^>]*>(.*)</svg>", unquote(mask)) for look, mask in masks.items()}
+    black = {
+        look: drawn[icon].replace("currentColor", "#000").replace('"', "'") for look, icon in wording.ICONS.items()
+    }
+    assert inner == {look: [shape] for look, shape in black.items()}
 
 
 def test_the_side_bar_and_the_guide_lead_to_pages() -> None:

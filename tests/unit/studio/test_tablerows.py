@@ -46,8 +46,7 @@ COLUMNS = tuple(TableColumn(kind, kind, rank=at % 4) for at, kind in enumerate(K
         ),
         (
             TableCell("InProgress", "status"),
-            '<span class="st run " title="InProgress"><svg class="i" aria-hidden="true">'
-            '<use href="/studio/static/icons.svg#s-run"/></svg>In progress</span>',
+            '<span class="st mk run" title="InProgress">In progress</span>',
         ),
     ],
 )
