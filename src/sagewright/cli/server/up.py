@@ -13,6 +13,7 @@ import typer
 
 from sagewright.cli.options import FAILURE, DataOption, fail, plain, settings_of
 from sagewright.model import process_memory
+from sagewright.model.generated_code import KeptCode
 from sagewright.model.settings import Settings
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
@@ -79,6 +80,7 @@ def up(  # a parameter is an option of the command
         _detach(settings, {**given, "demo": demo, "verbose": verbose})
         return
     gc.disable()  # collections while a thousand modules are imported find nothing, and take a tenth of the time
+    generated = KeptCode("server").begin()
     from sagewright.server.server import Server
     from sagewright.server.startfaults import start_fault
 
@@ -91,6 +93,7 @@ def up(  # a parameter is an option of the command
 
     def ready(url: str) -> None:
         _announce(url, data, settings)
+        generated.end()
         if demo:
             threading.Thread(target=_show_something, args=(settings,), daemon=True).start()
 
