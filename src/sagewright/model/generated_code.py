@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[bytes, CodeType]:
     begin = len(MAGIC_NUMBER) + _DIGEST
     if content[:begin] != MAGIC_NUMBER + _sum(content[begin:]):  # marshal may crash on damaged content
         return {}
-    found: dict[bytes, CodeType] = marshal.loads(content[begin:])  # noqa: S302 - whoever can write beside bytecode can write bytecode
+    found: dict[bytes, CodeType] = marshal.loads(content[begin:])  # noqa: S302 - as bytecode beside it would be
     return found
 
 
