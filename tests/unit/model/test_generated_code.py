@@ -48,7 +48,7 @@ def _run(program: str) -> tuple[KeptCode, type]:
 def test_what_one_process_compiled_another_reads(program: str) -> None:
     first, _ = _run(program)
     second, made = _run(program)
-    assert first.misses > 5
+    assert first.misses > 0
     assert second.misses == 0
     one = made(1)
     assert repr(one) == "Point(x=1, y=2, tags=())"
@@ -74,7 +74,7 @@ def test_a_damaged_file_and_one_of_another_python_are_written_anew(program: str,
     whole = path.read_bytes()
     assert callable(damage)
     path.write_bytes(damage(whole))
-    assert _run(program)[0].misses > 5
+    assert _run(program)[0].misses > 0
     assert path.read_bytes() == whole
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
@@ -110,5 +110,5 @@ def test_the_second_start_of_a_server_compiles_no_method(tmp_path: Path) -> None
         ).stdout
         for _ in range(2)
     ]
-    assert int(said[0]) > 1000
+    assert int(said[0]) > 300  # one a class, or six
     assert int(said[1]) == 0
