@@ -25,6 +25,7 @@ BATCH_S = (0.005, 0.1)  # interval of reports while lines flow: the first soon, 
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
 RELEASE_S = 0.005  # for which reports are still held after a process was started
+QUIET_S = 0.05  # the same if the process says nothing: if it ends by then, its phases and its end are one report
 POLL_S = 0.1  # interval of reports while waiting for the server's decision
 FULL_BYTES = 32 << 20  # bytes of waiting reports above which no more lines should be read while the server accepts them
 FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
@@ -70,7 +71,8 @@ class Reporter:
         self._interval = HEARTBEAT_S
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
-        self._held_until = 0.0
+        self._held_until = self._quiet_until = 0.0
+        self._lines_held = 0
         self._phases: list[tuple[str, int]] = []  # held back, with their times
         self._ended = False
         self._faults, self._slimmed = 0, 0
@@ -91,13 +93,17 @@ class Reporter:
     def hold(self, seconds: float) -> None:
         """Sends nothing for `seconds`, or until `release`: current work needs the processor more. Reported times are unaffected."""
         with self._changed:
-            self._held_until = time.monotonic() + seconds
+            self._held_until = self._quiet_until = time.monotonic() + seconds
             self._changed.notify_all()
 
     def release(self) -> None:
-        """Ends a `hold` in a moment: the process that was just started needs the processor more."""
+        """Ends a `hold` in a moment: the process that was just started needs the processor more. What was held waits a little
+        longer for the process's first line, or for its end if it is short."""
         with self._changed:
-            self._held_until = min(self._held_until, time.monotonic() + RELEASE_S)
+            now = time.monotonic()
+            if self._held_until > now:
+                self._held_until, self._quiet_until = min(self._held_until, now + RELEASE_S), now + QUIET_S
+                self._lines_held = len(self._logs)
             self._changed.notify_all()
 
     def _notify(self) -> None:
@@ -115,7 +121,7 @@ class Reporter:
             self._bytes += len(line) + 16
             if self._bytes > BATCH_BYTES:
                 self._spool_batch({})
-            if len(self._logs) <= 1:
+            if len(self._logs) in {1, self._lines_held + 1}:
                 self._notify()
 
     def metric(self, name: str, value: float) -> None:
@@ -162,10 +168,12 @@ class Reporter:
         self._spool.close()
 
     def _spool_batch(self, members: dict[str, Any]) -> None:
-        """Numbers and queues the collected reports; called under the lock."""
-        if self._phases:
+        """Numbers and queues the collected reports; called under the lock. Phases that were held back are in the same report."""
+        if self._phases and not members:
             self._spool_phases()
-        self._spool_report({"at_ms": now_ms(), **members})
+            return
+        earlier, self._phases = self._phases, []
+        self._spool_report({"at_ms": now_ms(), **members, **({"earlier": earlier} if earlier else {})})
 
     def _spool_phases(self) -> None:
         """Queues one report of all phases that were held back."""
@@ -183,7 +191,7 @@ class Reporter:
         if used := self.usage():
             report["usage"] = used
         self._spool.append(report)
-        self._logs, self._metrics, self._bytes = [], [], 0
+        self._logs, self._metrics, self._bytes, self._lines_held = [], [], 0, 0
         now = time.monotonic()
         quiet = now - self._last_batch > 10 * BATCH_S[1]
         self._pause = BATCH_S[0] if quiet else min(2 * self._pause, BATCH_S[1])
@@ -247,7 +255,7 @@ class Reporter:
         """Waits for the next report to send; returns None at the end."""
         with self._changed:
             while True:
-                held = self._held_until - time.monotonic()
+                held = self._held_for_s()
                 if held > 0 and not self._ended:
                     self._changed.wait(held)
                     continue
@@ -263,6 +271,11 @@ class Reporter:
                     self._spool_batch({})
                 else:
                     self._changed.wait(wait)
+
+    def _held_for_s(self) -> float:
+        """Returns for how long nothing may be sent: longer if nothing has happened since the reports were released."""
+        quiet = bool(self._phases) and len(self._logs) <= self._lines_held and not (self._metrics or len(self._spool))
+        return (self._quiet_until if quiet else self._held_until) - time.monotonic()
 
     def _due_in(self) -> float:
         """Returns the seconds until a report is due: soon if lines wait, otherwise the heartbeat."""

@@ -88,16 +88,53 @@ def test_phases_that_were_held_are_one_report_with_their_times(double: Double, t
     assert "earlier" not in double.reports["h1"][-1]
 
 
-def test_a_held_phase_precedes_what_is_not_held(double: Double, tmp_path: Path) -> None:
+def test_a_held_phase_is_in_the_report_of_what_is_not_held(double: Double, tmp_path: Path) -> None:
     own = reporter(double, tmp_path, [])
     own.hold(60)
     own.send(phase="Downloading")
     own.send(failed={"class": "ClientError", "message": "x"}, finished=True)
     own.finish()
-    assert [sorted(one.keys() - {"seq", "at_ms", "received"}) for one in double.reports["h1"]] == [
-        ["phase"],
-        ["failed", "finished"],
-    ]
+    (only,) = double.reports["h1"]
+    assert sorted(only.keys() - {"seq", "at_ms", "received"}) == ["earlier", "failed", "finished"]
+    assert [phase for phase, _at_ms in only["earlier"]] == ["Downloading"]
+
+
+def test_a_process_that_ends_at_once_is_one_report(
+    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "QUIET_S", 60.0)
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    own.send(phase="Downloading")
+    own.log("a line before the process")
+    own.send(phase="Running")
+    own.release()
+    time.sleep(0.3)
+    assert "h1" not in double.reports
+    own.send(phase="Uploading", exited={"code": 0, "cause": "exit", "failure": None}, finished=True)
+    own.finish()
+    (only,) = double.reports["h1"]
+    assert [phase for phase, _at_ms in only["earlier"]] == ["Downloading", "Running"]
+    assert (only["phase"], only["finished"]) == ("Uploading", True)
+    assert double.lines("h1") == ["a line before the process"]
+
+
+def test_a_line_takes_the_phases_before_it_along(
+    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "QUIET_S", 60.0)
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    own.log("a line before the process")
+    own.send(phase="Running")
+    own.release()
+    time.sleep(0.1)
+    assert "h1" not in double.reports
+    own.log("a line")
+    double.wait(lambda: double.lines("h1") == ["a line before the process", "a line"])
+    assert double.reports["h1"][0]["phase"] == "Running"
+    own.finish()
+    assert len(double.reports["h1"]) == 1
 
 
 def test_what_is_held_does_not_keep_the_end(double: Double, tmp_path: Path) -> None:
