@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from sagewright.agent.cells.cell import cell_group
+from sagewright.agent.cells.waiting import waiting_program
 from sagewright.model import titles
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def _waits(spare: psutil.Process) -> bool:
 
 
 def _is_waiting(words: list[str]) -> bool:
-    return words[-2:] == ["sagewright.toolkit", "train"] or words[-1:] == [
-        "/opt/sagewright/sagewright/toolkit/ahead/waiting.py"
-    ]
+    return words[-2:] == ["sagewright.toolkit", "train"] or words == waiting_program()
 
 
 def ran_ahead(server: RunningServer) -> bool:
@@ -74,9 +73,15 @@ def ran_ahead(server: RunningServer) -> bool:
     return str(server.handles()[-1].get("group", "")).startswith("cell-")
 
 
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it may end between two looks
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def left(processes: list[psutil.Process], directories: list[Path]) -> list[str]:
     """Remains of sandboxes: processes, directories, control groups."""
-    found = [f"process {one.pid}" for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    found = [f"process {one.pid}" for one in processes if _runs(one)]
     found += [str(directory) for directory in directories if directory.exists()]
     for directory in directories:
         group = cell_group(directory.name)

@@ -27,6 +27,7 @@ from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cells.cell import Cell, remove_cell
 from sagewright.agent.cells.keeper import CellDirectory, Keeper, SpareCell
+from sagewright.agent.cells.waiting import has_perl
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.parallel import prepare_threads
 from sagewright.agent.priority import set_priority
@@ -63,6 +64,7 @@ class Zygote:
         SPARE.prepare()
         if self._keeper is not None:
             _can_raise_priority()
+            has_perl()
             self._keeper.sweep()
         gc.collect()
         gc.freeze()

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagewright.agent.cells.kinds import Ahead, CellKind
+from sagewright.agent.cells.waiting import waiting_program
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.priority import set_priority
 from sagewright.agent.process.memory import JobMemory, make_file, seal
@@ -27,14 +28,13 @@ from sagewright.sandbox.base import Launch, check_words
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
 from sagewright.sandbox.kernel import descendants
-from sagewright.sandbox.layout import LIBRARY, ML_ROOT
+from sagewright.sandbox.layout import ML_ROOT
 
 LOCK = "lock"
 """Lock file in a cell's directory: locked while its agent lives and has not moved out."""
 _READY_S = 20.0
 _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]
-_PLAIN = ["python", "-I", "-S", str(LIBRARY / "sagewright" / "toolkit" / "ahead" / "waiting.py")]
 _WRITTEN = ("ml",)
 """Directories of the process into which the agent has written since its sandbox was made."""
 _ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python reads at its start, as for every job
@@ -80,7 +80,7 @@ class Cell:
     def _launch(self) -> Launch:
         assert self._memory is not None
         return Launch(
-            argv=_PLAIN if self.kind.plain else _WAITING,
+            argv=waiting_program() if self.kind.plain else _WAITING,
             directory=self._directory,
             environ={**_ENVIRON, **_told_ahead(self.kind.ahead)},
             host=self.kind.host,

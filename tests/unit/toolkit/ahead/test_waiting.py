@@ -1,4 +1,4 @@
-"""The process of a prepared sandbox becomes any program exactly as the C library would have executed it."""
+"""The process of a prepared sandbox becomes any program exactly as the C library would have executed it, in Perl as in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from sagewright.agent.cells.waiting import PERL, PROGRAM
 from sagewright.toolkit.ahead import waiting
+
+PYTHON = [sys.executable, "-I", "-S", waiting.__file__]
+WAITERS = [
+    pytest.param(PYTHON, id="python"),
+    pytest.param(
+        [PERL, "-e", PROGRAM],
+        id="perl",
+        marks=pytest.mark.skipif(not Path(PERL).exists(), reason="this machine has no Perl"),
+    ),
+]
 
 EXECVP = """
 import ctypes, os, sys
@@ -42,13 +53,12 @@ def programs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def waited(words: list[str], variables: dict[str, str], cwd: Path) -> tuple[int, str, bytes]:
+def waited(waiter: list[str], words: list[str], variables: dict[str, str], cwd: Path) -> tuple[int, str, bytes]:
     """The exit status, the output, and the answer of the waiting process."""
     own, theirs = socket.socketpair()
-    command = [sys.executable, "-I", "-S", waiting.__file__]
     with (
         own,
-        subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd) as process,
+        subprocess.Popen(waiter, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd) as process,
     ):
         theirs.close()
         assert own.recv(1) == b"r"
@@ -64,24 +74,26 @@ def waited(words: list[str], variables: dict[str, str], cwd: Path) -> tuple[int,
         return process.returncode, said.decode(errors="replace"), own.recv(1)
 
 
+@pytest.mark.parametrize("waiter", WAITERS)
 @pytest.mark.parametrize("name", [
     "show", "unmarked", "hidden", "plain", "lost", "directory", "none", "here", "", "./here", "first/plain", "first",
     "second/unmarked", "first/plain/x", "n" * 300,
 ])  # fmt: skip
 @pytest.mark.parametrize("search", ["{0}/first:{0}/second", "{0}/none::{0}/second"])
-def test_it_finds_and_fails_as_execvp(programs: Path, name: str, search: str) -> None:
+def test_it_finds_and_fails_as_execvp(waiter: list[str], programs: Path, name: str, search: str) -> None:
     variables = {"PATH": search.format(programs)}
     words = [name, "an argument", "", "\udcff"]
     expected = subprocess.run(
         [sys.executable, "-c", EXECVP, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         env=variables, cwd=programs,
     )  # fmt: skip
-    code, said, answer = waited(words, variables, programs)
+    code, said, answer = waited(waiter, words, variables, programs)
     assert (code, said) == (expected.returncode, expected.stdout.decode(errors="replace"))
     assert answer == (b"x" if expected.stdout.startswith(b"bwrap: ") else b"")
 
 
-def test_the_program_gets_its_variables_and_signals_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiter", WAITERS)
+def test_the_program_gets_its_variables_and_signals_and_nothing_else(waiter: list[str], tmp_path: Path) -> None:
     program = """
 import os, signal
 print(sorted(os.environ.items()), os.readlink("/proc/self/fd/0"), sorted(os.listdir("/proc/self/fd")))
@@ -89,14 +101,15 @@ print([line for line in open("/proc/self/status") if line.startswith(("SigIgn", 
 """
     run = [sys.executable, "-I", "-S", "-c", program]
     variables = {"PATH": "/bin", "EQUAL": "a=b", "LINES": "one\ntwo", "EMPTY": ""}
-    code, said, _ = waited(run, variables, tmp_path)
+    code, said, _ = waited(waiter, run, variables, tmp_path)
     own = subprocess.run(run, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (code, said) == (0, own.stdout)
 
 
-def test_without_a_job_it_ends() -> None:
+@pytest.mark.parametrize("waiter", WAITERS)
+def test_without_a_job_it_ends(waiter: list[str]) -> None:
     own, theirs = socket.socketpair()
-    with subprocess.Popen([sys.executable, "-I", "-S", waiting.__file__], stdin=theirs) as process:
+    with subprocess.Popen(waiter, stdin=theirs) as process:
         theirs.close()
         own.recv(1)
         own.close()
