@@ -74,20 +74,24 @@ class JobReconciler:
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._dependencies.store, job_id)
         if job is not None:
-            self._bring_forward(job)
-            if (owner := kind_of(job).owner(job.request)) is not None:
+            progress = self._bring_forward(job)
+            if progress and (owner := kind_of(job).owner(job.request)) is not None:
                 self._dependencies.wake(*owner)
 
-    def _bring_forward(self, job: Job) -> None:
+    def _bring_forward(self, job: Job) -> bool:
+        """Returns True if the job's owner is to be woken: not for a job that was launched, or waits, since it has only begun."""
         if job.ended:
-            return
+            return True
         job_id = job.id
         placed = hosts.of_job(self._dependencies.store, job_id)
         if not placed and job.desired != DesiredState.STOP:
             self._launch_or_queue(job)
-        elif self._leases.hold(job_id):
+            launched = jobs.get(self._dependencies.store, job_id)
+            return launched is None or launched.ended
+        if self._leases.hold(job_id):
             self._look_after(job, self._take_up(job, placed))
-            self._conclude(job_id)
+            return not self._conclude(job_id)
+        return True
 
     def _share(self, demand: Demand) -> JobShare:
         return launch_plan.share_of(self._compute.reservations, demand)
@@ -213,20 +217,22 @@ class JobReconciler:
         text = f"{FaultClass.INTERNAL}: The agent of host {host.name} ended without a report ({reason})."
         hosts.mark(self._dependencies.store, host.id, {"phase": hosts.LOST, "failure": text})
 
-    def _conclude(self, job_id: str) -> None:
+    def _conclude(self, job_id: str) -> bool:
+        """Ends the job, or its attempt, if all of its hosts are over. Returns True if its owner was woken for that."""
         job, placed = jobs.get(self._dependencies.store, job_id), hosts.of_job(self._dependencies.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
-            return
+            return False
         if not placed and job.desired != DesiredState.STOP:
             self._dependencies.wake(QUEUE, "")
-            return
+            return False
         demand = demand_of(job)
         overdue = launch_plan.waited_too_long(job, demand)
         result = outcome.of_job(kind_of(job), job, placed, overdue)
-        event = None if overdue else retries.again(job, demand, placed, result)
+        event, woken = None if overdue else retries.again(job, demand, placed, result), False
         if event is None or not self._endings.requeue(job, placed, event):
-            self._endings.end(job, placed, result)
+            woken = self._endings.end(job, placed, result)
         self._dependencies.wake(QUEUE, "")
+        return woken
 
     def _end(self, job: Job, placed: list[Host], result: Outcome) -> None:
         self._endings.end(job, placed, result)

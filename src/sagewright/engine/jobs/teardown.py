@@ -17,7 +17,7 @@ from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.model.jobs.state_machines import PROCESSING
 from sagewright.runtimes.images import resolve_image
 from sagewright.store import identity
-from sagewright.store.jobs import jobs, reservations
+from sagewright.store.jobs import hosts, jobs, reservations
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Event, Job
 
@@ -39,9 +39,14 @@ class Teardown:
             if job is None or job.ended:
                 self._tidy(directory, keep_logs=job is not None and outcome.is_internal(job.failure_reason))
 
-    def end(self, job: Job, placed: list[Host], result: Outcome) -> None:
-        """Ends the job for good. A job that is already over is left unchanged."""
-        self._kill_all(placed)
+    def end(self, job: Job, placed: list[Host], result: Outcome) -> bool:
+        """Ends the job for good. A job that is already over is left unchanged. Returns True if its owner was woken.
+
+        An agent that has finished leaves nothing and ends by itself: the job's end, and its owner's next step, don't wait for that.
+        """
+        alone = len(placed) == 1 and placed[0].phase == hosts.FINISHED
+        if not alone:
+            self._kill_all(placed)
         note, pooled = outcome.exit_message(launch_plan.kind_of(job), placed), self._pools.has(job.id)
         event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
         with self._dependencies.store.write() as connection:
@@ -51,12 +56,18 @@ class Teardown:
                 reservations.remove(connection, job.id)
         if moved is None:
             log.warning("job %s cannot move to %s from its current step", job.id, event.step)
+        owner = launch_plan.kind_of(job).owner(job.request) if alone else None
+        if owner is not None:
+            self._dependencies.wake(*owner)
+        if alone:
+            self._kill_all(placed)
         if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._compute.reservations.release(job.id)
         self._leases.drop(job.id)
         if job.kind == PROCESSING.kind:
             self._clean_up_after(job)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
+        return owner is not None
 
     def _clean_up_after(self, job: Job) -> None:
         """Has temporary endpoints deleted now. Only Clarify's jobs make any."""
