@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sagewright.jobfiles import removal
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.jobfiles.walking import walk
@@ -139,6 +140,19 @@ def test_what_is_missing_or_no_directory_is_removed_all_the_same(tmp_path: Path)
     (tmp_path / "link").symlink_to(tmp_path)
     assert remove_tree(tmp_path / "file") == remove_tree(tmp_path / "link") == []
     assert os.listdir(tmp_path) == []
+
+
+def test_directories_that_are_empty_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        (tmp_path / "t" / str(number)).mkdir(parents=True)
+    (tmp_path / "t" / "full").mkdir()
+    (tmp_path / "t" / "full" / "file").write_bytes(b"")
+    opened: list[str] = []
+    real = removal.open_directory
+    monkeypatch.setattr(removal, "open_directory", lambda parent, name: (opened.append(name), real(parent, name))[1])
+    assert remove_tree(tmp_path / "t") == []
+    assert not (tmp_path / "t").exists()
+    assert opened == ["t", "full"]
 
 
 def test_what_cannot_be_removed_is_told_and_the_rest_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
