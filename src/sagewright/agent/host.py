@@ -37,6 +37,7 @@ class HostRun:
         self._preparation = Preparation(self._context, self._ending.checkpoints)
         self._execution = Execution(self._context, self._ending)
         self._watchdog = Watchdog(control, self._overdue_s, self._ending.give_up)
+        self._has_ended_all = False
 
     def run(self) -> None:
         """Runs everything up to the last report accepted by the server. Never raises."""
@@ -52,7 +53,8 @@ class HostRun:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             reporter.send(failed={"class": FaultClass.INTERNAL, "message": message}, finished=True)
-        self._end_processes()
+        if not self._has_ended_all:  # otherwise before the last report, which this would delay
+            self._end_processes()
         self._watchdog.close()
         reporter.finish()
         self._admission.close()
@@ -88,6 +90,7 @@ class HostRun:
         if not self._admission.has_network:
             end_left()
             note_end(context.host.directory, context.host.host_id)
+            self._has_ended_all = True
 
     def _overdue_s(self) -> float:
         """Returns for how long this agent has continued work that the job's end should have ended."""
