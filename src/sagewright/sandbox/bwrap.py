@@ -130,7 +130,7 @@ class BwrapSandbox:
         return self._command(launch, environ, _Start(str(self._bwrap), options, within, layout.descriptors))
 
     def _as_root(self, launch: Launch, environ: Mapping[str, str], users: Users) -> Command:
-        stage = Stage(maps=self._can.maps)
+        stage = Stage(maps=self._can.maps, root=users.first)
         init = stage_bwrap(stage, self._bwrap)
         layout = SandboxLayout(launch, self._overlay, stage)
         options = [*capabilities(users), *layout.options()]

@@ -32,11 +32,19 @@ class SandboxLayout:
         options = [
             *([] if launch.network else ["--unshare-net"]),
             "--hostname", launch.host, *([] if launch.memory is None else ["--sync-fd", str(launch.memory)]),
-            *view.system(), *self._programs(), *view.etc(launch, self._system_file), *self._own(), *self._views(),
+            *view.system(), *self._programs(), *self._etc(), *self._own(), *self._views(),
             *view.read_only(self._interpreters(), self._shared),
             *self._environment(), *self._beside(), *view.devices(), "--chdir", str(ML_ROOT),
         ]  # fmt: skip
         return [*_parents(options), *options]
+
+    def _etc(self) -> list[str]:
+        """Returns options for /etc: one directory of the stage if it can seal its parts, otherwise each part."""
+        parts = view.etc(self._launch)
+        if self._stage is not None and self._stage.maps:
+            return ["--bind", self._stage.together("etc", parts), "/etc"]
+        places = ((name, self._system_file(path)) for name, path in parts.items())
+        return [option for name, place in places for option in ("--ro-bind", place, f"/etc/{name}")]
 
     def _system_file(self, path: Path) -> str:
         """Returns the path of a world-readable file: its own, unless the stage hides that."""

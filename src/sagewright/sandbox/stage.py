@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class _Source:
     place: str
     mapped: bool
     beneath: str
+    sealed: bool = False
 
     def open(self) -> int:
         """Returns a descriptor of the source. Raises OSError."""
@@ -40,17 +42,32 @@ class _Source:
 
 
 class Stage:
-    """Name the sources, then `build`. `maps`: True if sources can be mapped here; otherwise none is."""
+    """Name the sources, then `build`. `maps`: True if sources can be mapped here; otherwise none is; `root`: the id outside of the
+    root inside."""
 
-    def __init__(self, *, maps: bool = True) -> None:
-        self.maps = maps
+    def __init__(self, *, maps: bool = True, root: int = 0) -> None:
+        self.maps, self._root = maps, root
         self._sources: list[_Source] = []
+        self._own: list[str] = []
 
     def at(self, path: Path | str, *, mapped: bool = False, place: str = "", beneath: str = "") -> str:
         """Returns the source's future path. `place`: a path below PLACE; empty: any; `beneath`: a path below `path` that is
         resolved through no link."""
         where = f"{PLACE}/{place or f'source/{len(self._sources)}'}"
         self._sources.append(_Source(os.fspath(path), where, mapped and self.maps, beneath))
+        return where
+
+    def together(self, name: str, parts: Mapping[str, Path]) -> str:
+        """Returns the future path of a directory that belongs to the root inside and shows each part, by its name, read-only.
+
+        bwrap reads the list of all mounts for each one that it makes, so one directory takes it a tenth of the time of its parts.
+        """
+        where = f"{PLACE}/{name}"
+        self._own.append(where)
+        self._sources += [
+            _Source(os.fspath(path), f"{where}/{part}", mapped=False, beneath="", sealed=True)
+            for part, path in parts.items()
+        ]
         return where
 
     def build(self, user_namespace: int, within: int | None = None) -> int:
@@ -68,8 +85,11 @@ class Stage:
         opened = [source.open() for source in self._sources]
         try:
             kernel.mount("tmpfs", PLACE, "tmpfs", 0, "mode=0755,size=1m")
+            for place in self._own:
+                _make_place(place, is_directory=True)
+                kernel.mount("tmpfs", place, "tmpfs", 0, f"mode=0755,uid={self._root},gid={self._root}")
             for source, descriptor in zip(self._sources, opened, strict=True):
-                _make_place(source.place, is_directory=Path(f"/proc/thread-self/fd/{descriptor}").is_dir())
+                _make_place(source.place, is_directory=stat.S_ISDIR(os.fstat(descriptor).st_mode))
                 _put(descriptor, source, user_namespace)
         finally:
             for descriptor in opened:
@@ -78,6 +98,13 @@ class Stage:
 
 
 def _put(descriptor: int, source: _Source, user_namespace: int) -> None:
+    if source.sealed:
+        copy = kernel.read_only_copy(descriptor)
+        try:
+            kernel.attach(copy, source.place)
+        finally:
+            os.close(copy)
+        return
     if source.mapped:
         try:
             copy = kernel.idmapped_copy(descriptor, user_namespace)
@@ -96,12 +123,18 @@ def _put(descriptor: int, source: _Source, user_namespace: int) -> None:
 
 def _make_place(place: str, *, is_directory: bool) -> None:
     """Makes a path in root's tmpfs, with directories that others may traverse."""
-    path = Path(place)
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        _make(place, is_directory=is_directory)
+    except FileNotFoundError:
+        Path(place).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make(place, is_directory=is_directory)
+
+
+def _make(place: str, *, is_directory: bool) -> None:
     if is_directory:
-        path.mkdir(mode=0o755)
+        os.mkdir(place, 0o755)  # noqa: PTH102 - some forty places, at each start of a sandbox
     else:
-        path.touch(mode=0o644)
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
 
 
 def _in_thread(work: Callable[[], int]) -> int:

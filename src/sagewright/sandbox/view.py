@@ -60,21 +60,15 @@ def _masks() -> list[str]:
     return options
 
 
-def etc(launch: Launch, place: PathMapping) -> list[str]:
-    """Returns options for a whitelist of the machine's /etc, and the job's own files for names."""
+def etc(launch: Launch) -> dict[str, Path]:
+    """Returns what /etc shows, by name: a whitelist of the machine's, and the job's own files for names, which it writes."""
     own = launch.directory / _OWN_ETC
     own.mkdir(exist_ok=True)
-    files = _ACCOUNTS | {_HOSTS: "", "hostname": f"{launch.host}\n"}
-    options = []
     write_hosts(launch.directory, launch.addresses)
-    for path in machine_files():
-        options += ["--ro-bind", place(Path(os.path.realpath(path))), str(path)]
-    seen = place(own)
-    for name, text in files.items():
-        if name != _HOSTS:
-            (own / name).write_text(text)
-        options += ["--ro-bind", f"{seen}/{name}", f"/etc/{name}"]
-    return options
+    for name, text in (_ACCOUNTS | {"hostname": f"{launch.host}\n"}).items():
+        (own / name).write_text(text)
+    shown = {path.name: Path(os.path.realpath(path)) for path in machine_files()}
+    return shown | {name: own / name for name in (*_ACCOUNTS, _HOSTS, "hostname")}
 
 
 def machine_files() -> list[Path]:
