@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, hstack
+from scipy.stats import norm
 from sklearn.linear_model import Ridge
 from tests.jobenv.algorithms.test_factorization_machines import NAME, PROTOBUF, protobuf
 
-from sagewright.algorithms.factorization_machines import held_out
+from sagewright.algorithms.factorization_machines import gibbs, held_out
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.model import MachineModel
 from sagewright.algorithms.factorization_machines.task import Length, Task
@@ -50,3 +51,47 @@ def test_factors_that_are_found_late_are_kept() -> None:
     checked = held_out.check(task, Length(4, 100), 0, Group())
     assert checked is not None
     assert checked.weight > 0.9
+
+
+def test_a_machine_without_factors_has_none() -> None:
+    random = np.random.default_rng(5)
+    x = csr_matrix(random.normal(size=(300, 4)).astype(np.float32))
+    y = np.asarray(x @ np.array([1.0, -1, 2, 0]) + random.normal(0, 0.1, 300), np.float32)
+    task = Task(x, y, 8, binary=False, starts=variables(x, 32, Group()))
+    whole = gibbs.Sampler(task, 0)
+    chain = gibbs.Sampler(held_out.without_factors(task), 0, like=whole)
+    assert chain.columns is whole.columns
+    machine = gibbs.fit(chain, Length(10, 40), lambda *_: None)
+    assert machine.factors.shape == (4, 0)
+    assert np.mean((machine.raw(x) - y) ** 2) < 0.02
+
+
+def test_factors_that_are_reduced_now_and_then_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(6)
+    user, thing = random.integers(0, 50, 2000), random.integers(0, 35, 2000)
+    x = hstack([csr_matrix(np.eye(52, dtype=np.float32)[user]), csr_matrix(np.eye(35, dtype=np.float32)[thing])])
+    score = (random.normal(size=(50, 2))[user] * random.normal(size=(35, 2))[thing]).sum(axis=1)
+    y = (score + random.normal(0, 0.5, 2000)).astype(np.float32)
+    task = Task(csr_matrix(x), y, 3, binary=False, starts=variables(csr_matrix(x), 32, Group()))
+    often = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
+    monkeypatch.setattr(gibbs, "TOGETHER", 1000)
+    once = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
+    assert often.factors.shape == once.factors.shape == (87, 3)
+    apart = often.raw(task.x) - once.raw(task.x)
+    assert np.sqrt(np.mean(apart**2)) < 0.02 * once.raw(task.x).std()
+
+
+def test_targets_of_classes_are_drawn_on_the_labels_side() -> None:
+    """Their means are those of a normal distribution of which one side is cut off."""
+    rows = 200_000
+    x = csr_matrix(np.ones((rows, 1), np.float32))
+    y = (np.arange(rows) % 2).astype(np.float32)
+    sampler = gibbs.Sampler(Task(x, y, 1, binary=True, starts=None), 0)
+    around = np.where(np.arange(rows) % 4 < 2, 1.0, -2.0)
+    drawn = sampler._draw_target(around)
+    assert ((drawn > 0) == (y > 0)).all()
+    for label in (0, 1):
+        for middle in (1.0, -2.0):
+            sign = 2 * label - 1
+            mean = middle + sign * norm.pdf(middle) / norm.cdf(sign * middle)
+            assert drawn[(y == label) & (around == middle)].mean() == pytest.approx(mean, abs=0.01)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,11 @@ RATE_A_COLUMN = 0.001
 """Twice the rate of the precision's prior, for each column of a block, up to 1. With 1 for all, 20 uninformative columns would keep
 weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
-"""Limits of the mean machine: the number of factors, and of values in all of them."""
+"""Limits of the mean machine: the number of factors that it is made of, and of values in all of them."""
+TOGETHER, NARROWED = 12, 4
+"""Machines whose factors are kept before they are reduced to as many as NARROWED machines have."""
 LEAST_SQUARES = 0.5
-"""Minimum sum of squares, for columns that occur in no row."""
+"""Minimum sum of squares, and that of columns that occur in no row."""
 NO_FACTOR = 1e12, 0.0, 0.0
 """For a factor that must be 0: its precision, its mean, and the normal number to draw with."""
 REFRESHED = 20
@@ -49,14 +52,14 @@ class Priors:
         self.sizes = np.bincount(block)[:, None]
         self.mean = np.zeros((len(self.sizes), width))
         self._rates = np.minimum(1.0, RATE_A_COLUMN * self.sizes)
-        self._order = np.argsort(block, kind="stable")
+        self._order = None if (block[1:] >= block[:-1]).all() else np.argsort(block, kind="stable")
         self._starts = np.append(0, np.cumsum(self.sizes))[:-1]
 
     def draw(self, weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Draws the priors anew given the weights; returns (m, k + 1, 3) for the columns, as `kernel.sweep` expects."""
-        wide = weights[self._order].astype(np.float64)
+        wide = (weights if self._order is None else weights[self._order]).astype(np.float64)
         total = np.add.reduceat(wide, self._starts)
-        squares = np.add.reduceat(wide * wide, self._starts)
+        squares = np.add.reduceat(np.square(wide, out=wide), self._starts)
         spread = squares - 2 * self.mean * total + self.sizes * self.mean**2
         precision = random.gamma((self.sizes + 2) / 2, 2 / (np.maximum(spread, 0) + self.mean**2 + self._rates))
         drawn = random.normal(size=self.mean.shape) / np.sqrt((self.sizes + 1) * precision)
@@ -67,21 +70,28 @@ class Priors:
         return out
 
 
-class Sampler:
-    """The state of the chain, for the columns that occur in some row."""
+@dataclass(frozen=True)
+class Reached:
+    """The weights (m, k + 1) of a chain's `active` columns (m,), and its bias for unscaled labels."""
 
-    def __init__(self, task: Task, seed: int, group: Group | None = None) -> None:
+    active: np.ndarray
+    weights: np.ndarray
+    bias: float
+
+
+class Sampler:
+    """The state of the chain, for the columns that occur in some row. It shares the rows of a chain that it is `like`."""
+
+    def __init__(self, task: Task, seed: int, group: Group | None = None, like: Sampler | None = None) -> None:
         self.task, self.group = task, group or Group()
         self.random = np.random.default_rng([seed, 1])  # the same at all hosts
         self._own = np.random.default_rng([seed, 6, self.group.rank])
-        self.active = np.flatnonzero(self.group.total(np.bincount(task.x.indices, minlength=task.x.shape[1])))
-        self.x = _only(task.x, self.active)
-        by_column = csc_matrix(self.x)
-        by_column.sort_indices()
-        kinds = zip(
-            (by_column.indptr, by_column.indices, by_column.data), (np.int64, np.int32, np.float32), strict=True
-        )
-        self.columns = tuple(np.ascontiguousarray(array, kind) for array, kind in kinds)
+        if like is None:
+            self.active = np.flatnonzero(self.group.total(np.bincount(task.x.indices, minlength=task.x.shape[1])))
+            self.x = _only(task.x, self.active)
+            self.columns = _by_column(self.x)
+        else:
+            self.active, self.x, self.columns = like.active, like.x, like.columns
         self.rows, self.shift, self.scale = self._scale(task.y)
         self.y = (task.y - self.shift) / self.scale
         self.bias, self.alpha = 0.0, 1.0
@@ -95,13 +105,17 @@ class Sampler:
         self.refresh()
         self.variables = self._variables()
 
-    def go_on_from(self, other: Sampler) -> None:
+    def reached(self) -> Reached:
+        """Where the chain is now."""
+        return Reached(self.active, self.weights, self.bias * self.scale + self.shift)
+
+    def go_on_from(self, other: Reached) -> None:
         """Continues from the weights of another chain over the same columns, of other rows."""
         common, own, its = np.intersect1d(self.active, other.active, assume_unique=True, return_indices=True)
         if not len(common):
             return
         self.weights[own] = other.weights[its]
-        self.bias = (other.bias * other.scale + other.shift - self.shift) / self.scale
+        self.bias = (other.bias - self.shift) / self.scale
         self.refresh()
 
     def machine(self) -> Machine:
@@ -130,7 +144,7 @@ class Sampler:
     def _begun(self) -> float:
         """The deviation of the initial factors."""
         entries = float(self.group.total(np.array([len(self.task.x.data)]))[0]) / self.rows
-        return float(np.sqrt(BEGUN / np.sqrt(self.task.factors * max(entries * (entries - 1) / 2, 1))))
+        return float(np.sqrt(BEGUN / np.sqrt(max(self.task.factors, 1) * max(entries * (entries - 1) / 2, 1))))
 
     def refresh(self) -> None:
         """Recomputes products and errors, which removes accumulated rounding errors."""
@@ -178,9 +192,12 @@ class Sampler:
         """The target of the machine: the labels, or a latent variable on the label's side of 0, drawn around the prediction."""
         if not self.task.binary:
             return self.y
-        sign = 2 * self.y - 1
-        share = self._own.random(len(predicted)) * ndtr(sign * predicted)
-        return np.asarray(predicted - sign * ndtri(np.clip(share, 1e-300, 1 - 1e-16)))
+        drawn = predicted + self._own.standard_normal(len(predicted), dtype=np.float32)
+        wrong = np.flatnonzero((drawn > 0) != (self.y > 0.5))  # these alone need the slow functions
+        sign, around = 2 * self.y[wrong] - 1, predicted[wrong]
+        share = self._own.random(len(wrong)) * ndtr(sign * around)
+        drawn[wrong] = around - sign * ndtri(np.clip(share, 1e-300, 1 - 1e-16))
+        return np.asarray(drawn)
 
     def everywhere(self, weights: np.ndarray, block_means: np.ndarray) -> np.ndarray:
         """The weights (m, w) of the active columns extended to all (d, w): other columns have the mean of their block."""
@@ -202,14 +219,26 @@ def _only(x: Any, columns: np.ndarray) -> Any:
     return csr_matrix((x.data, place[x.indices], x.indptr), shape=(x.shape[0], len(columns)))
 
 
+def _by_column(x: Any) -> tuple[np.ndarray, ...]:
+    """The rows by column, as `kernel.sweep` expects them."""
+    turned = csc_matrix(x)
+    turned.sort_indices()
+    kinds = zip((turned.indptr, turned.indices, turned.data), (np.int64, np.int32, np.float32), strict=True)
+    return tuple(np.ascontiguousarray(array, kind) for array, kind in kinds)
+
+
 class _Mean:
-    """The mean of the chain's machines. The factors of some machines are kept, to be placed side by side."""
+    """The mean of the chain's machines. The factors of some machines are placed side by side, and now and then reduced."""
 
     def __init__(self, sampler: Sampler, sweeps: int) -> None:
-        most = max(1, min(MOST_FACTORS, MOST_CELLS // sampler.task.x.shape[1]) // sampler.task.factors)
+        most = max(1, min(MOST_FACTORS, MOST_CELLS // sampler.task.x.shape[1]) // max(sampler.task.factors, 1))
         self.sampler, self.sweeps, self.step, self.done = sampler, sweeps, -(-sweeps // most), 0
         self.bias, self.linear, self.of_blocks = 0.0, np.zeros(len(sampler.active)), np.zeros_like(sampler.priors.mean)
-        self.kept: list[tuple[np.ndarray, np.ndarray]] = []
+        cells = (len(sampler.active) + len(sampler.priors.mean)) * sampler.task.factors
+        self._together = max(2, min(TOGETHER, MOST_CELLS // max(cells, 1)))
+        self._factors: list[np.ndarray] = []
+        self._machines = 0
+        self._squares_of_rows = self._squares()
         self.total, self.square = np.zeros(len(sampler.y)), np.zeros(len(sampler.y))
 
     def add(self) -> None:
@@ -223,7 +252,11 @@ class _Mean:
             self.total += predicted * share
             self.square += predicted * predicted * share
         if self.done % self.step == 0 or self.done == self.sweeps:
-            self.kept.append((chain.weights[:, 1:].copy(), chain.priors.mean[:, 1:].astype(np.float32)))
+            self._machines += 1
+            self._factors.append(np.concatenate([chain.weights[:, 1:], chain.priors.mean[:, 1:]], dtype=np.float32))
+            width = chain.task.factors
+            if width and sum(each.shape[1] for each in self._factors) >= self._together * width:
+                self._factors = [self._narrowed(max(1, self._together * NARROWED // TOGETHER))]
 
     def machine(self) -> Machine:
         chain = self.sampler
@@ -232,19 +265,23 @@ class _Mean:
             spread = np.array([np.sum(self.square - self.total**2), len(self.total)])
             scale = PROBIT / np.sqrt(1 + max(float(np.divide(*chain.group.total(spread))), 0.0))
         linear = chain.everywhere(self.linear[:, None], self.of_blocks[:, :1])[:, 0]
-        share = np.float32(np.sqrt(scale / len(self.kept)))
-        width = chain.task.factors
-        factors = np.empty((len(linear), width * len(self.kept)), np.float32)
-        for number, (weights, means) in enumerate(self.kept):
-            factors[:, number * width : (number + 1) * width] = chain.everywhere(weights, means) * share
-        narrow = narrowed(factors, self._squares(), width)
-        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), narrow)
+        factors = self._narrowed(1) * np.float32(np.sqrt(scale / self._machines))
+        active = len(chain.active)
+        whole = chain.everywhere(factors[:active], factors[active:])
+        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), whole)
+
+    def _narrowed(self, machines: int) -> np.ndarray:
+        """The factors of all machines so far, reduced to as many as so many machines have: those of the active columns, and below
+        them those of the blocks' other columns."""
+        beside = self._factors[0] if len(self._factors) == 1 else np.hstack(self._factors)
+        return narrowed(beside, self._squares_of_rows, machines * self.sampler.task.factors)
 
     def _squares(self) -> np.ndarray:
-        """The sum of squares (d,) of every column over all hosts' rows."""
-        x = self.sampler.task.x
-        own = np.bincount(x.indices, np.square(x.data, dtype=np.float64), x.shape[1])
-        return np.asarray(self.sampler.group.total(own))
+        """The sums of squares over all hosts' rows, (m,) of the active columns, and (blocks,) of the others together."""
+        chain = self.sampler
+        x, others = chain.x, np.zeros(len(chain.priors.mean))
+        own = np.bincount(x.indices, np.square(x.data, dtype=np.float64), len(chain.active))
+        return np.concatenate([np.maximum(chain.group.total(own), LEAST_SQUARES), others + LEAST_SQUARES])
 
 
 def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray:
@@ -253,7 +290,7 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
     """
     if factors.shape[1] <= width:
         return factors
-    root = np.sqrt(np.maximum(squares, LEAST_SQUARES)).astype(np.float32)[:, None]
+    root = np.sqrt(squares).astype(np.float32)[:, None]
     weighted = factors * root
     if len(weighted) < factors.shape[1]:
         strengths, found = np.linalg.eigh((weighted @ weighted.T).astype(np.float64))

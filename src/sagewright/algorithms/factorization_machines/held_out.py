@@ -42,11 +42,11 @@ class Checked:
     score for all labels. `weight` is that of the chain in its average with `plain`, the chain without factors.
     """
 
-    chain: gibbs.Sampler
+    chain: gibbs.Reached
     ratio: float
     share: float
     centre: float
-    plain: gibbs.Sampler
+    plain: gibbs.Reached
     weight: float
 
     @property
@@ -66,8 +66,8 @@ def averaged(machine: Machine, plain: Machine, weight: float) -> Machine:
 
 
 def without_factors(task: Task) -> Task:
-    """The same rows for a machine without factors: it has one, which is 0."""
-    return replace(task, factors=1, flat=np.ones(task.x.shape[1], bool))
+    """The same rows for a machine without factors."""
+    return replace(task, factors=0)
 
 
 def weight(said: tuple[np.ndarray, np.ndarray], truth: np.ndarray, binary: bool, group: Group) -> float:
@@ -123,7 +123,7 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
             break
     said = np.concatenate([part * fold.own.said + (1 - part) * fold.plain.said for fold in tried])
     found = compare(said, np.concatenate([fold.nothing for fold in tried]), truth, task.binary, group)
-    chains = tried[0].own.chain, tried[0].plain.chain
+    chains = tried[0].own.chain.reached(), tried[0].plain.chain.reached()
     return Checked(chains[0], *found, constant(task.y, task.binary, group), chains[1], part)
 
 
@@ -146,8 +146,8 @@ def _folds(rows: int, random: np.random.Generator, group: Group) -> list[tuple[n
 class _Judged:
     """A chain, and the mean of its last raw scores of held-out rows."""
 
-    def __init__(self, known: Task, held: Any, seed: int, group: Group) -> None:
-        self.chain, self._held = gibbs.Sampler(known, seed, group), held
+    def __init__(self, chain: gibbs.Sampler, held: Any) -> None:
+        self.chain, self._held = chain, held
         self.said = np.zeros(held.shape[0])
 
     def sweep(self, sweeps: int, judged: int) -> None:
@@ -165,8 +165,9 @@ class _Fold:
 
     def __init__(self, task: Task, learnt: np.ndarray, held: np.ndarray, seed: int, group: Group) -> None:
         known = replace(task, x=task.x[learnt], y=task.y[learnt])
-        self.own = _Judged(known, task.x[held], seed, group)
-        self.plain = _Judged(without_factors(known), task.x[held], seed, group)
+        own, rows = gibbs.Sampler(known, seed, group), task.x[held]
+        self.own = _Judged(own, rows)
+        self.plain = _Judged(gibbs.Sampler(without_factors(known), seed, group, like=own), rows)
         self.nothing = np.full(len(held), constant(known.y, task.binary, group))
 
 

@@ -158,7 +158,7 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     return unit.raw(machine)
 
 
-def _machine(run: Session, task: Task, length: Length, begun: gibbs.Sampler | None, place: tuple[int, int]) -> Machine:
+def _machine(run: Session, task: Task, length: Length, begun: gibbs.Reached | None, place: tuple[int, int]) -> Machine:
     """The mean machine of a chain, which goes on from the one that has `begun`. `place`: sweeps before it, and of all chains."""
     before, sweeps = place
     sampler = gibbs.Sampler(task, run.seed, run.group)
