@@ -21,8 +21,10 @@ from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
-Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
-"""Solves for the models of a mix on the rows of the data; the number is that of all hosts' rows."""
+Solve = Callable[[Data, Mix, int, Examples, Callable[[Weights], bool] | None], tuple[Weights, np.ndarray]]
+"""Solves for the models of a mix on the rows of the data; the number is that of all hosts' rows. The last argument may say of a
+model that weaker penalties than its own need not be solved for.
+"""
 FEWEST = 10
 """Minimum number of rows for some to be held out."""
 TINY, TINY_PARTS = 200, 10
@@ -35,6 +37,8 @@ ENOUGH_HELD = 500
 MOST_HELD = 20_000
 CLEAR = 0.8
 """A model that is only checked, and loses less than this share of a constant's loss on the first rows, is checked on no others."""
+PAST = 0.02
+"""Weaker penalties are not solved for if a model's loss is larger than that of the best by more than this share."""
 BEHIND = 2.0
 """Standard errors by which a penalty is worse than the best one after which it is not tried on the next rows."""
 
@@ -85,8 +89,9 @@ def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, cho
         own, tried, some = part_of(run, data, learnt), alive, models.take(alive)
         count = int(run.group.total(np.array([learnt.rows]))[0])
         examples = examples_of(run, some, own.counts)
-        weights, _ = solve(own, some, count, examples)
         start = own.constants(run, loss, examples, some.models)
+        losing = _losing(run, loss, data, held) if choosing else None
+        weights, _ = solve(own, some, count, examples, losing)
         sums, nothing = measured(loss, weights, start, data, held)
         found[:, alive] += run.group.total(sums)
         counted = run.group.total(np.array([nothing, held.rows]))
@@ -99,6 +104,20 @@ def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, cho
     losses = np.full(models.models, np.inf)
     losses[tried] = whole.losses[tried]
     return replace(whole, losses=losses, tried=tried)
+
+
+def _losing(run: Session, loss: Loss, data: Data, held: Table) -> Callable[[Weights], bool]:
+    """Returns what says of one model after another that its loss on this host's `held` rows is clearly above that of the best."""
+    best = math.inf
+
+    def losing(weights: Weights) -> bool:
+        nonlocal best
+        sums, _ = measured(loss, weights, np.zeros((1, loss.classes)), data, held)
+        own = float(run.group.total(sums)[0, 0])
+        best = min(best, own)
+        return bool(run.group.from_first(own > best * (1 + PAST)))
+
+    return losing
 
 
 def verdict(sums: np.ndarray, constant: float, rows: float) -> Verdict:

@@ -45,7 +45,8 @@ def ratio(curved: Curved, loss: Loss, left: Left, examples: Examples, group: Gro
     x, y = left.batch
     wide = np.column_stack([x, np.ones(len(y), np.float32)])
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = np.square(solve_triangular(curved.corner, wide.T, trans="T")).sum(axis=0) / curved.rows
+        apart = solve_triangular(curved.corner.astype(np.float32), wide.T, trans="T", check_finite=False)
+        spread = np.einsum("ij,ij->j", apart, apart, dtype=np.float64) / curved.rows
     own = examples.weights(y, np.zeros(1, np.int64))
     heavy = np.ones(len(y)) if own is None else own[:, 0].astype(np.float64)
     scores = curved.weights.scores(x)

@@ -24,9 +24,9 @@ from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
 """The largest slope accepted as an optimum, for a loss of 1; proportionally less for a smaller loss, such as a rare class's."""
-LEAST, ROUGHLY = 1e-9, 1e-4
-"""A search ends where a step gains less than this share of the loss; a rough one at the latter. The largest slope is the same for
-both, since the slope of a rare category is small from the start.
+LEAST, SPARSE, ROUGHLY = 1e-7, 1e-6, 1e-4
+"""A search ends where a step gains less than this share of the loss; one for sparse features at the second, a rough one at the
+last. The largest slope is the same for all, since the slope of a rare category is small from the start.
 """
 MEMORY = 10
 SOFT = (0.5, 0.1, 0.02)
@@ -92,7 +92,8 @@ def minimise(
     objective: Objective, begun: Weights, evaluations: int, group: Group, rotation: np.ndarray | None = None
 ) -> tuple[Weights, float]:
     """Returns the weights at the optimum, or after `evaluations` passes over the rows, and the mean loss there; the same at all
-    hosts. Starts from the weights `begun`. With `rotation` (d, d), searches in the coordinates that it maps to weights.
+    hosts. Starts from the weights `begun`. With `rotation` (d, d), searches in the coordinates that it maps to weights; with one of
+    (d + 1,), in those that are multiplied by it, the last of which is the bias.
     """
     led = Led(group, objective.part)
     if group.rank:
@@ -130,6 +131,8 @@ def _search(
     if rotation is None:
         return lbfgs(evaluate, at, options)
     turn, size = rotation.astype(np.float64), objective.loss.classes
+    if turn.ndim == 1:
+        return _scaled(evaluate, at, np.repeat(turn, size), {**options, "ftol": max(least, SPARSE)})
 
     def moved(step: np.ndarray) -> np.ndarray:
         return at + np.concatenate([(turn @ step[:-size].reshape(-1, size)).ravel(), step[-size:]])
@@ -139,6 +142,16 @@ def _search(
         return value, np.concatenate([(turn.T @ slope[:-size].reshape(-1, size)).ravel(), slope[-size:]])
 
     return moved(lbfgs(turned, np.zeros_like(at), options))
+
+
+def _scaled(evaluate: Function, at: np.ndarray, widths: np.ndarray, options: Mapping[str, float]) -> np.ndarray:
+    """Searches along coordinates that are multiplied by `widths`."""
+
+    def scaled(step: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = evaluate(at + widths * step)
+        return value, widths * slope
+
+    return at + widths * lbfgs(scaled, np.zeros_like(at), options)
 
 
 def sparse_optimum(

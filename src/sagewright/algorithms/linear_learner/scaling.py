@@ -23,6 +23,8 @@ Matrix = Any
 Spread = tuple[np.ndarray, np.ndarray, np.ndarray]
 """For each column the mean, the deviation, and the share of rows that don't have its most common value."""
 TINY = 1e-12
+BLOCK = 1 << 16
+"""Numbers that are added up at a time, in double precision."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,18 @@ def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarr
         there = np.bincount(features.indices[features.values != 0], minlength=features.columns)
         same = (features.shape[0] - there)[None]
     else:
-        wide = features.astype(np.float64)  # rows are few, or columns are
-        total, square = wide.sum(axis=0), np.einsum("ij,ij->j", wide, wide)
         nothing = np.zeros(features.shape[1], features.dtype)
         ends = (features.min(axis=0), features.max(axis=0)) if len(features) else (nothing, nothing)
-        same = np.stack([(features == each).sum(axis=0) for each in (nothing, *group.from_first(ends))])
+        common = np.stack([nothing, *group.from_first(ends)])
+        if np.array_equal(common[0], common[1]):  # as where all columns are indicators
+            common = common[1:]
+        total, square, same = np.zeros(len(nothing)), np.zeros(len(nothing)), np.zeros((len(common), len(nothing)))
+        step = max(1, BLOCK // max(1, len(nothing)))
+        for start in range(0, len(features), step):
+            wide = features[start : start + step].astype(np.float64)
+            total += wide.sum(axis=0)
+            square += np.einsum("ij,ij->j", wide, wide)
+            same += [(wide == each).sum(axis=0) for each in common]
     summed = group.total(np.vstack([total, square, same]))
     count = int(group.total(np.array([features.shape[0]]))[0])
     return (

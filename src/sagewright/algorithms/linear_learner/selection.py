@@ -38,7 +38,7 @@ def best_binary(judged: Judged, values: Mapping[str, Any]) -> int:
     Models within one standard error of the best are indistinguishable from it. Of those, the ones whose loss is within one standard
     error of the lowest remain; of these the ones with the largest penalty; and of these the one with the lowest loss wins.
     """
-    if values["binary_classifier_model_selection_criteria"] in BY_LOSS:
+    if values["binary_classifier_model_selection_criteria"] in BY_LOSS or len(judged.criterion) == 1:
         return int(judged.criterion.argmin())
     good = np.flatnonzero(_within_chance(judged.scores, judged.labels, values))
     near = judged.take(good)
@@ -73,7 +73,7 @@ def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any])
     criterion = values["binary_classifier_model_selection_criteria"]
     if criterion in BY_LOSS:
         return 0.0
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     ordered, positive = scores[order].astype(np.float64), (labels[order] == 1).cumsum()
     lasts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
     hits = np.append(0, positive[lasts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +44,8 @@ PASSES_AN_EPOCH = 10
 """Passes of L-BFGS for each epoch: one pass achieves less than an epoch of mini-batches."""
 MOST_PASSES, MOST_NUMBERS = 600, 1 << 30
 """Limits on the passes, and on the numbers they read together."""
+WIDEST = 10.0
+"""Limit on how much farther than others L-BFGS moves the weight of a sparse feature that few rows have."""
 BLOCK_BYTES = 1 << 20
 
 
@@ -61,6 +63,7 @@ def solve_models(run: Session, data: Data) -> Trained:
     search = Search(run, data, loss)
     ratio, chosen = None, models
     advised = few.advise(run, data, loss, total)
+    joins = advised is not None and loss.name == "logistic" and not path.has_l1(run.values) and advised.ratio <= 1
     if advised is not None:
         chosen, ratio = _with_penalty(run, data, advised.wd, advised.ratio)
         search.begin_at(advised.weights)
@@ -68,10 +71,14 @@ def solve_models(run: Session, data: Data) -> Trained:
         chosen, ratio = _checked(run, data, models, search)
     elif search.weighs(data, models, total):
         chosen = search.weighed(data, models, total)
-    weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
+    if advised is not None and joins:
+        weights, reached = _joined(run, data, search, advised, chosen)
+    else:
+        weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
     if undecided:
-        if few.may_help(run, data, loss, total, few.First(weights, float(chosen.wd[0]), float(reached[0]))):
-            return _average(run, data, loss, began)
+        first = few.First(weights, float(chosen.wd[0]), float(reached[0]))
+        if not joins and few.may_help(run, data, loss, total, first):
+            return _average(run, data, loss, began, first)
         run.solver("second_order", solver_of(run, data, loss))
     if not data.validated and ratio is None and search.curves(models, total):
         ratio = search.left_out(data, weights, chosen, total)
@@ -88,11 +95,24 @@ def solve_models(run: Session, data: Data) -> Trained:
     return Trained(loss, chosen, weights, criterion, examples, by_loss=True, ratio=ratio)
 
 
-def _average(run: Session, data: Data, loss: Loss, began: float) -> Trained:
-    """Returns the average of the models of all penalties, and logs it."""
+def _joined(run: Session, data: Data, search: Search, advised: few.Advice, one: Mix) -> tuple[Weights, np.ndarray]:
+    """Returns the average of the models with the penalties that shared in the advice, and its mean loss. `one` is the model with
+    their mean penalty.
+    """
+    several = one.take(np.zeros(len(advised.tried), np.int64))
+    several = replace(several, wd=advised.tried.astype(np.float32))
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    weights, _ = search(data, several, total, examples_of(run, several, data.counts))
+    examples = examples_of(run, one, data.counts)
+    weights = advised.joined(weights, data.constants(run, search.loss, examples, 1)[0])
+    return weights, run.group.from_first(compared(search.loss, weights, _prepared(data, data.train.table), examples))
+
+
+def _average(run: Session, data: Data, loss: Loss, began: float, first: few.First | None = None) -> Trained:
+    """Returns the average of the models of all penalties, and logs it. The searches begin at the `first` model, if there is one."""
     own = data.train.table.rows
     run.solver("second_order", "leave-one-out")
-    trained = few.solve(run, data, loss, int(run.group.total(np.array([own]))[0]))
+    trained = few.solve(run, data, loss, int(run.group.total(np.array([own]))[0]), first)
     reached = run.group.from_first(compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples))
     _log(run, loss, reached, trained.criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
@@ -200,6 +220,10 @@ def solver_of(run: Session, data: Data, loss: Loss) -> str:
     return "newton" if columns <= FEW_COLUMNS or total >= path.FEW * columns else "l-bfgs"
 
 
+Losing = Callable[[Weights], bool]
+"""Says of one model's weights that those with a weaker penalty need not be solved for."""
+
+
 class Search:
     """Solves for the models of a mix, starting from the models of the previous search if `begin_with` named one."""
 
@@ -215,6 +239,9 @@ class Search:
             and not path.has_l1(run.values)
         ):
             self._rotation = scaling.decorrelation(data.scaler.features(data.sample.features), run.group)
+        self._curves = None
+        if solver == "l-bfgs" and not data.train.dense and data.scaler.shift is None and not path.has_l1(run.values):
+            self._curves = _curves(run, data, loss)
         self._columns = data.train.columns
         self.rough = False
         """True while models are only compared with each other."""
@@ -231,7 +258,12 @@ class Search:
     def begin_at(self, weights: Weights) -> None:
         self._begun = weights
 
-    def __call__(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+    def __call__(
+        self, data: Data, models: Mix, total: int, examples: Examples, losing: Losing | None = None
+    ) -> tuple[Weights, np.ndarray]:
+        """Returns all models' weights and mean losses. Where one model is solved for after another, `losing` ends the search:
+        models with weaker penalties get the weights of the one that loses.
+        """
         if self._linear:
             found = self._by_sums(data, models, total)
         elif self._newton:
@@ -239,7 +271,7 @@ class Search:
         elif self.loss.name == "squared_loss" and not path.has_l1(self.run.values):
             found = self._by_conjugates(data, models, total, examples)
         else:
-            found = self._by_slopes(data, models, total, examples)
+            found = self._by_slopes(data, models, total, examples, losing)
         self._last = found[0]
         return found
 
@@ -310,7 +342,9 @@ class Search:
         problem = conjugate.Problem(x, y, total, bool(run.values["use_bias"]), penalties)
         return conjugate.minimise(problem, begun, _passes(run, data, total), run.group)
 
-    def _by_slopes(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+    def _by_slopes(
+        self, data: Data, models: Mix, total: int, examples: Examples, losing: Losing | None
+    ) -> tuple[Weights, np.ndarray]:
         """Runs L-BFGS on the models in descending order of penalty: each starts from the optimum of one before it."""
         run, loss = self.run, self.loss
         x, y = data.scaler.prepare(data.train.table, False)
@@ -318,20 +352,44 @@ class Search:
         constants = data.constants(run, loss, examples, models.models)
         at, passes = self._begun, _passes(run, data, total)
         found: dict[int, tuple[Weights, float]] = {}
+        ended = None
         for number in np.argsort(-models.wd, kind="stable"):
             own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
             wd, l1 = float(models.wd[number]), float(models.l1[number])
+            if ended is not None:
+                found[int(number)] = ended
+                continue
             objective = quasi_newton.Objective(
                 x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1, self.rough
             )
             if at is None:
                 at = Weights(np.zeros((data.train.columns, loss.classes), np.float32), constants[number])
-            found[int(number)] = quasi_newton.minimise(objective, at, passes, run.group, self._rotation)
-            at = found[int(number)][0] if examples.comparable else None
+            rotation = self._rotation if self._curves is None else _widths(self._curves, wd)
+            solved_for = quasi_newton.minimise(objective, at, passes, run.group, rotation)
+            found[int(number)] = solved_for
+            at = solved_for[0] if examples.comparable else None
+            ended = solved_for if losing is not None and losing(solved_for[0]) else None
         solved = [found[number] for number in range(models.models)]
         features = np.hstack([each.features for each, _ in solved])
         bias = np.concatenate([each.bias for each, _ in solved])
         return Weights(features, bias), np.array([mean for _, mean in solved])
+
+
+def _curves(run: Session, data: Data, loss: Loss) -> np.ndarray | None:
+    """Returns the mean second derivatives (d + 1,) of the loss of classes without features, for sparse features and the bias."""
+    if data.counts is None or loss.name not in ("logistic", "softmax_loss"):
+        return None
+    x = data.scaler.features(data.train.table.features)
+    squares = np.bincount(x.indices, np.square(x.data, dtype=np.float64), x.shape[1])
+    share = data.counts / data.counts.sum()
+    mean = run.group.total(np.append(squares, data.train.table.rows))
+    return np.asarray(mean / mean[-1] * np.mean(share * (1 - share)))
+
+
+def _widths(curves: np.ndarray, wd: float) -> np.ndarray:
+    """Returns what coordinates are multiplied by so that their second derivatives are similar."""
+    widths = 1 / np.sqrt(curves + wd)
+    return np.asarray(np.minimum(widths / widths.min(), WIDEST))
 
 
 def _rows(run: Session, data: Data, total: int) -> Rows:

@@ -51,6 +51,20 @@ def test_the_quantile_is_what_its_loss_is_least_at() -> None:
     assert best == pytest.approx(np.quantile(y, 0.9), abs=0.02)
 
 
+@pytest.mark.parametrize("rows", [1, 50])
+def test_the_loss_of_several_classes_leaves_scores_as_they_are(rows: int) -> None:
+    z = RANDOM.normal(size=(rows, 6)).astype(np.float32)
+    y = RANDOM.integers(0, 3, rows)
+    given_ = z.copy()
+    loss, slope = losses.softmax(z, y, 3)
+    assert (z == given_).all()
+    for model in (0, 1):
+        own = z[:, 3 * model : 3 * model + 3].astype(np.float64)
+        chances = np.exp(own) / np.exp(own).sum(axis=1, keepdims=True)
+        assert_allclose(loss[:, model], -np.log(chances[np.arange(rows), y]), rtol=1e-4, atol=1e-6)
+        assert_allclose(slope[:, 3 * model : 3 * model + 3], chances - np.eye(3)[y], atol=1e-5)
+
+
 def test_scores_beyond_what_a_float_holds_have_finite_losses() -> None:
     z = np.array([[-1e30], [-200], [200], [1e30]], np.float32)
     for y in (np.zeros(4, np.float32), np.ones(4, np.float32)):

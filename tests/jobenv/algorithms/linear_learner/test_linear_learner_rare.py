@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.linear_learner import training
+from sagewright.algorithms.linear_learner import held_out, quasi_newton, training
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.model import LinearModel
 
@@ -142,3 +143,54 @@ def test_curvature_that_a_sample_hides_is_found(caplog: pytest.LogCaptureFixture
     peer = LogisticRegression(max_iter=2000).fit(x / np.maximum(x.std(axis=0), 1e-9), y)
     theirs = peer.decision_function(x / np.maximum(x.std(axis=0), 1e-9))
     assert weighted_loss(model.raw(x)[:, 0], y, 1.0) <= weighted_loss(theirs, y, 1.0) * 1.001
+
+
+def test_an_average_of_a_rare_class_is_solved_for_with_all_rows(caplog: pytest.LogCaptureFixture) -> None:
+    """Some rows tell the penalties and their shares; the models with these have learnt from all rows."""
+    caplog.set_level(logging.INFO)
+    random = np.random.default_rng(5)
+    x = random.normal(size=(60_000, 30)).astype(np.float32)
+    score = x[:, :8].sum(axis=1) / 2 - 6.5
+    y = (random.random(len(x)) < 1 / (1 + np.exp(-score))).astype(np.float32)
+    model = fit(x[:20_000], y[:20_000])
+    assert caplog.text.count("Averaged") == 1
+    said = model.raw(x[20_000:])[:, 0]
+    peer = LogisticRegression(max_iter=1000).fit(x[:20_000], y[:20_000])
+    theirs = peer.decision_function(x[20_000:])
+    assert weighted_loss(said, y[20_000:], 1.0) < weighted_loss(theirs, y[20_000:], 1.0)
+
+
+def test_penalties_of_separable_classes_are_tried_around_the_first(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    random = np.random.default_rng(6)
+    x = random.normal(size=(6000, 8)).astype(np.float32)
+    y = (x.sum(axis=1) * 8 + random.logistic(size=6000) > 0).astype(np.float32)
+    model = fit(x[:3000], y[:3000])
+    tried = re.search(r"Averaged (\d+) models", caplog.text)
+    assert tried is not None
+    assert 3 <= int(tried[1]) <= 8  # of 17
+    peer = LogisticRegression(C=1e4, max_iter=1000).fit(x[:3000], y[:3000])
+    assert weighted_loss(model.raw(x[3000:])[:, 0], y[3000:], 1.0) < 1.02 * weighted_loss(
+        peer.decision_function(x[3000:]), y[3000:], 1.0
+    )
+
+
+def test_penalties_weaker_than_those_that_lose_are_not_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(7)
+    x = (random.random((700, 300)) < 0.05).astype(np.float32)
+    y = (x[:, :10].sum(axis=1) + random.logistic(size=700) > 0.5).astype(np.float32)
+    solved: list[float] = []
+    minimise = quasi_newton.minimise
+
+    def counted(objective: quasi_newton.Objective, *given: Any) -> Any:
+        solved.append(objective.wd)
+        return minimise(objective, *given)
+
+    monkeypatch.setattr(quasi_newton, "minimise", counted)
+    some = fit(x, y, sparse=True)
+    few = len(solved)
+    monkeypatch.setattr(held_out, "PAST", np.inf)
+    solved.clear()
+    all_ = fit(x, y, sparse=True)
+    assert few < len(solved)
+    assert np.corrcoef(some.raw(x)[:, 0], all_.raw(x)[:, 0])[0, 1] > 0.98

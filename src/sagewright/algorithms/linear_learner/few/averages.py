@@ -24,8 +24,10 @@ weights help that features such as powers of one number need.
 """
 FREEDOM = 2
 """Degrees of freedom of the prior for classes: the fewest with a mean."""
-NO_SHARE = 12.0
-"""Models whose log share is this much below the largest one get a share of 0."""
+NO_SHARE, LITTLE = 12.0, 6.0
+"""Weaker penalties are not tried after a log likelihood this much below the best one; with many rows, none beyond a log share that
+is LITTLE below the largest one.
+"""
 STEPS = 20
 """Shares of the deviation from a constant that are compared: 0, 1 / STEPS, ..., 1."""
 LEAST = -1e30
@@ -47,15 +49,20 @@ def log_likelihood(losses: np.ndarray | float, rows: float, squared: bool) -> np
 
 
 def shares(likelihoods: np.ndarray, tried: np.ndarray, columns: int, squared: bool = True) -> np.ndarray:
-    """Returns the share (M,) of each model, given the penalties (M,) that were tried.
-
-    The prior is normal with the squared loss. That of classes is Student's: no loss is below 0, so what rows left out say for a
-    weak penalty is bounded, and separable classes would hardly count against a normal prior.
-    """
-    squares = np.square((np.log10(tried) - (np.log10(columns) - BELOW)) / SPREAD)
-    found = likelihoods - (squares / 2 if squared else (FREEDOM + 1) / 2 * np.log1p(squares / FREEDOM))
+    """Returns the share (M,) of each model, given the penalties (M,) that were tried."""
+    found = likelihoods + log_prior(tried, columns, squared)
     found = np.exp(np.maximum(found - found.max(), -700))
     return np.asarray(found / found.sum())
+
+
+def log_prior(tried: np.ndarray, columns: int, squared: bool) -> np.ndarray:
+    """Returns the logarithm of the prior of the penalties (M,), up to a constant.
+
+    It is normal with the squared loss. That of classes is Student's: no loss is below 0, so what rows left out say for a weak
+    penalty is bounded, and separable classes would hardly count against a normal prior.
+    """
+    squares = np.square((np.log10(tried) - (np.log10(columns) - BELOW)) / SPREAD)
+    return np.asarray(-squares / 2 if squared else -(FREEDOM + 1) / 2 * np.log1p(squares / FREEDOM))
 
 
 def kept(nothing: np.ndarray, scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:

@@ -8,7 +8,7 @@ scalable estimate of the out-of-sample prediction error via approximate leave-on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,10 @@ LEAST_LEFT = 1e-9
 MOST_STEPS, MOST_HALVINGS = 40, 12
 NEAR = 1e-6
 """Newton's method ends where a step promises less than this of a row's loss."""
-Hopeless = Callable[[float], bool]
-"""Returns True for a mean loss of rows left out after which weaker penalties need not be tried."""
+CLOSE, MANY = 1e-3, 20
+"""Second derivatives from before a step that gained less than the share CLOSE of the loss are those of the optimum, too, if there
+are MANY rows for each coordinate: with fewer, the scores of rows left out change much with them.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,33 +40,35 @@ class Solution:
     left_out: np.ndarray
 
 
-def squared(rotated: Rotated, y: np.ndarray, penalties: np.ndarray, use_bias: bool) -> list[Solution]:
+def squared(rotated: Rotated, y: np.ndarray, penalties: np.ndarray) -> list[Solution]:
     """Returns the models with the smallest half squares for labels (n,); a row is left out with all its weight."""
-    weights, total = rotated.weights, rotated.total
+    weights, total, use_bias = rotated.weights, rotated.total, rotated.centred
     level = float(weights @ y) / total if use_bias else 0.0
     shrunk = 1 / (rotated.squares[:, None] + penalties)
-    found = (rotated.rows.T @ (weights * (y - level)))[:, None] * shrunk
-    apart = y[:, None] - level - rotated.rows @ found
-    own = weights[:, None] * (np.square(rotated.rows) @ shrunk + use_bias / total)
+    rows = rotated.rows
+    found = (rows.T @ (weights * (y - level)).astype(rows.dtype))[:, None] * shrunk
+    apart = y[:, None] - level - rows @ found.astype(rows.dtype)
+    own = weights[:, None] * (np.square(rows) @ shrunk.astype(rows.dtype) + use_bias / total)
     left_out = y[:, None] - apart / np.maximum(1 - own, LEAST_LEFT)
     return [Solution(*each) for each in zip(penalties, found.T, [level] * len(penalties), left_out.T, strict=True)]
 
 
 def logistic(
-    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
+    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, begun: Solution | None = None
 ) -> Iterator[Solution]:
-    """Yields the models with the lowest logistic loss for labels (n,) between 0 and 1, in descending order of penalty. Of a row's
-    weight, the share `out` (n,) is left out.
+    """Yields the models with the lowest logistic loss for labels (n,) between 0 and 1, in the order of the `penalties`: each search
+    starts from the optimum before it, the first one from the model `begun`. Of a row's weight, the share `out` (n,) is left out.
     """
+    use_bias = rotated.centred
     rows = np.column_stack([rotated.rows, np.full(len(y), float(use_bias))])
     at = np.append(np.zeros(rows.shape[1] - 1), constant(rotated.weights, y) * use_bias)
-    for penalty in np.sort(penalties)[::-1]:
+    if begun is not None:
+        at = np.append(begun.weights, begun.bias)
+    for penalty in penalties:
         ridge = np.append(np.full(len(at) - 1, penalty), TINY if use_bias else 1.0)
         at, scores, slopes, curves, spread = _optimum(rows, y, rotated.weights, ridge, at)
         left_out = scores + out * slopes * spread / np.maximum(1 - out * curves * spread, LEAST_LEFT)
         yield Solution(float(penalty), at[:-1], float(at[-1]), left_out)
-        if hopeless(float(np.average(cross_entropy(left_out, y), weights=rotated.weights))):
-            return
 
 
 def _optimum(
@@ -79,13 +83,21 @@ def _optimum(
         return float(weights @ cross_entropy(scores, y) + ridge @ (point * point) / 2), scores
 
     value, scores = penalised(at)
+    factor: tuple[np.ndarray, bool] | None = None
+    gained, close = np.inf, CLOSE * (len(y) >= MANY * len(at))
     for _ in range(MOST_STEPS):
         chance = 1 / (1 + np.exp(-np.clip(scores, -STEEPEST, STEEPEST)))
         slopes, curves = weights * (chance - y), weights * chance * (1 - chance)
-        factor = cho_factor(rows.T @ (rows * curves[:, None]) + np.diag(ridge + TINY), lower=True)
         slope = rows.T @ slopes + ridge * at
+        if factor is not None and gained < close * value and slope @ cho_solve(factor, slope) / 2 < NEAR * len(y):
+            break
+        bent = rows * np.sqrt(curves)[:, None]
+        second = bent.T @ bent
+        np.einsum("ii->i", second)[:] += ridge + TINY
+        factor = cho_factor(second, lower=True, check_finite=False)
         step = cho_solve(factor, slope)
-        if slope @ step / 2 < NEAR * len(y):
+        gained = slope @ step / 2
+        if gained < NEAR * len(y):
             break
         for _ in range(MOST_HALVINGS):
             lower, moved = penalised(at - step)
@@ -95,5 +107,7 @@ def _optimum(
         else:
             break
         at, value, scores = at - step, lower, moved
-    spread = np.square(solve_triangular(factor[0], rows.T, lower=True)).sum(axis=0)
+    assert factor is not None
+    apart = solve_triangular(factor[0], rows.T, lower=True, check_finite=False)
+    spread = np.einsum("ij,ij->j", apart, apart)
     return at, scores, slopes, curves, spread

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, solve_triangular
 
 from sagewright.algorithms.linear_learner.few import scores
-from sagewright.algorithms.linear_learner.few.paths import LEAST_LEFT, Hopeless, Solution
+from sagewright.algorithms.linear_learner.few.paths import LEAST_LEFT, Solution
 from sagewright.algorithms.linear_learner.few.rotation import Rotated
 
 MOST_STEPS = 200
@@ -37,11 +37,11 @@ class Problem:
     def chances(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns the scores (C, n) by weights (C, r + 1), the chances of the classes, and the rows' losses (n,)."""
         said = at @ self.rows
-        most = said.max(axis=0)
-        found = np.exp(said - most)
+        below = said - said.max(axis=0)
+        found = np.exp(below)
         sums = found.sum(axis=0)
         found /= sums
-        return said, found, most + np.log(sums) - np.einsum("ij,ij->j", self.y, said)
+        return said, found, np.log(sums) - np.einsum("ij,ij->j", self.y, below)
 
     def curves(self, chances: np.ndarray) -> np.ndarray:
         """Returns the second derivatives (C, n) of the rows' weighted losses."""
@@ -50,32 +50,37 @@ class Problem:
 
 
 def solve(
-    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, use_bias: bool, hopeless: Hopeless
+    rotated: Rotated, y: np.ndarray, out: np.ndarray, penalties: np.ndarray, begun: Solution | None = None
 ) -> Iterator[Solution]:
-    """Yields the models with the lowest loss for the shares (n, C) of the classes in each row, in descending order of penalty. Of
-    a row's weight, the share `out` (n,) is left out.
+    """Yields the models with the lowest loss for the shares (n, C) of the classes in each row, in the order of the `penalties`.
+
+    Each search starts from the optimum before it, the first one from the model `begun`. Of a row's weight, the share `out` (n,) is
+    left out.
     """
+    use_bias = rotated.centred
     rows = np.vstack([rotated.rows.T, np.full(len(y), float(use_bias))])
     problem = Problem(rows, np.ascontiguousarray(y.T), rotated.weights)
+    rounded = Problem(*(each.astype(np.float32) for each in (problem.rows, problem.y, problem.weights)))
     at = np.zeros((y.shape[1], len(rows)))
     at[:, -1] = scores.constant(rotated.weights, y) * use_bias
+    if begun is not None:
+        at = np.column_stack([begun.weights.T, begun.bias])
     squares = np.append(rotated.squares, rotated.total)
-    for penalty in np.sort(penalties)[::-1]:
+    for penalty in penalties:
         ridge = np.append(np.full(len(rows) - 1, penalty), TINY if use_bias else 1.0)
-        at = _optimum(problem, ridge, squares, at)
+        at = _optimum(rounded, ridge, squares, at)
         said, chances, _ = problem.chances(at)
         curves = problem.curves(chances)
         spread = _spread(rows, curves, ridge)
         moved = out * rotated.weights * (chances - problem.y) * spread
         left_out = (said + moved / np.maximum(1 - out * curves * spread, LEAST_LEFT)).T
         yield Solution(float(penalty), at[:, :-1].T, at[:, -1], left_out)
-        if hopeless(scores.mean_loss(left_out, y, rotated.weights, squared=False)):
-            return
 
 
 def _spread(rows: np.ndarray, curves: np.ndarray, ridge: np.ndarray) -> np.ndarray:
     """Returns what a unit of slope moves the score of each row by, for each class (C, n)."""
-    second = np.stack([(rows * each) @ rows.T for each in curves])
+    bent = (rows * np.sqrt(each) for each in curves)
+    second = np.stack([each @ each.T for each in bent])
     each, diagonal = np.arange(len(curves))[:, None], np.arange(len(rows))
     least = LEAST * np.maximum(second[each, diagonal, diagonal].max(axis=1), TINY)  # a bias has no penalty
     second[each, diagonal, diagonal] += ridge + least[:, None]
@@ -93,14 +98,14 @@ def _optimum(problem: Problem, ridge: np.ndarray, squares: np.ndarray, at: np.nd
     from scipy.optimize import minimize
 
     rows, y, weights = problem.rows, problem.y, problem.weights
-    mean = problem.curves(problem.chances(at)[1]).mean(axis=1) / weights.mean()
+    mean = problem.curves(problem.chances(at.astype(rows.dtype))[1]).mean(axis=1) / weights.mean()
     widths = 1 / np.sqrt(mean[:, None] * squares + ridge + TINY)
 
     def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
         point = flat.reshape(at.shape) * widths
-        _, chances, losses = problem.chances(point)
+        _, chances, losses = problem.chances(point.astype(rows.dtype))
         shrunk = point * ridge
-        loss = weights @ losses + np.einsum("ij,ij->", shrunk, point) / 2
+        loss = np.dot(weights, losses.astype(np.float64)) + np.einsum("ij,ij->", shrunk, point) / 2
         slopes = (chances - y) * weights
         return float(loss), ((slopes @ rows.T + shrunk) * widths).ravel()
 

@@ -16,7 +16,7 @@ from sagewright.algorithms.linear_learner import path
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
 from sagewright.algorithms.linear_learner.few import averages, copies, paths, rotation, scores, softmax
 from sagewright.algorithms.linear_learner.few.paths import Solution
-from sagewright.algorithms.linear_learner.few.rotation import Rotated
+from sagewright.algorithms.linear_learner.few.rotation import Centred, Rotated
 from sagewright.algorithms.linear_learner.learner import Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -34,8 +34,12 @@ COSTLY = 0.01
 """Share of the loss that a penalty may cost."""
 SLIGHT = 0.02
 """An l1 below this share of the smallest one that uses no feature counts as slight."""
-MOST_CHECKED = 20_000
-"""Maximum number of rows among which copies are sought if rows are not few."""
+MOST_CHECKED, SEARCHED = 20_000, 2
+"""Maximum number of rows among which copies are sought if rows are not few; and as a multiple of what counts as few the number of
+rows that are looked at first.
+"""
+LEAST_SHARE = 0.05
+"""Smallest share in an average of some rows of a model that is solved for with all."""
 COARSE = 4_000_000
 """Amount of work above which penalties are whole decades apart instead of half."""
 ALIKE = 10.0
@@ -50,7 +54,7 @@ products.
 
 @dataclass(frozen=True)
 class Rows:
-    """All hosts' rows: `x` (n, d) float64 scaled features, `y` (n,) labels, and `weights` (n,) with a mean of about 1."""
+    """All hosts' rows: `x` (n, d) float32 scaled features, `y` (n,) labels, and `weights` (n,) with a mean of about 1."""
 
     x: np.ndarray
     y: np.ndarray
@@ -76,22 +80,42 @@ class First:
 
 @dataclass(frozen=True)
 class Advice:
-    """A model's `weights`, its penalty, and the `ratio` of its loss at rows left out to a constant's."""
+    """An average's `weights`, its penalty, and the `ratio` of its loss at rows left out to a constant's; of the models that share
+    in it the penalties `tried` (M,) and the shares (M,); and the part of their deviation from a constant that is `kept`.
+    """
 
     weights: Weights
     wd: float
     ratio: float
+    tried: np.ndarray
+    share: np.ndarray
+    kept: float = 1.0
 
     def of_mean(self, loss: Loss, rows: int) -> Advice:
-        """Returns the same with the penalty for the mean loss, not halved for the squared one."""
-        return replace(self, wd=self.wd * (2 if loss.regresses else 1) / rows)
+        """Returns the same with the penalties for the mean loss, not halved for the squared one."""
+        times = (2 if loss.regresses else 1) / rows
+        return replace(self, wd=self.wd * times, tried=self.tried * times)
+
+    def joined(self, weights: Weights, constant: np.ndarray) -> Weights:
+        """Returns the average of models with the penalties `tried`, each with a single score; `constant` (1,) is that without
+        features.
+        """
+        share = self.share.astype(np.float32)
+        bias = constant + self.kept * (weights.bias @ share - constant)
+        return Weights(self.kept * (weights.features @ share)[:, None], bias.astype(np.float32))
 
 
 def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
     """True if the models of all penalties can be solved for and averaged: nothing asks for one of them, rows are few for the
-    features, and the work is little.
+    features, or those of one class without the others being many, and the work is little.
     """
-    return not path.has_l1(run.values) and _is_free(run, data, loss) and _are_few(run, data, loss, total)
+    if path.has_l1(run.values) or not _is_free(run, data, loss):
+        return False
+    counts = data.counts
+    whole = loss.name == "logistic" and data.train.dense and not data.validated and _is_rare(data)
+    if whole and counts is not None and counts.max() <= THINNED:
+        return True
+    return _are_few(run, data, loss, total)
 
 
 def may_help(run: Session, data: Data, loss: Loss, total: int, first: First) -> bool:
@@ -137,7 +161,7 @@ def _are_few(run: Session, data: Data, loss: Loss, total: int) -> bool:
     if not _is_cheap(data, loss, total):
         return False
     few = path.FEW * data.train.columns * max(1, loss.classes - 1)  # each class but one has weights of its own
-    return total < few or (total <= MOST_CHECKED and _different(run, data, loss) < few)
+    return total < few or (total <= MOST_CHECKED and _different(run, data, loss, few) < few)
 
 
 def _is_cheap(data: Data, loss: Loss, total: int) -> bool:
@@ -162,12 +186,12 @@ def _steepest(rows: Rows, loss: Loss) -> float:
     return float(np.abs(rows.x.T @ apart).max()) * (2 if loss.regresses else 1) / float(rows.weights.sum())
 
 
-def solve(run: Session, data: Data, loss: Loss, total: int) -> Trained:
-    """Returns the average model; the same at all hosts."""
+def solve(run: Session, data: Data, loss: Loss, total: int, first: First | None = None) -> Trained:
+    """Returns the average model, the same at all hosts; the searches begin at the `first` model."""
     joined = _joined(run, data, loss)
     if joined is not None and len(joined.y) < total:
         logging.info("%d rows are copies of others: %d different ones count.", total - len(joined.y), len(joined.y))
-    found: Advice = run.group.from_first(None if joined is None else _averaged(run, data, loss, joined))
+    found: Advice = run.group.from_first(None if joined is None else _averaged(run, data, loss, joined, first))
     found = found.of_mean(loss, total)
     weights, ratio = found.weights, found.ratio
     if ratio > 1 and not data.validated:
@@ -190,8 +214,23 @@ def solve(run: Session, data: Data, loss: Loss, total: int) -> Trained:
     )  # fmt: skip
 
 
-def _different(run: Session, data: Data, loss: Loss) -> int:
-    """Returns the number of different rows of all hosts."""
+def _different(run: Session, data: Data, loss: Loss, few: int) -> int:
+    """Returns the number of different rows of all hosts, or of some of them if there are as many as `few` among these."""
+    table = data.train.table
+    size = SEARCHED * few // run.group.size
+    if run.group.total(np.array([int(table.rows > 2 * size)]))[0] == run.group.size:
+        some = table.take(np.arange(0, table.rows, table.rows // size))
+        found = _counted(run, replace(data, train=source.Part(some)), loss)
+        if found >= few:
+            return found
+    return _counted(run, data, loss)
+
+
+def _counted(run: Session, data: Data, loss: Loss) -> int:
+    if run.group.size == 1:
+        table = data.train.table
+        found = copies.find(table.features, np.asarray(table.labels))
+        return table.rows if found is None else len(found.first)
     rows = _joined(run, data, loss)
     return int(run.group.from_first(None if rows is None else len(rows.y)))
 
@@ -217,7 +256,7 @@ def _joined(run: Session, data: Data, loss: Loss) -> Rows | None:
         weights = weights * (1 + (heavy - 1) * y)
     elif loss.classes > 1 and run.values["balance_multiclass_weights"] and data.counts is not None:
         weights = weights * (y @ (data.counts.mean() / np.maximum(data.counts, 1)))
-    return Rows(x.astype(np.float64), y.astype(np.float64), weights, np.ones(len(y)))
+    return Rows(x, y.astype(np.float64), weights, np.ones(len(y)))
 
 
 def _means(y: np.ndarray, found: copies.Copies) -> np.ndarray:
@@ -238,10 +277,10 @@ def _thinned(run: Session, data: Data) -> Rows | None:
     parts = run.group.to_first((x, y))
     if parts is None:
         return None
-    x, y = (np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True))
+    x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
     taken = np.bincount(y.astype(np.int64), minlength=2)
     weights = (counts / np.maximum(taken, 1))[y.astype(np.int64)]
-    return Rows(x, y, weights, 1 / weights)
+    return Rows(x, y.astype(np.float64), weights, 1 / weights)
 
 
 @dataclass(frozen=True)
@@ -260,11 +299,13 @@ class Family:
         return features * self.widths[:, None], bias - self.rotated.middle @ features
 
 
-def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
+def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | None = None) -> Advice:
     """Returns the average model, with the mean of its penalties for the sum of losses."""
     squared, columns = loss.regresses, rows.x.shape[1]
     few = path.FEW * max(1, loss.classes - 1)
-    families = [_family(run, rows, widths, squared) for widths in _widths(run, data, rows, len(rows.y) < few * columns)]
+    tried = _widths(run, data, rows, len(rows.y) < few * columns)
+    centred = rotation.centre(rows.x, rows.weights, bool(run.values["use_bias"]))
+    families = [_family(rows, centred, widths, squared, first) for widths in tried]
     models = [each for family in families for each in family.solutions]
     losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared) for each in models])
     counted = rows.counted
@@ -293,29 +334,50 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows) -> Advice:
         features, bias = features + more, bias + level
     level = scores.constant(rows.weights, rows.y, squared) * use_bias
     features, bias = kept * features, level + kept * (bias - level)
-    return Advice(Weights(features.astype(np.float32), bias.astype(np.float32)), wd, ratio)
+    whole = Weights(features.astype(np.float32), bias.astype(np.float32))
+    own = np.arange(len(families[0].solutions))  # on scaled features
+    own = own[share[own] >= min(LEAST_SHARE, float(share[own].max()))]
+    return Advice(whole, wd, ratio, penalties[own], share[own] / share[own].sum(), kept)
 
 
-def _family(run: Session, rows: Rows, widths: np.ndarray, squared: bool) -> Family:
-    use_bias = bool(run.values["use_bias"])
-    rotated = rotation.rotate(rows.x * widths, rows.weights, use_bias)
+def _family(rows: Rows, centred: Centred, widths: np.ndarray, squared: bool, first: First | None) -> Family:
+    """Returns the models of all penalties, or of those that may matter."""
+    rotated = centred.rotated(widths, single=squared)
     if squared:
         least = averages.WEAKEST if len(rows.y) > len(widths) else averages.WEAK
         penalties = averages.penalties(len(widths), 0.5, least)
-        return Family(widths, rotated, paths.squared(rotated, rows.y, penalties, use_bias))
+        return Family(widths, rotated, paths.squared(rotated, rows.y, penalties))
     work = rows.y.size * len(rotated.squares) ** 2
-    coarse = rows.y.ndim == 2 or work > COARSE or rows.counted > 2 * len(rows.y)
-    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)
-    best = -np.inf
-
-    def hopeless(mean: float) -> bool:
-        nonlocal best
-        found = float(averages.log_likelihood(mean, rows.counted, squared=False))
-        best = max(best, found)
-        return bool(found < best - averages.NO_SHARE)
-
+    coarse = rows.y.ndim == 2 or work > COARSE or bool((rows.out < 1).any())
+    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)[::-1]
+    begun, ways = None, [penalties]
+    if first is not None:
+        begun = _begun(rotated, first, widths, rows.y.ndim == 2)
+        weaker = penalties <= begun.penalty
+        ways = [penalties[weaker], penalties[~weaker][::-1]]
     solve = softmax.solve if rows.y.ndim == 2 else paths.logistic
-    return Family(widths, rotated, list(solve(rotated, rows.y, rows.out, penalties, use_bias, hopeless)))
+    solutions, best = [], -np.inf
+    for way in ways:
+        for each in solve(rotated, rows.y, rows.out, way, begun):
+            solutions.append(each)
+            mean = scores.mean_loss(each.left_out, rows.y, rows.weights, squared=False)
+            found = float(averages.log_likelihood(mean, rows.counted, squared=False))
+            if first is not None:
+                found += float(averages.log_prior(np.array(each.penalty), len(widths), squared=False))
+            best = max(best, found)
+            if found < best - (averages.NO_SHARE if first is None else averages.LITTLE):
+                break
+    return Family(widths, rotated, solutions)
+
+
+def _begun(rotated: Rotated, first: First, widths: np.ndarray, several: bool) -> Solution:
+    """Returns the first model in the rotated coordinates of features that are multiplied by `widths`."""
+    features = first.weights.features / widths[:, None]
+    bias = first.weights.bias + rotated.middle @ features
+    at = rotated.coordinates(features)
+    if not several:
+        at, bias = at[:, 0], bias[0]
+    return Solution(first.wd * rotated.total, at, bias, np.zeros(0))
 
 
 def _widths(run: Session, data: Data, rows: Rows, few: bool) -> Iterator[np.ndarray]:

@@ -24,7 +24,7 @@ def rows(count: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_ridges_leave_out_exactly(count: int, columns: int, use_bias: bool) -> None:
     x, y, weights = rows(count, columns)
     rotated = rotation.rotate(x, weights, use_bias)
-    for each in paths.squared(rotated, y, np.array([0.1, 3.0]), use_bias):
+    for each in paths.squared(rotated, y, np.array([0.1, 3.0])):
         peer = Ridge(alpha=each.penalty, fit_intercept=use_bias)
         assert_allclose(rotated.features(each.weights), peer.fit(x, y, weights).coef_, atol=1e-8)
         left = [
@@ -38,7 +38,7 @@ def test_logistic_models_leave_out_nearly(count: int, columns: int) -> None:
     x, scores, weights = rows(count, columns)
     y = (scores > 0).astype(np.float64)
     rotated = rotation.rotate(x, weights, True)
-    for each in paths.logistic(rotated, y, np.ones(count), np.array([1.0, 10.0]), True, lambda _: False):
+    for each in paths.logistic(rotated, y, np.ones(count), np.array([10.0, 1.0])):
         peer = LogisticRegression(C=1 / each.penalty, tol=1e-8, max_iter=10_000)
         assert_allclose(rotated.features(each.weights), peer.fit(x, y, weights).coef_[0], atol=2e-3)
         left = [
@@ -54,20 +54,35 @@ def test_copies_leave_together() -> None:
     x, y, _ = rows(25, 4)
     times = RANDOM.integers(1, 9, 25)
     weighted = rotation.rotate(x, times.astype(float), True)
-    one = paths.squared(weighted, y, np.array([2.0]), True)[0]
+    one = paths.squared(weighted, y, np.array([2.0]))[0]
     each = np.repeat(np.arange(25), times)
     left = [Ridge(2.0).fit(x[each[each != row]], y[each[each != row]]).predict(x[[row]])[0] for row in range(25)]
     assert_allclose(one.left_out, left, atol=1e-8)
 
 
-def test_weak_penalties_end_where_they_are_hopeless() -> None:
-    random = np.random.default_rng(3)
-    x, weights, y = random.normal(size=(30, 40)), np.ones(30), random.integers(2, size=30).astype(float)
+@pytest.mark.parametrize(("count", "columns"), SHAPES)
+def test_searches_may_begin_at_another_model(count: int, columns: int) -> None:
+    x, scores, weights = rows(count, columns)
+    y = (scores > 0).astype(np.float64)
     rotated = rotation.rotate(x, weights, True)
-    tried = averages.penalties(40, 1.0)
-    found = list(paths.logistic(rotated, y, np.ones(30), tried, True, lambda loss: loss > 1))
-    assert 1 < len(found) < len(tried)
-    assert [each.penalty for each in found] == sorted(tried, reverse=True)[: len(found)]
+    strong, weak = paths.logistic(rotated, y, np.ones(count), np.array([100.0, 1.0]))
+    again = next(paths.logistic(rotated, y, np.ones(count), np.array([100.0]), weak))
+    assert_allclose(again.weights, strong.weights, atol=2e-3)
+    assert_allclose(again.left_out, strong.left_out, atol=5e-3)
+
+
+@pytest.mark.parametrize(("count", "columns"), SHAPES)
+@pytest.mark.parametrize("single", [False, True])
+def test_features_of_other_widths_are_rotated_as_such(count: int, columns: int, single: bool) -> None:
+    x, y, weights = rows(count, columns)
+    widths = RANDOM.uniform(0.5, 2, columns)
+    rotated = rotation.centre(x, weights, True).rotated(widths, single)
+    assert rotated.rows.dtype == (np.float32 if single and count > columns else np.float64)
+    alone = rotation.rotate(x * widths, weights, True)
+    found, expected = (paths.squared(each, y, np.array([2.0]))[0] for each in (rotated, alone))
+    assert_allclose(rotated.features(found.weights), alone.features(expected.weights), atol=1e-5)
+    assert_allclose(found.left_out, expected.left_out, atol=1e-5)
+    assert_allclose(rotated.coordinates(rotated.features(found.weights)), found.weights, atol=1e-8)
 
 
 def test_the_constant_is_left_out_too() -> None:

@@ -35,7 +35,7 @@ def test_rows_left_out_are_scored_as_by_models_without_them(columns: int) -> Non
     x, y = drawn(1, 40, columns, 4)
     rotated = rotation.rotate(x, np.ones(40), centred=True)
     shares = np.eye(4)[y]
-    found = list(softmax.solve(rotated, shares, np.ones(40), np.array([10.0, 100.0]), True, lambda _: False))
+    found = list(softmax.solve(rotated, shares, np.ones(40), np.array([100.0, 10.0])))
     assert [each.penalty for each in found] == [100, 10]
     for each in found:
         peer = LogisticRegression(C=1 / each.penalty, tol=1e-8, max_iter=5000)
@@ -50,9 +50,9 @@ def test_rows_left_out_are_scored_as_by_models_without_them(columns: int) -> Non
 def test_two_classes_are_those_of_the_logistic_loss() -> None:
     x, y = drawn(2, 60, 8, 2, 0.5)
     rotated = rotation.rotate(x, np.ones(60), centred=True)
-    one = next(paths.logistic(rotated, y.astype(float), np.ones(60), np.array([5.0]), True, lambda _: False))
+    one = next(paths.logistic(rotated, y.astype(float), np.ones(60), np.array([5.0])))
     # a penalty on the weights of both classes is half that on their difference
-    two = next(softmax.solve(rotated, np.eye(2)[y], np.ones(60), np.array([10.0]), True, lambda _: False))
+    two = next(softmax.solve(rotated, np.eye(2)[y], np.ones(60), np.array([10.0])))
     assert_allclose(two.left_out[:, 1] - two.left_out[:, 0], one.left_out, atol=0.05)
 
 
