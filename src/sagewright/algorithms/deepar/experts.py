@@ -29,9 +29,11 @@ Filter = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, horizon: int) -> np.ndarray:
     """(experts, n, horizon) float64 of series (each (t,), NaN where missing) that have at least one value each."""
-    filled = [_filled(row[-LONGEST:]) for row in rows]
-    table, lengths = _aligned(filled)
-    plain, seasonal, multiplies = _deseasonalised(table, lengths, season)
+    known = [_begun(row[-LONGEST:]) for row in rows]
+    table, lengths = _aligned([_filled(row) for row in known])
+    missing = np.isnan(_aligned(known)[0])
+    plain, seasonal, multiplies = _deseasonalised(table, missing, lengths, season)
+    plain = np.where(missing, np.nan, plain)
     found = []
     for name in names:
         ahead = _in_parts(EXPERTS[name], plain, lengths, horizon)
@@ -40,11 +42,15 @@ def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, hori
     return np.stack(found)
 
 
+def _begun(row: np.ndarray) -> np.ndarray:
+    """The row from its first value on."""
+    return row[np.argmax(~np.isnan(row)) :].astype(np.float64)
+
+
 def _filled(row: np.ndarray) -> np.ndarray:
-    """The row with missing values interpolated linearly, and without those before the first value."""
+    """The row with missing values interpolated linearly."""
     places = np.flatnonzero(~np.isnan(row))
-    first = places[0]
-    return np.interp(np.arange(first, len(row)), places, row[places].astype(np.float64))
+    return row if len(places) == len(row) else np.interp(np.arange(len(row)), places, row[places])
 
 
 def _aligned(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -56,8 +62,11 @@ def _aligned(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return table, lengths
 
 
-def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Deseasonalised values, the season (n, season) from the first value to forecast on, and whether it is multiplicative.
+def _deseasonalised(
+    table: np.ndarray, missing: np.ndarray, lengths: np.ndarray, season: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Deseasonalised values, the season (n, season) from the first value to forecast on, and whether it is multiplicative. Values
+    of the `table` (n, T) that are `missing` (n, T) are interpolated, and not used for the season.
 
     Series are seasonal if the autocorrelation at the season's lag is significant at 10 %, and if they are at least two seasons
     long.
@@ -72,14 +81,18 @@ def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tupl
     phase = (np.arange(steps) - steps) % season
     for number in np.flatnonzero(lengths >= max(2 * season + 1, season + 3)):
         row, own = table[number, -lengths[number] :], phase[-lengths[number] :]
-        if not _is_seasonal(row, season):
+        gone = missing[number, -lengths[number] :]
+        if not _is_seasonal(np.where(gone, np.nan, row), season):
             continue
         kernel = np.full(season, 1.0) if season % 2 else np.concatenate([[0.5], np.ones(season - 1), [0.5]])
         smooth = np.convolve(row, kernel / season, "valid")
         edge = (len(row) - len(smooth)) // 2
         middle = slice(edge, edge + len(smooth))
         raw = row[middle] / smooth if multiplies[number] else row[middle] - smooth
-        index = np.array([raw[own[middle] == each].mean() for each in range(season)])
+        used = ~gone[middle]
+        if len(np.unique(own[middle][used])) < season:
+            continue
+        index = np.array([raw[used & (own[middle] == each)].mean() for each in range(season)])
         index = index / index.mean() if multiplies[number] else index - index.mean()
         if multiplies[number] and index.min() <= 0.01:
             continue
@@ -94,12 +107,17 @@ def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tupl
 
 
 def _is_seasonal(row: np.ndarray, season: int) -> bool:
-    centred = row - row.mean()
-    power = float(centred @ centred)
+    """True if the autocorrelation of the row, NaN where missing, is significant at the season's lag."""
+    seen = ~np.isnan(row)
+    centred, count = np.where(seen, row - np.nanmean(row), 0.0), np.count_nonzero(seen)
+    power = float(centred @ centred) / count
     if power <= 0:
         return False
-    found = np.array([float(centred[lag:] @ centred[:-lag]) / power for lag in range(1, season + 1)])
-    limit = SIGNIFICANT * np.sqrt((1 + 2 * float((found[:-1] ** 2).sum())) / len(row))
+    lags = np.arange(1, season + 1)
+    pairs = np.array([np.count_nonzero(seen[lag:] & seen[:-lag]) for lag in lags])
+    pairs = np.maximum(pairs, 1) * len(row) / (len(row) - lags)  # as if there were as many at every lag
+    found = np.array([float(centred[lag:] @ centred[:-lag]) for lag in lags]) / power / pairs
+    limit = SIGNIFICANT * np.sqrt((1 + 2 * float((found[:-1] ** 2).sum())) / count)
     return bool(abs(found[-1]) > limit)
 
 
@@ -131,9 +149,14 @@ class _Theta:
         return found
 
     def take(self, value: np.ndarray, number: np.ndarray) -> None:
-        """Updates with the value of that number; the number is less than 1 for series that haven't begun."""
-        count = np.maximum(number, 1)
-        follows = self.rate * value + (1 - self.rate) * self.level
+        """Updates with the value of that number; the number is less than 1 for series that haven't begun. A missing value, NaN, is
+        taken to be the one that was predicted."""
+        count, there = np.maximum(number, 1), ~np.isnan(value)
+        if not there.all():
+            ahead, value = self.ahead(number), np.where(there, value, self.intercept + self.slope * count)
+            follows = self.rate * np.where(there, value, ahead) + (1 - self.rate) * self.level
+        else:
+            follows = self.rate * value + (1 - self.rate) * self.level
         self.level = np.where(number > 1, follows, np.where(number == 1, value, self.level))
         slope = ((count - 2) * self.slope + 6 / count * (value - self.mean)) / (count + 1)
         self.slope = np.where(number > 1, slope, self.slope)
@@ -154,7 +177,7 @@ def theta(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
     first = 1 - (steps - lengths)[:, None]
     for step in range(steps):
         number, value = first + step, plain[:, step : step + 1]
-        errors += np.where(number > BURN, value - states.ahead(number), 0) ** 2
+        errors += np.where((number > BURN) & ~np.isnan(value), value - states.ahead(number), 0) ** 2
         states.take(value, number)
     states.choose(errors.argmin(axis=1)[:, None])
     found = []
@@ -180,8 +203,9 @@ def ces(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
     other = level / real
     errors = np.zeros_like(level)
     for step in range(steps):
+        value = plain[:, step : step + 1]
         began = step >= offset
-        error = np.where(began, plain[:, step : step + 1] - level, 0)
+        error = np.where(began & ~np.isnan(value), value - level, 0)
         level, other = (
             np.where(began, level - (1 - imaginary) * other + (real - imaginary) * error, level),
             np.where(began, level + (1 - real) * other + (real + imaginary) * error, other),

@@ -96,6 +96,19 @@ def test_a_season_goes_on(name: str, shift: float) -> None:
     assert np.abs(said - truth[:, -7:]).mean() < 1.1 * naive
 
 
+@pytest.mark.parametrize("name", experts.EXPERTS)
+def test_missing_values_are_not_taken_for_values(name: str) -> None:
+    """Half of the values are missing, and all of the last ten: the season and the level are those of the values that are there."""
+    random = np.random.default_rng(8)
+    week = np.array([0, 9, -9, 9, 0, -9, 0.0])
+    truth = 50 + week[np.arange(147) % 7] + random.normal(0, 0.5, (20, 147))
+    known = truth[:, :-7].copy()
+    known[random.random(known.shape) < 0.5] = np.nan
+    known[:, -10:] = np.nan
+    said = experts.forecast([name], list(known), 7, 7)[0]
+    assert np.abs(said - truth[:, -7:]).mean() < 2
+
+
 def test_quantiles_lie_between_those_that_are_known() -> None:
     values = np.linspace(-3, 3, len(LEVELS))[None, None].repeat(4, axis=1)
     said = Quantiles(values, 2000, np.random.default_rng(0))
