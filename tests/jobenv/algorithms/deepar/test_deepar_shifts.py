@@ -69,6 +69,38 @@ def test_missing_values_hide_no_shift() -> None:
     assert found[-1] == pytest.approx(20, abs=1.5)
 
 
+HOURS = np.arange(24 * 28)
+
+
+def hourly(size: float) -> np.ndarray:
+    """Four weeks, each of which begins with a step of this size and returns slowly."""
+    day = 3 * np.sin(2 * np.pi * HOURS / 24)
+    week = size * np.array([12, 9, 7, 5, 3, 1, 0]) / 12
+    return np.asarray(10 + day + week[HOURS // 24 % 7] + random().normal(0, 0.3, len(HOURS)))
+
+
+def test_what_comes_again_every_week_is_no_shift() -> None:
+    frequency = Frequency.parse("H")
+    assert frequency.longer_season == 168
+    assert shifts.find(hourly(12.0), 24) is not None
+    assert shifts.find(hourly(12.0), 24, 168) is None
+    own = Panel([Series(datetime(2024, 1, 1), hourly(12.0).astype(np.float32))], replace(LAYOUT, frequency=frequency))
+    assert own.flat() is own
+
+
+@pytest.mark.parametrize("place", [200, 430, 660])
+def test_a_shift_among_hours_and_weekdays_is_found(place: int) -> None:
+    found = shifts.find(hourly(2.0) + 20 * (place <= HOURS), 24, 168)
+    assert found is not None
+    assert np.flatnonzero(np.diff(found)).tolist() == [place - 1]
+    assert found[-1] == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize("text", ["D", "M", "W"])
+def test_a_year_is_not_asked_for(text: str) -> None:
+    assert Frequency.parse(text).longer_season is None
+
+
 def test_what_precedes_a_shift_is_moved_once_it_is_known() -> None:
     own, rows = panel(shifted(60, 20.0)), np.zeros(2, np.int64)
     cuts = np.array([60 + shifts.AFTER - 1, 60 + shifts.AFTER])

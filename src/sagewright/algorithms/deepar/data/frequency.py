@@ -34,6 +34,10 @@ RECENT = 7
 SEASONS_BACK = 3
 FEW = 300
 """Maximum number of steps in a day for which levels are computed over a day."""
+LONGER = 24
+HOURS, WEEKDAYS, MONTHS = 24, 7, 12
+PHASES = {"M": ("months",), "W": (), "D": ("weekdays",), "H": ("hours", "weekdays"), "min": ("hours", "weekdays")}
+COUNTS = {"months": MONTHS, "weekdays": WEEKDAYS, "hours": HOURS}
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -69,6 +73,12 @@ class Frequency:
             return 1
         of_days = [each for each in self.seasons if each * self.multiple == MINUTES["D"] and each <= FEW]
         return of_days[0] if self.base == "min" and of_days else self.seasons[0]
+
+    @property
+    def longer_season(self) -> int | None:
+        """The next longer season, if it is at most LONGER times as long: the week for hours, the week or the day for minutes."""
+        found = [each for each in self.seasons if self.season < each <= LONGER * self.season]
+        return found[0] if found else None
 
     def lags(self, most: int) -> tuple[int, ...]:
         """The lags, in steps, that the network uses beside the last step, none longer than `most`."""
@@ -114,6 +124,21 @@ class Frequency:
             phases = [every[name] for name in FEATURES[self.base]]
         angles = 2 * np.pi * np.stack(phases, axis=-1)
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(np.float32)
+
+    @property
+    def phases_width(self) -> int:
+        """The number of columns of `phases`."""
+        return sum(COUNTS[name] for name in PHASES[self.base])
+
+    def phases(self, ticks: np.ndarray) -> np.ndarray:
+        """(..., phases_width) float64: for each hour of the day, day of the week or month, 1 where the tick is in it, else 0."""
+        every = {
+            "months": ticks % MONTHS,
+            "weekdays": (ticks // MINUTES["D"] + 3) % WEEKDAYS,
+            "hours": ticks // MINUTES["H"] % HOURS,
+        }
+        parts = [np.eye(COUNTS[name])[every[name]] for name in PHASES[self.base]]
+        return np.concatenate([np.zeros((*ticks.shape, 0)), *parts], axis=-1)
 
     def __str__(self) -> str:
         return f"{self.multiple}{self.base}"

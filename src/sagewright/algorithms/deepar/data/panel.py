@@ -107,17 +107,20 @@ class Panel:
         layout = self.layout
         places = cuts[:, None] + np.arange(-layout.context, layout.horizon)
         offsets = np.array((1, *layout.lags))
-        ticks = layout.frequency.ticks(self._ticks[rows][:, None], places)
         return Windows(
             self.levelled(rows, places, cuts),
             self.levelled(rows, places[:, :, None] - offsets, cuts),
             self.before(rows, cuts),
-            layout.frequency.calendar(ticks),
+            layout.frequency.calendar(self.ticks(rows, places)),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
             self._features(rows, places),
             self._cat[rows],
             self._around(rows, places, offsets) if layout.direct and layout.features else None,
         )
+
+    def ticks(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The frequency's ticks of `places` (n, T)."""
+        return self.layout.frequency.ticks(self._ticks[rows][:, None], places)
 
     def past(self, row: int, cut: int) -> np.ndarray:
         """(cut,): all values of a series before `cut`."""
@@ -152,7 +155,8 @@ class Panel:
         return np.where(inside, found, np.float32(np.nan))
 
     def _shifts(self, series: Sequence[Series]) -> np.ndarray | None:
-        found = [shifts.find(each.target, self.layout.frequency.season) for each in series]
+        frequency = self.layout.frequency
+        found = [shifts.find(each.target, frequency.season, frequency.longer_season) for each in series]
         if all(each is None for each in found):
             return None
         parts = [np.zeros(len(own)) if each is None else each for own, each in zip(series, found, strict=True)]
