@@ -2,8 +2,8 @@
 
 A network that has seen all of its series is overconfident. The gaps between the median and the samples above and
 below it are widened or narrowed until a tenth of the held-out values lie beyond each of the quantiles at 0.1 and 0.9.
-The medians share their place with linear forecasts (`linear`), as far as those err less on the held-out windows; where
-both together are worse than the last season's values, they are moved towards them.
+The medians share their place with linear forecasts (`linear`) and exponential smoothing of each series (`experts`), as far as
+those err less on the held-out windows; where all together are worse than the last season's values, they are moved towards them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sagewright.algorithms.deepar import past
-from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar import experts, past
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
 from sagewright.algorithms.deepar.linear import About, Linear, Total
@@ -36,14 +37,16 @@ NARROWING = 0.5
 NORMAL = 1.2816
 """The quantile of the normal distribution at 1 - TAIL."""
 LEAST, TINY = 0.02, 1e-9
-"""The smallest share of linear forecasts that is used, and the smallest mean error."""
+"""The smallest share of other forecasts than the network's that is used, and the smallest mean error."""
 PRIOR = 4.0
 """Number of windows of a forecaster that needs no calibration, which the held-out ones are added to."""
 STEPS, UNFINISHED = 4, 0.9
-"""Shares of the network that are compared: 0, 1 / STEPS, ..., 1; and what is expected of its errors after the last epochs, in
-multiples of those that are measured before them."""
-VALUES = 3000
+"""Shares that are compared: 0, 1 / STEPS, ..., 1; and what is expected of the network's errors after the last epochs, in multiples
+of those that are measured before them."""
+VALUES = 1000
 """Fewer values than these teach a network little: its share's likelihood falls by e for each time that they would fit in here."""
+SMOOTHED = 20
+"""Series of fewer values are not smoothed."""
 LEAST_ERROR = 0.05
 """The smallest error of a window that counts, in multiples of the mean one."""
 
@@ -51,7 +54,8 @@ LEAST_ERROR = 0.05
 @dataclass(frozen=True)
 class Calibration:
     """Factors of the gaps below and above the median, the `share` of the median's deviation from the last season's values, and the
-    `network`'s share of the median, the rest of which is the linear forecast's; `past` and `season`: see `Past`."""
+    shares of the `network` and of exponential `smoothing` in the median, the rest of which is the linear forecast's; `past` and
+    `season`: see `Past`."""
 
     below: float = 1.0
     above: float = 1.0
@@ -59,6 +63,12 @@ class Calibration:
     network: float = 1.0
     past: float = 0.0
     season: float = 0.0
+    smoothing: float = 0.0
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(3,): the shares of the network, of the linear model and of smoothing in the medians."""
+        return np.array([self.network, max(1 - self.network - self.smoothing, 0.0), self.smoothing])
 
     @property
     def is_plain(self) -> bool:
@@ -80,9 +90,34 @@ class Beside:
         found = self.linear.forecast(panel, rows, cuts, self.about)
         return np.where(np.isnan(found), centre, found)
 
+    def smoothed(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """Forecasts (n, horizon) of exponential smoothing, within the same bounds as the others; NaN for series of few values, and
+        where values reach back two seasons of a kind that smoothing doesn't know."""
+        found = np.full((len(rows), panel.layout.horizon), np.nan)
+        steps = np.arange(-min(experts.LONGEST, int(cuts.max(initial=1))), 0)
+        past = panel.levelled(rows, cuts[:, None] + steps, cuts)
+        use = (~np.isnan(past)).sum(axis=1) >= SMOOTHED
+        if not use.any() or not _has_one_season(panel.layout):
+            return found
+        (said,) = experts.forecast(("theta",), list(past[use]), panel.layout.frequency.season, panel.layout.horizon)
+        before = panel.before(rows[use], cuts[use])
+        levels = self.about.scaling.levels(before)
+        low, high = inputs.bounds(before, self.about.scaling, levels, self.about.reach)
+        scaled = (said - levels.shift[:, None]) / levels.factor[:, None]
+        found[use] = self.about.scaling.own(np.clip(scaled, low[:, None], high[:, None]), levels)
+        return found
+
+    def medians(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, centre: np.ndarray, shares: np.ndarray
+    ) -> np.ndarray:
+        """The weighted mean (n, horizon) of the network's medians `centre` and the others', by `shares` (3,)."""
+        linear = self.points(panel, rows, cuts, centre) if shares[1] else centre
+        smoothed = self.smoothed(panel, rows, cuts) if shares[2] else np.full_like(centre, np.nan)
+        return _mixed(np.stack([centre, linear, smoothed]), shares)
+
     def widening(self, edges: np.ndarray, factor: np.ndarray, share: float) -> np.ndarray:
         """Factors (n, horizon) of the gaps between the network's `edges` (2, n, horizon), its quantiles at TAIL and 1 - TAIL, with
-        which they are the mean of these gaps and of the linear model's, by the network's `share`."""
+        which they are the mean of these gaps and of the linear model's, by the network's `share` in both."""
         if self.linear is None or share == 1:
             return np.ones(edges.shape[1:])
         own = np.maximum(edges[1] - edges[0], TINY * factor[:, None])
@@ -156,10 +191,10 @@ class Calibrated:
         centre = part.quantiles([0.5])[0]
         moved, wider = centre, np.ones_like(centre)
         if self.calibration.network < 1:
-            linear = self.beside.points(panel, rows, cuts, centre)
-            moved = linear + self.calibration.network * (centre - linear)
+            shares = self.calibration.shares
+            moved = self.beside.medians(panel, rows, cuts, centre, shares)
             factor = self.scaling.levels(panel.before(rows, cuts)).factor
-            wider = self.beside.widening(part.quantiles([TAIL, 1 - TAIL]), factor, self.calibration.network)
+            wider = self.beside.widening(part.quantiles([TAIL, 1 - TAIL]), factor, _of_both(shares))
         if self.calibration.share < 1:
             naive = seasonal(panel, rows, cuts)
             moved = np.where(np.isnan(naive), centre, naive + self.calibration.share * (moved - naive))
@@ -208,14 +243,14 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     (count,) = total([float(seen.any(axis=1).sum())])
     if not count:
         return None
-    network, middle = 1.0, centre
+    shares, middle = np.array([1.0, 0.0, 0.0]), centre
     if beside.linear is not None:
-        linear = beside.points(panel, rows, cuts, centre)
+        members = np.stack([centre, beside.points(panel, rows, cuts, centre), beside.smoothed(panel, rows, cuts)])
+        tried = _shares(_has_one_season(panel.layout))
         values = total([float(panel.lengths.sum())])[0]
-        errors = errors_of([linear + share * (centre - linear) for share in _shares()])
-        network = _likely(errors, values, total)
-        middle = linear + network * (centre - linear)
-    wider = beside.widening(np.stack([low, high]), factor[:, 0], network)
+        shares = _likely(errors_of([_mixed(members, each) for each in tried]), tried, values, total)
+        middle = _mixed(members, shares)
+    wider = beside.widening(np.stack([low, high]), factor[:, 0], _of_both(shares))
     moved = [naive + share * (middle - naive) for share in baseline.SHARES]
     errors = errors_of(moved)
     losses = _tempered(errors, total)
@@ -227,7 +262,7 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     ours, last = total(errors[[best, -1]].sum(axis=1).tolist())
     ratio = baseline.ratio(ours / count, last / count)
     baseline.warn(ratio)
-    found = Calibration(below, above, baseline.shrunk(best), network)
+    found = Calibration(below, above, baseline.shrunk(best), float(shares[0]), smoothing=float(shares[2]))
     return _with_past(Calibrated(plain, found, beside), parts, held, total), ratio
 
 
@@ -242,17 +277,42 @@ def _with_past(own: Calibrated, parts: list[Forecast], held: HeldOut, total: Tot
     return replace(own.calibration, past=found.weight, season=found.season)
 
 
-def _shares() -> np.ndarray:
-    return np.arange(STEPS + 1) / STEPS
+def _has_one_season(layout: Layout) -> bool:
+    """True unless two of a longer season than the one that smoothing knows fit in the longest series of training."""
+    longest = max(layout.frequency.seasons, default=1)
+    return longest == layout.frequency.season or 2 * longest not in layout.lags
 
 
-def _likely(errors: np.ndarray, values: float, total: Total) -> float:
-    """The mean of the network's shares, weighted by the likelihoods that windows' absolute `errors` (shares, n) give each of them,
+def _mixed(members: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The mean (n, horizon) of the medians of the network, of the linear model and of smoothing (3, n, horizon) by their `shares`
+    (3,). Where there is no smoothing, the others share its place."""
+    first = _of_both(shares)
+    both = first * members[0] + (1 - first) * members[1]
+    return np.where(np.isnan(members[2]), both, (1 - shares[2]) * both + shares[2] * np.nan_to_num(members[2]))
+
+
+def _of_both(shares: np.ndarray) -> float:
+    """The network's share beside the linear model alone."""
+    return float(shares[0] / (shares[0] + shares[1])) if shares[0] + shares[1] > 0 else 1.0
+
+
+def _shares(smooths: bool) -> np.ndarray:
+    """(m, 3): the shares that are compared."""
+    found = np.array([(one, two, STEPS - one - two) for one in range(STEPS + 1) for two in range(STEPS + 1 - one)])
+    return (found if smooths else found[found[:, 2] == 0]) / STEPS
+
+
+def _likely(errors: np.ndarray, shares: np.ndarray, values: float, total: Total) -> np.ndarray:
+    """The mean (3,) of the `shares` (m, 3), weighted by the likelihoods that windows' absolute `errors` (m, n) give each of them,
     and by a prior that is against the network where there are few `values` to learn from."""
-    heights = -np.array(_tempered(errors * UNFINISHED ** _shares()[:, None], total)) - VALUES / values * _shares()
+    network = shares[:, 0]
+    heights = -np.array(_tempered(errors * UNFINISHED ** network[:, None], total)) - VALUES / values * network
     weights = np.exp(heights - heights.max())
-    found = float(weights @ _shares() / weights.sum())
-    return 1.0 if found > 1 - LEAST else found
+    found = np.asarray(weights @ shares / weights.sum())
+    if found[0] > 1 - LEAST:
+        return np.array([1.0, 0.0, 0.0])
+    found[2] = found[2] if found[2] >= LEAST else 0.0
+    return found / found.sum()
 
 
 def _tempered(errors: np.ndarray, total: Total) -> list[float]:

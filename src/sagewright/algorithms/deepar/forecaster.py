@@ -55,7 +55,8 @@ class Forecaster:
         cat = cat.repeat_interleave(samples, dim=0)
         levels = network_inputs.levels.repeated(samples)
         low, high = (
-            np.repeat(end, samples) for end in inputs.bounds(windows, self.scaling, network_inputs.levels, self.reach)
+            np.repeat(end, samples)
+            for end in inputs.bounds(windows.history, self.scaling, network_inputs.levels, self.reach)
         )
         back = (1, *layout.lags)
         paths = torch.zeros((len(rows) * samples, layout.horizon), device=place)

@@ -139,7 +139,7 @@ def _survey(run: Run, held: Learnable) -> Learnable:
 def _reach(held: Learnable, windows: Windows, levels: Levels, observed: np.ndarray) -> float:
     """The distance of nearly all values from the range of the values that preceded them, in multiples of that range."""
     scaled = held.scaling.relative(windows.values, levels)
-    low, high = inputs.ends(windows, held.scaling, levels)
+    low, high = inputs.ends(windows.history, held.scaling, levels)
     beyond = np.maximum(np.maximum(low[:, None] - scaled, scaled - high[:, None]), 0) / inputs.spans(low, high)[:, None]
     later = observed.copy()
     later[:, : held.panel.layout.context] = False

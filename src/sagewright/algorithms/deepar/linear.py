@@ -1,5 +1,5 @@
 """Linear forecasts beside the network's: a ridge regression of a value on the inputs that a step of the network has, on the means
-of the series and of its categories, and on the series' own season.
+of the series and of its categories, on the series' own season, and on hours, days of the week and months, one by one.
 
 Some hundred observations determine a few dozen weights better than those of a network. Each step's forecast is an input of the
 steps after it.
@@ -28,6 +28,9 @@ others, and the penalty with the least errors there is taken."""
 LONG, FAR = 600, 4.0
 """Number of values before a forecast from which the mean and the season are computed, and the distance of one from the mean around
 it, in usual ones, beyond which it counts as this distance: a level that shifts is no season."""
+ANYWHERE, RARE = 0.25, 0.5
+"""The share of windows that are drawn from anywhere in a series, also from where it begins; and the share of missing values from
+which on a lag isn't used: it would have large weights, which a few rows determine."""
 TOGETHER = 1 << 20
 """Maximum number of inputs of windows that are made at once; at least those of one window."""
 ADDED = 4
@@ -55,7 +58,8 @@ class About:
         once = np.stack([*(np.clip(each, -FARTHEST, FARTHEST) for each in apart), np.ones(len(rows))], axis=1)
         once = np.repeat(once[:, None], x.shape[1], axis=1)
         own = np.clip(season / levels.factor[:, None], -FARTHEST, FARTHEST)
-        return np.concatenate([x, once, own[..., None]], axis=2), levels
+        ticks = panel.ticks(rows, cuts[:, None] + np.arange(x.shape[1]))
+        return np.concatenate([x, once, own[..., None], panel.layout.frequency.phases(ticks)], axis=2), levels
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Linear:
     def _ahead(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, about: About) -> np.ndarray:
         windows = panel.windows(rows, cuts)
         x, levels = about.table(panel, windows, rows, cuts)
-        low, high = inputs.bounds(windows, about.scaling, levels, about.reach)
+        low, high = inputs.bounds(windows.history, about.scaling, levels, about.reach)
         back = (1, *panel.layout.lags)
         ahead = np.zeros((len(rows), panel.layout.horizon))
         for number in range(panel.layout.horizon):
@@ -91,7 +95,7 @@ class Linear:
 
 def width(layout: Layout) -> int:
     """The number of inputs of a step."""
-    return inputs.width(layout) + inputs.direct(layout) + ADDED
+    return inputs.width(layout) + inputs.direct(layout) + ADDED + layout.frequency.phases_width
 
 
 def _together(layout: Layout) -> int:
@@ -114,6 +118,9 @@ def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Linear | N
     sums = np.array(total([*power.ravel().tolist(), *along.ravel().tolist(), float(rows), squares]))
     power, along = sums[: power.size].reshape(power.shape), sums[power.size : -2].reshape(along.shape)
     use = np.diagonal(power.sum(axis=0)) > 0
+    back = 1 + len(panel.layout.lags)
+    missing = np.diagonal(power.sum(axis=0))[back : 2 * back]
+    use[: 2 * back] &= np.tile(missing <= RARE * sums[-2], 2)
     weights = np.zeros(count)
     if not use.any():
         return None
@@ -150,13 +157,22 @@ def _rows(
     some = _together(layout)
     for start in range(0, windows if places.any() else 0, some):
         rows = random.choice(len(panel), min(some, windows - start), p=places / places.sum())
-        cuts = dataset.cuts(panel, rows, random)
+        cuts = _cuts(panel, rows, random)
         drawn = panel.windows(rows, cuts)
         x, levels = about.table(panel, drawn, rows, cuts)
         y = about.scaling.relative(drawn.values[:, layout.context :], levels).astype(np.float64)
         seen = ~np.isnan(y) & ~np.isnan(drawn.history).all(axis=1)[:, None]
         part = (rows if len(panel) >= PARTS else cuts // (2 * layout.horizon)) % PARTS
         yield x[seen], np.clip(y[seen], -FARTHEST, FARTHEST), np.repeat(part[:, None], y.shape[1], axis=1)[seen]
+
+
+def _cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Positions (n,) at which forecasts begin: most where the lags before them are known, the rest anywhere."""
+    latest = panel.lengths[rows] - 1
+    longest = np.minimum(max(panel.layout.lags, default=1), panel.lengths[rows] // 2)
+    earliest = np.minimum(np.maximum(panel.layout.least, longest), latest)
+    late = earliest + np.floor(random.random(len(rows)) * (latest - earliest + 1)).astype(np.int64)
+    return np.where(random.random(len(rows)) < ANYWHERE, dataset.cuts(panel, rows, random), late)
 
 
 def _long(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -175,7 +175,7 @@ def _described(experts: Experts) -> dict[str, Any]:
 
 def _calibration(given: Mapping[str, Any]) -> Calibration:
     found = Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
-    _only(max(found.past, found.season), lambda each: each <= 1, "past, season")
+    _only(max(found.past, found.season, found.smoothing), lambda each: each <= 1, "past, season, smoothing")
     return found
 
 

@@ -152,11 +152,14 @@ class DeepARTrainer:
         below, above, share, network, ratio, *past = self._state.counters[MEASURED]
         if ratio is None:
             return Calibration()
+        found = Calibration(below, above, share, network, *past)
         logging.info("Gaps below and above the median are stretched by %.3f and %.3f.", below, above)
         if network < 1:
-            logging.info("The network has a share of %.2f in the medians, and a linear model the rest.", network)
+            logging.info(
+                "The network has a share of %.2f in the medians, a linear model of %.2f and exponential smoothing of %.2f.",
+                *found.shares,
+            )
         self._run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
-        found = Calibration(below, above, share, network, *past)
         if found.past:
             logging.info("In intermittent series, the distribution of past values has a weight of %.2f.", found.past)
         return found
@@ -177,7 +180,7 @@ class DeepARTrainer:
         if values["likelihood"] == "deterministic-L1" and not is_residual(values):  # a forecast without a distribution
             known = replace(known, past=0.0, season=0.0)
         self._state.counters[MEASURED] = [
-            known.below, known.above, known.share, known.network, ratio, known.past, known.season,
+            known.below, known.above, known.share, known.network, ratio, known.past, known.season, known.smoothing,
         ]  # fmt: skip
 
     @property

@@ -78,16 +78,16 @@ def told(windows: Windows, scaling: Scaling, normal: Normal) -> NetworkInputs:
     return NetworkInputs(np.concatenate(told, axis=-1), levels)
 
 
-def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """The bounds (n,) of forecasts, as scaled values: the range of the preceding values, extended by `reach` times that range."""
-    low, high = ends(windows, scaling, levels)
+def bounds(history: np.ndarray, scaling: Scaling, levels: Levels, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds (n,) of forecasts, as scaled values: the range of the `history` (n, h), extended by `reach` times that range."""
+    low, high = ends(history, scaling, levels)
     span = reach * spans(low, high)
     return low - span, high + span
 
 
-def ends(windows: Windows, scaling: Scaling, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and the largest scaled value (n,) that precede each forecast; 0 if there is none."""
-    before = scaling.relative(windows.history, levels)
+def ends(history: np.ndarray, scaling: Scaling, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and the largest scaled value (n,) of the `history` (n, h) before each forecast; 0 if there is none."""
+    before = scaling.relative(history, levels)
     observed = ~np.isnan(before)
     any_seen = observed.any(axis=1)
     low, high = np.where(observed, before, np.inf).min(axis=1), np.where(observed, before, -np.inf).max(axis=1)
