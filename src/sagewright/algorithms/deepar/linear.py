@@ -71,7 +71,8 @@ class Linear:
     error: float
 
     def forecast(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, about: About) -> np.ndarray:
-        """(n, horizon) in the target's units; NaN for series without values."""
+        """(n, horizon) in the target's units; NaN for series without values, and for those that are shorter than all windows that
+        the weights were learnt from."""
         some = _together(panel.layout)
         parts = [slice(start, start + some) for start in range(0, len(rows), some)]
         empty = np.zeros((0, panel.layout.horizon))
@@ -89,8 +90,8 @@ class Linear:
                     x[:, number, column] = np.clip(ahead[:, number - lag], -FARTHEST, FARTHEST)
                     x[:, number, len(back) + column] = 0
             ahead[:, number] = np.clip(x[:, number] @ self.weights, low, high)
-        unknown = np.isnan(windows.history).all(axis=1)[:, None]
-        return np.where(unknown, np.nan, about.scaling.own(ahead, levels))
+        unknown = np.isnan(windows.history).all(axis=1) | (cuts < panel.layout.least)
+        return np.where(unknown[:, None], np.nan, about.scaling.own(ahead, levels))
 
 
 def width(layout: Layout) -> int:

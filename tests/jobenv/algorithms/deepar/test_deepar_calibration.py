@@ -120,6 +120,12 @@ def test_a_linear_model_says_nothing_of_a_series_without_values() -> None:
     assert (Beside(model, ABOUT).points(own, np.array([3]), np.array([60]), np.full((1, 7), 4.0)) == 4).all()
 
 
+def test_a_linear_model_says_nothing_of_series_shorter_than_those_it_learnt_from() -> None:
+    own = panel(cycles(12, 60, noise=1.0))
+    said = line(own).forecast(own, np.arange(2), np.array([6, 7]), ABOUT)
+    assert np.isnan(said).all(axis=1).tolist() == [True, False]
+
+
 def test_hosts_fit_one_linear_model() -> None:
     rows = cycles(12, 60, noise=1.0)
     own, ends = panel(rows), (np.arange(12), np.full(12, 60))

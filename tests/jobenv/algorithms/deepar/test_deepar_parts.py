@@ -340,3 +340,34 @@ def test_cardinality_and_features() -> None:
     assert dataset.fields(found, [4, 5], 1, int) == dataset.Fields((4, 5), 1)
     for said in ("ignore", ""):
         assert dataset.fields(found, said, said, int) == dataset.Fields((), 0, frozenset({"cat", "dynamic_feat"}))
+
+
+OF_TWO = Scaling("steps", 7, (30.0, 2.0), by_cat=(((-20.0, 0.0), (20.0, 0.0)),), apart=2.0)
+"""Two categories, at 10 and at 50, with steps of 2."""
+
+
+def begun(*values: float) -> np.ndarray:
+    return np.array([[np.nan] * (14 - len(values)) + list(values)], np.float32)
+
+
+def test_a_series_with_few_values_is_drawn_towards_its_category() -> None:
+    cat = np.array([[1]])
+    shifts = [
+        float(OF_TWO.levels(begun(*[40.0] * count), cat).shift[0]) for count in (0, 1, 3, 6, 7)
+    ]  # the doubt is that of two values
+    assert shifts == pytest.approx([50, 50 - 10 / 3, 50 - 10 * 3 / 5, 50 - 10 * 6 / 8, 40])
+    assert OF_TWO.levels(begun(40.0), cat).factor[0] == pytest.approx(2)
+    assert OF_TWO.levels(begun(40.0, 48.0), cat).factor[0] == pytest.approx(4)  # between 2 and 8
+    assert OF_TWO.levels(begun(1e6, 2e6), cat).factor[0] > 3e5  # of another size
+    assert OF_TWO.levels(begun(40.0, 48.0)).factor[0] == pytest.approx(8)
+    assert (
+        OF_TWO.levels(begun(40.0), cat).shift[0] != Scaling("steps", 7, (30.0, 2.0)).levels(begun(40.0), cat).shift[0]
+    )
+
+
+def test_phases_are_those_of_the_dates() -> None:
+    for text, columns in (("H", [9, 24 + 3]), ("D", [3]), ("M", [1]), ("W", []), ("30min", [9, 24 + 3])):
+        frequency = Frequency.parse(text)
+        found = frequency.phases(np.array([frequency.tick(datetime(2024, 2, 29, 9, 30))]))  # a Thursday
+        assert found.shape == (1, frequency.phases_width)
+        assert np.flatnonzero(found[0]).tolist() == columns

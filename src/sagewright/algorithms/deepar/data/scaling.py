@@ -21,6 +21,9 @@ SMALL = 0.01
 MOST_CATEGORIES = 10_000
 Total = Callable[[list[float]], list[float]]
 """Sums over all hosts."""
+RESTLESS, MOST_DRAWN = 2.0, 1.0
+"""The variance of values around the level of a series, in squares of its factor, and the largest change of a factor's logarithm: a
+series may be of another size than the others of its categories."""
 FEWEST = 3
 """Minimum number of steps for computing a level."""
 
@@ -54,22 +57,42 @@ class Scaling:
 
     def levels(self, history: np.ndarray, cat: np.ndarray | None = None) -> Levels:
         """Levels of histories (n, h) in the target's units, the oldest first, NaN where missing. A series without values gets the
-        typical level of its categories, `cat` (n, categories).
+        typical level of its categories, `cat` (n, categories); one with less than a season of values is drawn towards it.
         """
-        found = self._of_history(history)
-        new = np.isnan(history).all(axis=1)
-        if cat is None or not self.by_cat or not new.any():
+        found, count = self._of_history(history), (~np.isnan(history)).sum(axis=1)
+        new = count == 0
+        if cat is None or not self.by_cat or not (new | (count < self.season)).any():
             return found
         shift, factor = np.full(len(cat), self.usual[0]), np.full(len(cat), np.log(self.usual[1]))
         for place, each in enumerate(self.by_cat):
             offsets = np.array(each)[cat[:, place]]
             shift, factor = shift + offsets[:, 0], factor + offsets[:, 1]
         wide = np.sqrt(np.exp(2 * factor) + self.apart**2)
-        levels = (
+        levels = Levels(
             np.where(new, shift if self.kind == "steps" else found.shift, found.shift),
             np.where(new, wide, found.factor),
+            np.where(new & (self.kind == "counts"), factor, found.unrest),
         )
-        return Levels(*levels, np.where(new & (self.kind == "counts"), factor, found.unrest))
+        begun = ~new & (count < self.season) & (self.kind == "steps")
+        return self._drawn(levels, history, begun, (shift, factor)) if begun.any() else levels
+
+    def _drawn(
+        self, levels: Levels, history: np.ndarray, begun: np.ndarray, typical: tuple[np.ndarray, np.ndarray]
+    ) -> Levels:
+        """The `levels`, those of series that have `begun` (n,) drawn towards the `typical` shifts and logarithms of factors (n,): a
+        part of a season says as much of a level as the series' movement allows."""
+        seen = ~np.isnan(history)
+        count, pairs = seen.sum(axis=1), (seen[:, 1:] & seen[:, :-1]).sum(axis=1)
+        doubt = RESTLESS * np.exp(2 * typical[1])
+        reliance = count * self.apart**2 / (count * self.apart**2 + doubt)
+        shift = typical[0] + reliance * (levels.shift - typical[0])
+        left = typical[1] - np.log(levels.factor)
+        moved = np.where(pairs > 0, np.clip(left / (1 + pairs), -MOST_DRAWN, MOST_DRAWN), left)
+        return Levels(
+            np.where(begun, shift, levels.shift),
+            np.where(begun, levels.factor * np.exp(moved), levels.factor),
+            np.where(begun, levels.unrest + moved, levels.unrest),
+        )
 
     def with_categories(self, levels: Levels, cat: np.ndarray, cardinality: tuple[int, ...], total: Total) -> Scaling:
         """The scaling with typical values for each category, from levels of windows of categories `cat` (n, categories). Each
