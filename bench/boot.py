@@ -18,9 +18,7 @@ from server import Process, Sagewright, running, scratch
 SECTION = "f"
 STARTS = 5
 SETTLE_S = 1.5
-LIMITS = (
-    "1,200 modules to load: SQLAlchemy 70 ms of CPU, own ones 200; the store, a trial sandbox"
-)
+LIMITS = "1,200 modules to load: SQLAlchemy 70 ms of CPU, own ones 200; the store, a trial sandbox"
 
 
 def measure() -> list[Row]:
