@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -144,17 +145,29 @@ STREAM = (
 )
 
 
-def test_a_generator_is_a_stream_of_parts_as_they_come(serve: Served) -> None:
-    client = serve(STREAM).connection()
-    client.request("POST", "/invocations", b"[3]", {"Content-Type": "application/json", "Accept": "text/plain"})
-    began = time.monotonic()
-    answer = client.getresponse()
-    assert answer.read(7) == b"part 0;"
-    assert time.monotonic() - began < 0.25
-    assert answer.read() == b"part 1;part 2;"
-    assert answer.getheader("transfer-encoding") == "chunked"
-    assert client.invoke(b"[1]").body == b"part 0;"  # on the same connection
-    client.close()
+WAITING = (
+    ECHO
+    + """
+    import os, time
+    def predict_fn(data, model):
+        for number in range(int(data.sum())):
+            yield f"part {number};"
+            while not os.path.exists(f"PLACE/read-{number}"):
+                time.sleep(0.01)
+"""
+)
+
+
+def test_a_generator_is_a_stream_of_parts_as_they_come(serve: Served, tmp_path: Path) -> None:
+    with closing(serve(WAITING.replace("PLACE", str(tmp_path))).connection()) as client:
+        client.request("POST", "/invocations", b"[3]", {"Content-Type": "application/json", "Accept": "text/plain"})
+        answer = client.getresponse()
+        for number in range(3):
+            assert answer.read(7) == f"part {number};".encode()
+            (tmp_path / f"read-{number}").touch()  # the next part is not made before
+        assert answer.read() == b""
+        assert answer.getheader("transfer-encoding") == "chunked"
+        assert client.invoke(b"[1]").body == b"part 0;"  # on the same connection
 
 
 def test_a_stream_that_breaks_is_not_taken_for_a_whole_one(serve: Served) -> None:

@@ -53,13 +53,13 @@ def is_refusal(said: str) -> bool:
 
 def overwhelm(server: RunningServer, starts: int, said: list[str]) -> None:
     """Returns once the server has started again for this number of times. `said`: the errors of its clients."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     threads = [threading.Thread(target=flood, args=(server, until, starts, said)) for _ in range(10)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    assert server.log().count("memory stays near the limit of 320 MiB") == starts
+    assert server.log().count("memory stays near the limit of 320 MiB") == starts, server.log()
     while server.log().count("Sagewright answers at") <= starts:
         assert time.monotonic() < until + 60, server.log()
         time.sleep(0.1)
@@ -76,6 +76,7 @@ def small(tmp_path: Path, server_class: type[RunningServer]) -> Iterator[Running
         running.kill_everything()
 
 
+@pytest.mark.timeout(900)
 def test_it_starts_again_and_jobs_go_on(small: RunningServer) -> None:
     assert small.process is not None
     pid, endpoint = small.process.pid, small.endpoint
