@@ -85,7 +85,7 @@ GOALS = (
     Goal("p", "a light step in a chain of 50", most=0.3, floor="a row of the store and its events, fifty in a transaction"),
     Goal(
         "p", "a no-op Processing step in a chain of 20", most=25,
-        floor="65 ms of CPU on two cores: the server 25, the fork server 8, the agent and the next sandbox 32",
+        floor="CPU of five processes on two cores, a third of it the server's: docs/explanation/agents-and-sandboxes.md",
     ),
     Goal("q", "Search of 100,000 trial components sorted by a metric, p50", most=5),
     Goal("s", "an open page while nothing happens: the server's CPU", most=1),

@@ -53,7 +53,7 @@ class KeptCode:
                 _write(self.path, self._used)
         self._kept, self._used = {}, {}
 
-    def _execute(self, source: str, names: dict[str, Any] | None = None, into: dict[str, Any] | None = None) -> None:
+    def _execute(self, source: str, names: dict[str, Any], into: dict[str, Any]) -> None:
         key = hashlib.blake2b(source.encode(), digest_size=_DIGEST).digest()
         code = self._used.get(key) or self._kept.get(key)
         if code is None:

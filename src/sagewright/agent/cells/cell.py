@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagewright.agent.cells.kinds import Ahead, CellKind
-from sagewright.agent.cells.waiting import waiting_program
+from sagewright.agent.cells.waiting import ENVIRON, waiting_program
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.priority import set_priority
 from sagewright.agent.process.memory import JobMemory, make_file, seal
@@ -37,7 +37,6 @@ _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]
 _WRITTEN = ("ml",)
 """Directories of the process into which the agent has written since its sandbox was made."""
-_ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python reads at its start, as for every job
 
 
 class CellFailed(RuntimeError):
@@ -82,7 +81,7 @@ class Cell:
         return Launch(
             argv=waiting_program() if self.kind.plain else _WAITING,
             directory=self._directory,
-            environ={**_ENVIRON, **_told_ahead(self.kind.ahead)},
+            environ={**ENVIRON, **_told_ahead(self.kind.ahead)},
             host=self.kind.host,
             addresses={},
             library=self.kind.library,

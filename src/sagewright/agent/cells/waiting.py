@@ -13,6 +13,8 @@ from sagewright.sandbox.layout import LIBRARY
 
 PERL = "/usr/bin/perl"
 """Below /usr, which every sandbox shows."""
+ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+"""Variables of what waits in a cell: those that Python reads at its start, as for every job."""
 PROGRAM = r"""
 open(my $socket, "+<&", 0) or exit 1;
 syswrite($socket, "r");
@@ -40,8 +42,12 @@ def waiting_program() -> list[str]:
 
 @functools.cache
 def has_perl() -> bool:
-    """True if Perl runs here. The fork server asks ahead, and its children inherit the answer."""
+    """True if Perl runs here, and says nothing: where the machine lacks the locale of cells, it would warn in the job's log. The
+    fork server asks ahead, and its children inherit the answer."""
     try:
-        return subprocess.run([PERL, "-e", "exit 7"], capture_output=True, check=False, timeout=10).returncode == 7
+        said = subprocess.run(
+            [PERL, "-e", "exit 7"], env=ENVIRON, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return said.returncode == 7 and not said.stdout + said.stderr

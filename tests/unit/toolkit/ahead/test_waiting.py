@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.agent.cells.waiting import PERL, PROGRAM
+from sagewright.agent.cells.waiting import PERL, PROGRAM, has_perl
 from sagewright.toolkit.ahead import waiting
 
 PYTHON = [sys.executable, "-I", "-S", waiting.__file__]
@@ -114,3 +114,18 @@ def test_without_a_job_it_ends(waiter: list[str]) -> None:
         own.recv(1)
         own.close()
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "suits"), [("exit 7", True), ("echo 'Setting locale failed.' >&2; exit 7", False), ("exit 0", False)]
+)
+def test_a_perl_that_would_speak_in_a_jobs_log_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, suits: bool
+) -> None:
+    perl = tmp_path / "perl"
+    perl.write_text(f"#!/bin/sh\n{says}\n")
+    perl.chmod(0o755)
+    monkeypatch.setattr("sagewright.agent.cells.waiting.PERL", str(perl))
+    assert has_perl.__wrapped__() is suits
+    monkeypatch.setattr("sagewright.agent.cells.waiting.PERL", str(tmp_path / "none"))
+    assert not has_perl.__wrapped__()
