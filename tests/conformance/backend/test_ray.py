@@ -125,7 +125,8 @@ def test_a_job_goes_on_while_nobody_answers_for_the_cluster(ray_server: RunningS
     ray_server.run_shell(job_name, "echo begun; sleep 4; echo m > /opt/ml/model/m", ResourceConfig=TWO)
     ray_server.when_logged(job_name, "begun")
     assert ray_server.process is not None
-    (driver,) = psutil.Process(ray_server.process.pid).children()
+    own = [one for one in psutil.process_iter(["ppid", "cmdline"]) if one.info["ppid"] == ray_server.process.pid]
+    (driver,) = [one for one in own if "sagewright.compute.ray.driver" in (one.info["cmdline"] or ())]
     driver.kill()
     job = ray_server.wait(job_name)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
