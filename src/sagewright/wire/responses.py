@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sagewright.model.aws.columns import Columns
 from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import InternalFailure
 
@@ -52,7 +53,7 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
     if isinstance(shape, StructureShape):
         _structure(shape, value, path, faults)
     elif isinstance(shape, ListShape):
-        if not isinstance(value, (list, tuple)):
+        if not isinstance(value, (list, tuple, Columns)):
             faults.append(f"{path} is not a list")
             return
         for position, item in enumerate(value):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
+from itertools import repeat
 from typing import Any
 
 from sagewright.http.messages import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.model.aws.columns import Columns
 from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects.blobs import checksums
@@ -23,6 +25,8 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NUMBERS = frozenset({"integer", "long", "float", "double"})
 MANY = 20
+_BETWEEN = "|"
+"""Between values that are escaped together; nothing that `escape` changes."""
 OF_OBJECTS = frozenset({"CompleteMultipartUpload"})
 """Operations whose checksum headers apply to the object, not to their body."""
 ENCRYPTION = "x-amz-server-side-encryption"
@@ -300,7 +304,11 @@ def _write(shape: Shape, name: str, value: Any, out: list[str], namespace: str =
         if not flattened:
             out.append(f"<{name}>")
         if len(value) >= MANY and isinstance(shape.member, StructureShape) and _is_bare(shape.member):
-            out += [_written(shape.member, item_name, item) for item in value]
+            out += (
+                _columns_written(shape.member, item_name, value)
+                if isinstance(value, Columns)
+                else [_written(shape.member, item_name, item) for item in value]
+            )
         else:
             for item in value:
                 _write(shape.member, item_name, item, out)
@@ -349,6 +357,28 @@ def _written(shape: StructureShape, name: str, item: dict[str, Any]) -> str:
     there = tuple([key for key, value in item.items() if value is not None])
     text, fills = _template(shape, name, there)
     return text % tuple([fill(item[key]) for key, fill in fills])
+
+
+def _columns_written(shape: StructureShape, name: str, items: Columns) -> list[str]:
+    """Serializes the items of a long list column by column."""
+    if any(None in column for column in items.columns.values()):  # these have different templates
+        return [_written(shape, name, item) for item in items]
+    text, fills = _template(shape, name, (*items.columns, *items.same))
+    filled: list[Iterable[Any]] = [
+        _column_filled(fill, items.columns[key]) if key in items.columns else repeat(fill(items.same[key]), len(items))
+        for key, fill in fills
+    ]
+    return [text % row for row in zip(*filled, strict=True)]
+
+
+def _column_filled(fill: Callable[[Any], str], column: Sequence[Any]) -> Iterable[Any]:
+    if fill is str:
+        return column  # the template's placeholder does it
+    if fill is not escape:
+        known = {value: fill(value) for value in set(column)}
+        return [known[value] for value in column]
+    text = _BETWEEN.join(column)
+    return escape(text).split(_BETWEEN) if text.count(_BETWEEN) == len(column) - 1 else map(fill, column)
 
 
 @cache

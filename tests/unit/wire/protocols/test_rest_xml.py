@@ -18,6 +18,7 @@ from botocore.serialize import create_serializer
 
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
+from sagewright.model.aws.columns import Columns
 from sagewright.model.aws.shapes import ListShape, MapShape, OperationModel, Shape, StructureShape
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs.blobs import BlobSlice
@@ -222,3 +223,26 @@ def test_items_of_long_lists_are_written_as_those_of_short_ones() -> None:
     assert isinstance(many, bytes)
     inside = one[one.index(b"<Grant>") : one.rindex(b"</Grant>") + len(b"</Grant>")]
     assert inside * 60 in many
+
+
+@pytest.mark.parametrize("absent", [(), ("ETag",), ("ChecksumAlgorithm", "ChecksumType"), ("Owner",)])
+@pytest.mark.parametrize("key", ["plain/key", "a|b", "%s & <ü>\r\n", "\x01\x7f", '"'])
+def test_columns_are_written_as_their_items(key: str, absent: tuple[str, ...]) -> None:
+    operation = service_model("s3").operation_model("ListObjectsV2")
+    count = 30
+    columns: dict[str, list[Any]] = {
+        "Key": [f"{key}{number}" for number in range(count)],
+        "ETag": [f'"{number}"' for number in range(count)],
+        "LastModified": [datetime(2020, 1, 2, 3, 4, number % 2, tzinfo=UTC) for number in range(count)],
+        "Size": [number << 40 for number in range(count)],
+        "ChecksumAlgorithm": [("CRC32", "SHA256")] * count,
+        "ChecksumType": ["FULL_OBJECT"] * count,
+    }
+    for name in set(absent) & set(columns):
+        columns[name][7] = None
+    owner = None if "Owner" in absent else {"DisplayName": "100 % a & b", "ID": "o"}
+    items = Columns(count, columns, {"Owner": owner, "StorageClass": "STANDARD"})
+    by_columns, by_items = (CODEC.encode(operation, {"Contents": of}, "id").body for of in (items, list(items)))
+    assert by_columns == by_items
+    assert isinstance(by_columns, bytes)
+    assert by_columns.count(b"<Contents>") == count

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from sagewright.model.aws.columns import Columns
 from sagewright.objects import errors
 from sagewright.objects.listing import ListingQuery, ObjectPage
 from sagewright.services import paging
@@ -39,17 +40,22 @@ class Listed:
             "CommonPrefixes": [{"Prefix": self.show(prefix)} for prefix in page.prefixes],
         }
 
-    def content(self, version: ListedVersion, owner: dict[str, str] | None = None) -> dict[str, Any]:
-        return {
-            "Key": self.show(version.key),
-            "LastModified": shapes.whole_second(version.modified_ms),
-            "ETag": shapes.quoted(version.etag),
-            "ChecksumAlgorithm": list(version.checksums) or None,
-            "ChecksumType": shapes.checksum_type(version.checksums) if version.checksums else None,
-            "Size": version.size,
-            "StorageClass": version.headers.get("StorageClass", shapes.STANDARD),
-            "Owner": owner,
+    def contents(self, versions: Sequence[ListedVersion], owner: dict[str, str] | None = None) -> Columns:
+        """Returns the members common to objects and versions."""
+        if not versions:
+            return Columns(0, {}, {})
+        keys, *_, sizes, etags, modified, headers, checksums = zip(*versions, strict=True)
+        columns = {
+            "Key": list(map(self.show, keys)),
+            "LastModified": [shapes.whole_second(at_ms) for at_ms in modified],
+            "ETag": [f'"{etag}"' for etag in etags],
+            "Size": sizes,
+            "StorageClass": [found.get("StorageClass", shapes.STANDARD) for found in headers],
         }
+        if any(checksums):
+            columns["ChecksumAlgorithm"] = [tuple(found) or None for found in checksums]
+            columns["ChecksumType"] = [shapes.checksum_type(found) if found else None for found in checksums]
+        return Columns(len(versions), columns, {"Owner": owner})
 
 
 def read_asked(request: dict[str, Any], limit: str = "MaxKeys") -> Listed:
@@ -87,7 +93,7 @@ def list_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         **listed.members(request, page),
         "Marker": listed.show(request.get("Marker") or ""),
         "NextMarker": listed.show(page.next_key) if page.truncated and listed.requested.delimiter else None,
-        "Contents": [listed.content(version, owner) for version in page.entries],
+        "Contents": listed.contents(page.entries, owner),
     }
 
 
@@ -106,7 +112,7 @@ def list_objects_v2(context: Context, request: dict[str, Any]) -> dict[str, Any]
         "StartAfter": None if token else listed.show(request.get("StartAfter")),
         "ContinuationToken": token,
         "NextContinuationToken": paging.encode([page.next_key]) if page.truncated else None,
-        "Contents": [listed.content(version, owner) for version in page.entries],
+        "Contents": listed.contents(page.entries, owner),
     }
 
 
@@ -125,18 +131,21 @@ def list_object_versions(context: Context, request: dict[str, Any]) -> dict[str,
         "VersionIdMarker": request.get("VersionIdMarker") or "",
         "NextKeyMarker": listed.show(page.next_key) if page.truncated else None,
         "NextVersionIdMarker": page.next_version if page.truncated else None,
-        "Versions": [_version(listed, v, owner) for v in page.entries if not v.delete_marker],
+        "Versions": _versions(listed, [v for v in page.entries if not v.delete_marker], owner),
         "DeleteMarkers": [_marker(listed, v, owner) for v in page.entries if v.delete_marker],
     }
 
 
-def _version(listed: Listed, version: ListedVersion, owner: dict[str, str]) -> dict[str, Any]:
-    stored = version.headers.get("StorageClass", shapes.STANDARD)
-    return listed.content(version, owner) | {
-        "VersionId": version.version,
-        "IsLatest": version.latest,
-        "StorageClass": stored if stored == shapes.STANDARD else None,  # the model knows no other here
+def _versions(listed: Listed, versions: list[ListedVersion], owner: dict[str, str]) -> Columns:
+    common = listed.contents(versions, owner)
+    columns = {
+        **common.columns,
+        "VersionId": [version.version for version in versions],
+        "IsLatest": [version.latest for version in versions],
+        # The model knows no other class here.
+        "StorageClass": [one if one == shapes.STANDARD else None for one in common.columns.get("StorageClass", ())],
     }
+    return Columns(len(versions), columns, common.same)
 
 
 def _marker(listed: Listed, version: ListedVersion, owner: dict[str, str]) -> dict[str, Any]:
