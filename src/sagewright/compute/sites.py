@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sagewright.compute.backend import Backend
@@ -20,7 +21,8 @@ class Site:
 
     `endpoint(url)`: the address at which its hosts reach a server that this machine reaches at `url`; `warm()` speeds
     up the first launch; `close()` ends helpers of this process, while hosts go on. `environments`: directory of the
-    environments of this machine's hosts; None if hosts are on other machines.
+    environments of this machine's hosts; None if hosts are on other machines. `left_over()`: True if an earlier process may have
+    left sandboxes that `warm` removes.
     """
 
     backend: Backend
@@ -30,6 +32,7 @@ class Site:
     warm: Callable[[], None]
     close: Callable[[], None]
     environments: Path | None = None
+    left_over: Callable[[], bool] = lambda: False
 
 
 def open_site(settings: Settings) -> Site:
@@ -44,7 +47,14 @@ def _here(settings: Settings) -> Site:
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     machines = Machines(lambda: [machine])
     own = settings.environments_dir
-    return Site(backend, machines, machine_name(), lambda url: url, backend.warm, backend.close, own)
+    name, warm, close = machine_name(), backend.warm, backend.close
+    return Site(
+        backend, machines, name, lambda url: url, warm, close, own, partial(_holds_any, settings.data / "cells")
+    )
+
+
+def _holds_any(directory: Path) -> bool:
+    return directory.is_dir() and any(directory.iterdir())
 
 
 def _on_ray(settings: Settings) -> Site:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from sagewright.compute.sites import Site
@@ -98,10 +99,23 @@ def _publish(platform: Platform) -> None:
         )
 
 
+class OnceAside:
+    """Does `do` at the first call, in a separate thread."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=do, daemon=True)
+        self._calls = itertools.count()
+
+    def __call__(self) -> None:
+        if next(self._calls) == 0:
+            self._thread.start()
+
+
 def warm(site: Site) -> None:
-    """Loads the large service models, and the modules that start agents, before a request needs them. Returns memory that the start
-    has freed."""
-    site.warm()
+    """Loads the large service models before a request needs them, and has removed what a killed server has left. Returns memory
+    that the start has freed."""
+    if site.left_over():
+        site.warm()
     for service in ("sagemaker", "s3", "logs", "sts"):
         service_model(service)
     process_memory.trim()

@@ -29,7 +29,7 @@ from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
 from sagewright.server.application import Applications, split
-from sagewright.server.chores import chores, warm
+from sagewright.server.chores import OnceAside, chores, warm
 from sagewright.server.fronting import Fronting
 from sagewright.server.fronts import LOCAL_NAME, FoundFront, find
 from sagewright.server.images import ImagesApi
@@ -158,7 +158,7 @@ class Server:
         authenticator = Authenticator(
             lambda key_id: identity.find_key(store, key_id), self.settings.region, self.settings.regions == ANY
         )
-        edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
+        edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret), OnceAside(meeting.site.warm))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)

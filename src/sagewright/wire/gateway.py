@@ -96,10 +96,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Edge:
-    """The limits for clients, and the sealer of their tokens."""
+    """The limits for clients, the sealer of their tokens, and `changed`: called after each operation that does more than read."""
 
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     sealer: Sealer | None = None
+    changed: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Gateway:
     ) -> None:
         self._platform, self._entries, self._authenticator = platform, entries, authenticator
         edge = edge or Edge()
-        self._limits, self._sealer = edge.limits, edge.sealer
+        self._limits, self._sealer, self._changed = edge.limits, edge.sealer, edge.changed
         self._recorder = RequestRecorder(platform.audit, self.context_of)
         self._s3_router = S3Router()
         self._patience = AnswerPatience(PROLOGUE.encode(), "application/xml")
@@ -448,6 +449,8 @@ class Gateway:
         context = self.context_of(exchange, exchange.entry.service)
         authorize(context, exchange.entry.service, exchange.entry.name, exchange.parameters)
         exchange.result = shortage.call(exchange.entry, context, exchange.parameters, exchange.key)
+        if not shortage.reads(exchange.entry.name):
+            self._changed()
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
         self._recorder.succeeded(exchange, context)

@@ -6,11 +6,10 @@ query requests"; the requests and answers of boto3 1.28.81.
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 from typing import Any
 
-from sagewright.model.aws.service_models import operation_model, service_model
+from sagewright.model.aws.service_models import described, operation_model
 from sagewright.model.aws.shapes import OperationModel, ServiceModel
 from sagewright.model.errors import AwsError
 
@@ -47,14 +46,14 @@ def form_model(service: str, operation: str) -> OperationModel | None:
 
 @cache
 def _queues() -> ServiceModel:
-    described: dict[str, Any] = copy.deepcopy(dict(service_model(QUEUES).description))
-    described["metadata"] |= {"protocol": "query", "xmlNamespace": _NAMESPACE}
-    for name, operation in described["operations"].items():
+    found = described(QUEUES)
+    found["metadata"] |= {"protocol": "query", "xmlNamespace": _NAMESPACE}
+    for name, operation in found["operations"].items():
         if "output" in operation:
             operation["output"]["resultWrapper"] = f"{name}Result"
-    for name, shape in described["shapes"].items():
+    for name, shape in found["shapes"].items():
         _name_parts(name, shape)
-    return ServiceModel(described, QUEUES)
+    return ServiceModel(found, QUEUES)
 
 
 def _name_parts(name: str, shape: dict[str, Any]) -> None:

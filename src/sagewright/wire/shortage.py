@@ -20,6 +20,11 @@ _READS = re.compile(
 )
 
 
+def reads(operation: str) -> bool:
+    """Returns True for the name of an operation that changes nothing but, at most, a queue's messages."""
+    return _READS.match(operation) is not None
+
+
 def call(entry: ServedOperation, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
     """Returns the operation's result. Raises AwsError, InsufficientStorage for one that needs space while the disk is full.
 
@@ -37,7 +42,7 @@ def _call(entry: ServedOperation, context: Context, parameters: dict[str, Any]) 
         with context.store.together() if entry.quick else nullcontext():
             return entry.call(context, parameters)
     frees = _FREES.match(entry.name)
-    if ballast.tight and not frees and not _READS.match(entry.name):
+    if ballast.tight and not frees and not reads(entry.name):
         raise insufficient(ballast.shortage())
     try:
         return entry.call(context, parameters)

@@ -12,7 +12,7 @@ from sagewright.wire.patterns import matcher
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_pattern_of_every_service_compiles(service: str) -> None:
-    shapes = service_model(service).description["shapes"].values()
+    shapes = service_model(service).shapes.described.values()
     patterns = {shape["pattern"] for shape in shapes if "pattern" in shape}
     assert all(callable(matcher(pattern)) for pattern in patterns)
 

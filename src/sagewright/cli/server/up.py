@@ -13,7 +13,7 @@ import typer
 
 from sagewright.cli.options import FAILURE, DataOption, fail, plain, settings_of
 from sagewright.model import process_memory
-from sagewright.model.generated_code import KeptCode
+from sagewright.model.kept.generated_code import KeptCode
 from sagewright.model.settings import Settings
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]

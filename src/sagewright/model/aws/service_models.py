@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import orjson
 
-from sagewright.model.aws.shapes import OperationModel, ServiceModel
+from sagewright.model.aws.shapes import OperationModel, PackedDescriptions, ServiceModel
+from sagewright.model.kept.files import KeptFile, digest
 
 _lock = threading.Lock()
+_PACKED = ("operations", "shapes")
 
 
 @cache
@@ -53,14 +56,41 @@ def without_texts(description: dict[str, Any]) -> dict[str, Any]:
     return description
 
 
-@cache
-def _load(service: str) -> ServiceModel:
-    folder = max(one for one in (_data() / service).iterdir() if any(one.glob("service-2.json*")))
+def described(service: str) -> dict[str, Any]:
+    """Returns the whole description of `service`, without its texts; `service_model` takes less memory."""
+    return _described(_folder(service))
+
+
+def _folder(service: str) -> Path:
+    return max(one for one in (_data() / service).iterdir() if any(one.glob("service-2.json*")))
+
+
+def _described(folder: Path) -> dict[str, Any]:
     model = read_data(folder, "service-2")
     extras = read_data(folder, "service-2.sdk-extras")
     if extras is not None:
         _merge(model, extras.get("merge", {}))
-    return ServiceModel(without_texts(model), service)
+    return without_texts(model)
+
+
+@cache
+def _load(service: str) -> ServiceModel:
+    """Reads the model from the file that an earlier process has kept, if any: a third of the size, and parsed as it is used."""
+    folder = _folder(service)
+    files = sorted(folder.glob("service-2.*"))
+    kept = KeptFile(f"model-{service}.packed", b"".join(digest(file.read_bytes()) for file in files))
+    content = kept.read()
+    if content is None:
+        found = _described(folder)
+        kept.write(_packed(found))
+        return ServiceModel(found, service)
+    packed = orjson.loads(content)
+    return ServiceModel(packed | {part: PackedDescriptions(packed[part]) for part in _PACKED}, service)
+
+
+def _packed(description: Mapping[str, Any]) -> bytes:
+    parts = {part: {name: orjson.dumps(one).decode() for name, one in description[part].items()} for part in _PACKED}
+    return orjson.dumps({"metadata": description["metadata"]} | parts)
 
 
 def service_model(service: str) -> ServiceModel:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.model
 import botocore.session
+import orjson
 import pytest
 from botocore.loaders import Loader
 
@@ -26,9 +31,48 @@ def _without_texts(value: Any) -> Any:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_model_is_the_one_that_botocore_loads_without_its_documentation(service: str) -> None:
     expected = _without_texts(Loader().load_service_model(service, "service-2"))
-    found = service_models.service_model(service).description
+    found = service_models.described(service)
     for part in ("metadata", "operations", "shapes"):
         assert found[part] == expected[part]
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The directory of kept files; models are read anew before and after."""
+    monkeypatch.setattr("sys.pycache_prefix", str(tmp_path))
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    service_models._load.cache_clear()
+    yield tmp_path
+    service_models._load.cache_clear()
+
+
+def _everything(service: str) -> dict[str, Any]:
+    model = service_models._load.__wrapped__(service)
+    operations = {name: model.operation_model(name)._description for name in model.operation_names}
+    return {"metadata": model.metadata, "shapes": dict(model.shapes.described), "operations": operations}
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "s3", "sqs"])
+def test_a_kept_model_is_the_model(service: str, kept: Path) -> None:
+    fresh = _everything(service)
+    (file,) = kept.rglob("model-*")
+    assert _everything(service) == fresh
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert _everything(service) == fresh
+    assert file.read_bytes() == whole
+
+
+def test_a_kept_model_is_that_of_the_installed_botocore(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _everything("sts")
+    other = kept / "data"
+    shutil.copytree(service_models._data() / "sts", other / "sts")
+    (found,) = other.rglob("service-2.json.gz")
+    changed = orjson.loads(gzip.decompress(found.read_bytes()))
+    changed["metadata"]["serviceFullName"] = "Another"
+    found.write_bytes(gzip.compress(orjson.dumps(changed)))
+    monkeypatch.setattr(service_models, "_data", lambda: other)
+    assert _everything("sts")["metadata"] == first["metadata"] | {"serviceFullName": "Another"}
 
 
 def _difference(ours: Shape, theirs: Any, seen: set[str]) -> str | None:

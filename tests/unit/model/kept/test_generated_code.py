@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.model.generated_code import KeptCode
+from sagewright.model.kept.generated_code import KeptCode
 
 DEFINITION = """
 @dataclasses.dataclass(frozen=True, order=True)
@@ -70,7 +70,7 @@ def test_dataclasses_is_left_as_it_was(program: str) -> None:
 
 @pytest.mark.parametrize("damage", [lambda found: found[:-1], lambda found: b"\0\0\0\0" + found[4:], lambda _: b""])
 def test_a_damaged_file_and_one_of_another_python_are_written_anew(program: str, damage: object) -> None:
-    path = _run(program)[0].path
+    path = _run(program)[0].file.path
     whole = path.read_bytes()
     assert callable(damage)
     path.write_bytes(damage(whole))
@@ -84,18 +84,18 @@ def test_a_file_that_can_not_be_written_is_left_out(program: str, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", full)
-    path = _run(program)[0].path
+    path = _run(program)[0].file.path
     assert not list(path.parent.iterdir())
 
 
 def test_nothing_is_written_where_python_writes_no_bytecode(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.dont_write_bytecode", True)
-    assert not _run(program)[0].path.parent.exists()
+    assert not _run(program)[0].file.path.parent.exists()
 
 
 def test_the_second_start_of_a_server_compiles_no_method(tmp_path: Path) -> None:
     program = (
-        "from sagewright.model.generated_code import KeptCode\n"
+        "from sagewright.model.kept.generated_code import KeptCode\n"
         "kept = KeptCode('server').begin()\n"
         "import sagewright.server.server\n"
         "from sagewright.services import registry\n"
