@@ -1,8 +1,8 @@
 """Starts the servers' fork servers as forks of one process that has imported what agents need: their start is mostly imports.
 
-`listen` is called in a process that has imported nothing of a server. A server's `Popen` of `python -m sagewright.agent.zygote` is
-`Popen` of this module then: what is started sees the same arguments, environment, limits and descriptors, and is a child of that
-process rather than of the server.
+`listen` is called in a process that has imported nothing of a server. A server's `Popen` of `python -m
+sagewright.agent.forkserver` is `Popen` of this module then: what is started sees the same arguments, environment, limits and
+descriptors, and is a child of that process rather than of the server.
 """
 
 import gc
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-ZYGOTE = "sagewright.agent.zygote"
+FORK_SERVER, ZYGOTE = "sagewright.agent.forkserver", "sagewright.agent.zygote"
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 DEVNULL, TimeoutExpired = subprocess.DEVNULL, subprocess.TimeoutExpired
 
@@ -45,7 +45,6 @@ def _serve(listener: socket.socket, parent: int) -> None:
     os.open(os.devnull, os.O_RDWR)
     os.dup(0)
     importlib.import_module(ZYGOTE)
-    del sys.modules[ZYGOTE]  # it is run as a program
     from setproctitle import setproctitle
 
     from sagewright.agent.s3 import preload
@@ -94,7 +93,7 @@ def _answer(listener: socket.socket, connection: socket.socket) -> None:
 
 
 def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> None:
-    """As `python -m sagewright.agent.zygote` in a separate session; closes `making` when it is like one that has just started."""
+    """As `python -m sagewright.agent.forkserver` in a separate session; closes `making` when it is like a new one."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.umask(asked["umask"])
@@ -107,11 +106,11 @@ def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> Non
     os.close(errors)
     os.close(making)
     sys.path[0] = "/"
-    sys.argv = [ZYGOTE, str(theirs), *asked["places"]]
+    sys.argv = [FORK_SERVER, str(theirs), *asked["places"]]
     gc.unfreeze()
     status = 1
     try:
-        runpy.run_module(ZYGOTE, run_name="__main__", alter_sys=True)
+        runpy.run_module(FORK_SERVER, run_name="__main__", alter_sys=True)
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -127,7 +126,7 @@ class Popen:
     """That of the socket."""
 
     def __init__(self, command: list[str], *, pass_fds: list[int], **options: Any) -> None:
-        assert command[:4] == [sys.executable, "-m", ZYGOTE, str(pass_fds[0])], command
+        assert command[:4] == [sys.executable, "-m", FORK_SERVER, str(pass_fds[0])], command
         assert options == {"stdin": DEVNULL, "stdout": DEVNULL, "start_new_session": True, "cwd": "/"}, options
         umask = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask"))
         asked = {

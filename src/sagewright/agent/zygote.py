@@ -1,4 +1,4 @@
-"""`python -m sagewright.agent.zygote FD [PLACE NUMBER]`: forks agents that have everything imported already.
+"""What `python -m sagewright.agent.forkserver FD [PLACE NUMBER]` runs: it forks agents that have everything imported already.
 
 Requests are JSON lines over the socket FD: {"directory": "…"} forks an agent and is answered {"pid": n}; {} is answered {"pid": 0}
 when this process is warm. It ends when the other end of the socket is closed. It must stay single-threaded.
@@ -273,9 +273,3 @@ def _redirect(log: Path) -> None:
     os.dup2(to_log, 2)
     os.close(nothing)
     os.close(to_log)
-
-
-if __name__ == "__main__":
-    _place, _most = (Path(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 2 else (Path(), 0)
-    titles.show(titles.FORK_SERVER)
-    Zygote(socket.socket(fileno=int(sys.argv[1])), _place, _most).serve()

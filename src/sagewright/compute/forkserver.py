@@ -1,6 +1,6 @@
 """A warm process that forks agents, so that a job starts in milliseconds.
 
-The fork server (`python -m sagewright.agent.zygote`) has imported what an agent needs. It communicates over a socket pair whose
+The fork server (`python -m sagewright.agent.forkserver`) has imported what an agent needs. It communicates over a socket pair whose
 other end only this process holds: when the server dies, in whatever way, the fork server sees the end of the stream and ends. The
 agents are in separate sessions and go on.
 """
@@ -93,7 +93,7 @@ class ForkServer:
         ours.settimeout(_ANSWER_S)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sagewright.agent.zygote", str(theirs.fileno()), *self._places()],
+                [sys.executable, "-m", "sagewright.agent.forkserver", str(theirs.fileno()), *self._places()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
