@@ -1,4 +1,4 @@
-"""What `python -m sagewright.agent.forkserver FD [PLACE NUMBER]` runs: it forks agents that have everything imported already.
+"""The fork server, `python -m sagewright.agent.forkserver FD [PLACE NUMBER]`: forks agents that have everything imported already.
 
 Requests are JSON lines over the socket FD: {"directory": "…"} forks an agent and is answered {"pid": n}; {} is answered {"pid": 0}
 when this process is warm. It ends when the other end of the socket is closed. It must stay single-threaded.
@@ -27,10 +27,10 @@ from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cells.cell import Cell, remove_cell
 from sagewright.agent.cells.keeper import CellDirectory, Keeper, SpareCell
+from sagewright.agent.cells.priority import set_priority
 from sagewright.agent.cells.waiting import has_perl
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.parallel import prepare_threads
-from sagewright.agent.priority import set_priority
 from sagewright.agent.s3 import preload
 from sagewright.model import titles
 from sagewright.runtimes.pipconfig import pip_sources

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagewright.agent.cells.kinds import Ahead, CellKind
+from sagewright.agent.cells.priority import set_priority
 from sagewright.agent.cells.waiting import ENVIRON, waiting_program
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.priority import set_priority
 from sagewright.agent.process.memory import JobMemory, make_file, seal
 from sagewright.agent.process.process import Started, start_process
 from sagewright.jobfiles.removal import remove_tree

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sagewright.agent.cells.cell import LOCK, remove_cell
 from sagewright.agent.cells.kinds import CellKind, kind_of
+from sagewright.agent.cells.priority import set_priority
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.priority import set_priority
 from sagewright.sandbox.kernel import descendants
 
 QUIET_S, SOON_S = 0.05, 0.01
