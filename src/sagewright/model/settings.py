@@ -301,8 +301,8 @@ class Settings:
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
     ready_sandboxes: int = _setting(
         2,
-        "Number of recently used environments for which a sandbox is kept ready, so that the next job starts sooner. Each "
-        "takes about 30 MB of memory. 0: none. A server that does not run as root keeps none.",
+        "Number of environments for which a sandbox is kept ready for half an hour after a job, so that the next one starts "
+        "sooner. Each takes about 30 MB of memory. 0: none. A server that does not run as root keeps none.",
     )
     limits: str = _setting(
         "auto",

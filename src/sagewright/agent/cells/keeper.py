@@ -28,6 +28,8 @@ RAPID_S = 0.15
 """If jobs follow each other within this time, as a pipeline's steps do, replacements are created without waiting for quiet."""
 LOOK_S = 30.0
 """Interval between checks that the files shown by spare cells still exist."""
+REST_S = 1800.0
+"""Time after a kind's last job for which cells of it are kept: those of large libraries hold hundreds of megabytes."""
 _BARRED_S = 60.0
 _BEGUN_S = 0.02
 _TAKE_S = 1.0
@@ -69,7 +71,7 @@ class Keeper:
     _last: dict[CellKind, float] = field(default_factory=dict)  # time of the last job
     _two: dict[CellKind, float] = field(default_factory=dict)  # time until which two are kept
     _rapid: frozenset[CellKind] = frozenset()  # whose last two jobs followed each other within RAPID_S
-    _used: list[CellKind] = field(default_factory=list)  # most recently used last
+    _used: dict[CellKind, float] = field(default_factory=dict)  # when, most recently used last
     _barred: dict[CellKind, float] = field(default_factory=dict)
     _watched: dict[int, HostFile] = field(default_factory=dict)
     _due: float | None = None
@@ -141,7 +143,8 @@ class Keeper:
         now = time.monotonic()
         if now >= self._look:
             self._look = now + LOOK_S
-            for kind in [kind for kind in self._spares if not kind.is_current()]:
+            self._used = {kind: at for kind, at in self._used.items() if at > now - REST_S}
+            for kind in [kind for kind in self._spares if kind not in self._used or not kind.is_current()]:
                 self._drop(kind)
         for kind in list(self._spares):
             self._drop(kind, self._requested(kind, now))
@@ -218,8 +221,8 @@ class Keeper:
 
     def _note(self, kind: CellKind) -> None:
         """Records a job of that kind: more of them may follow."""
-        used = [one for one in self._used if not _same_place(one, kind)]
-        self._used = [*used, kind][-self.most :]
+        used = {one: at for one, at in self._used.items() if not _same_place(one, kind)}
+        self._used = dict([*used.items(), (kind, time.monotonic())][-self.most :])
         for other in [other for other in self._spares if other not in self._used]:
             self._drop(other)
         self._soon(QUIET_S)

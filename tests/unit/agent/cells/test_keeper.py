@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sagewright.agent.cells.cell import LOCK
-from sagewright.agent.cells.keeper import Keeper, SpareCell
+from sagewright.agent.cells.keeper import REST_S, Keeper, SpareCell
 from sagewright.agent.cells.kinds import CellKind
 
 TOOLKIT = CellKind.of("algo-1", Path("/none"), Path("/none"), ())
@@ -93,3 +93,20 @@ def test_cells_of_rapid_jobs_are_made_without_waiting_for_quiet(cells: Cells, mo
         waits.append(round(cells.keeper.wait_s() or 0.0, 3))
         cells.keeper._spares.clear()
     assert waits == [0.05, 0.05, 0.01, 0.01, 0.05]
+
+
+def test_a_cell_that_no_job_has_needed_for_long_is_dropped(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = replace(TOOLKIT, host="algo-2")
+    monkeypatch.setattr(CellKind, "is_current", lambda _self: True)
+    for kind in (TOOLKIT, kept):
+        cells.keeper._note(kind)
+        cells.keep(kind, ready=False)
+    cells.keeper._due = None
+    cells.keeper._used[TOOLKIT] -= REST_S
+    assert cells.keeper.wait_s() is not None  # it looks again by itself
+    cells.keeper.work()
+    assert list(cells.keeper._spares) == [kept]
+    assert cells.ends[TOOLKIT][0].recv(1) == b""  # which its agent sees as its end
+    cells.keeper._soon(0)
+    cells.keeper.work()  # and no other is made
+    assert list(cells.keeper._spares) == [kept]
