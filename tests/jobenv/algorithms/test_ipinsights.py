@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,10 +15,12 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import adam, artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
-from sagewright.algorithms.ipinsights import events, training
+from sagewright.algorithms.ipinsights import beginning, events, training
 from sagewright.algorithms.ipinsights.batches import Batches, MiniBatch
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
+from sagewright.algorithms.ipinsights.descent import Rows
 from sagewright.algorithms.ipinsights.events import Events
+from sagewright.algorithms.ipinsights.habits import Habits
 from sagewright.algorithms.ipinsights.kernel import Room
 from sagewright.algorithms.ipinsights.learner import IPInsightsLearner
 from sagewright.algorithms.ipinsights.model import InsightsModel
@@ -117,7 +119,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     learner = IPInsightsLearner(network, 0.01, 0.0)
     for name in ("entities", "blocks"):
         part = getattr(learner, name)
-        part.step = lambda rows, slope, count, name=name: touched.update({name: (rows, slope)})
+        part.step = lambda rows, sums, pairs, name=name: touched.update({name: (rows, sums / pairs)})
     for part in (learner.layers, learner.biases):
         part.step = lambda rows, slope, count: None
     learner.step(MiniBatch.of(pairs, network.blocks), Group())
@@ -153,6 +155,7 @@ def test_machine_code_steps_as_arrays_do(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_slopes_are_those_of_the_definition_from_batch_to_batch() -> None:
     random = np.random.default_rng(0)
     entities, vectors = random.normal(size=(6, 3)).astype(np.float32), random.normal(size=(9, 3)).astype(np.float32)
+    vectors[-1] = 0
     room = Room((entities, vectors))
     for events_there, addresses_there in ((4, 7), (0, 0), (12, 20), (5, 6)):
         entity = random.integers(0, 6, events_there).astype(np.int32)
@@ -177,6 +180,70 @@ def test_slopes_are_those_of_the_definition_from_batch_to_batch() -> None:
             np.testing.assert_allclose(slopes, expected[rows], atol=1e-5)
 
 
+def test_a_row_steps_by_its_rate_and_trust_whatever_the_size_of_its_gradient() -> None:
+    random = np.random.default_rng(0)
+    begin, slopes = random.normal(size=(5, 7)).astype(np.float32), random.normal(size=(3, 7)).astype(np.float32)
+    trust = np.array([1, 1, 0.5, 1, 1], np.float32)
+    table = Rows(begin.copy(), trust, 0.1, 0.0)
+    places = np.array([4, 0, 2])
+    table.step(places, slopes * np.array([[1], [1000], [0.001]], np.float32), 10)
+    moved = table.values - begin
+    expected = -0.1 * trust[places, None] * slopes / np.sqrt(np.mean(slopes**2, axis=1, keepdims=True))
+    np.testing.assert_allclose(moved[places], expected, rtol=1e-3)
+    assert not moved[[1, 3]].any()
+    before = table.values.copy()
+    table.step(
+        places[:1], 3 * slopes[:1], 10
+    )  # three times as long: the mean square is 0.9 + 0.1 * 9 times the former one
+    np.testing.assert_allclose(table.values[4] - before[4], 3 / np.sqrt(1.8) * moved[4], rtol=1e-3)
+
+
+def test_a_network_of_one_host_and_of_two_begins_the_same() -> None:
+    known = events.parse(log(3000, 1), 5000, "rows")
+    whole = Habits.of(known, Group())
+    halves = [known.take(np.arange(1000)), known.take(np.arange(1000, 3000))]
+    said = [np.unique((each.entity.astype(np.int64) << 32) | each.address, return_counts=True) for each in halves]
+    together = Habits.of(halves[0], cast("Group", SimpleNamespace(gather=lambda _own: said)))
+    assert (whole.pairs == together.pairs).all()
+    assert (whole.counts == together.counts).all()
+    assert (whole.counts.sum(), whole.events) == (3000, 3000)
+
+
+def test_only_lengths_that_tell_entities_apart_have_vectors() -> None:
+    random = np.random.default_rng(0)
+    user = random.integers(0, 100, 4000)
+    network = 4096 + user % 50  # the first 16 bits
+    by_chance = Events(user.astype(np.int32), (network * 65536 + random.integers(0, 65536, 4000)).astype(np.uint32))
+    assert list(Habits.of(by_chance, Group()).telling) == [16]
+    own = Events(by_chance.entity, (network * 65536 + user * 256 + random.integers(0, 256, 4000)).astype(np.uint32))
+    assert list(Habits.of(own, Group()).telling) == [16, 24]
+    nothing = Events(by_chance.entity, random.integers(0, 1 << 32, 4000, dtype=np.uint32))
+    assert not Habits.of(nothing, Group()).telling
+
+
+def test_the_beginning_knows_habits_and_doubts_strange_addresses() -> None:
+    known, later = (events.parse(log(count, seed), 5000, "rows") for count, seed in ((8000, 1), (2000, 2)))
+    habits, rates = Habits.of(known, Group()), Rates(1, 6)
+    network = IPInsightsNetwork.begin(5000, 64, 1, 0, (habits.entities[0], habits.keys))
+    beginning.align(network, habits, rates, 0)
+    others = np.random.default_rng(3).permutation(len(later))
+    for address in (later.address[others], np.random.default_rng(4).integers(0, 1 << 32, 2000, dtype=np.uint32)):
+        found = [network.scores(later.entity, each) for each in (later.address, address)]
+        assert roc_auc_score(np.repeat([1, 0], 2000), np.concatenate(found)) > 0.95
+        assert np.mean(found[1]) < -2
+    assert np.mean(network.scores(later.entity, later.address)) > -1
+
+
+def test_easy_events_take_fewer_epochs_unless_they_are_given(job: Any, run: Any) -> None:
+    rows = [(f"u{number % 40}", f"{number % 40 + 1}.1.1.{number % 7}") for number in range(2000)]
+    for given, epochs in (({}, 1), ({"epochs": "3"}, 3)):
+        job.configure({"num_entity_vectors": "1000", "vector_dim": "64", **given}, {"train": "text/csv"})
+        job.put("train", "part", csv(rows))
+        assert run(job, NAME) == 0, job.output
+        assert f"epoch={epochs - 1}, train" in job.output
+        assert f"epoch={epochs}, train" not in job.output
+
+
 def test_few_events_get_more_epochs() -> None:
     found = [training._epochs(count, 64) for count in (1, 8000, 16_000, 30_000, 130_000, 250_000, 10_000_000)]
     assert found == [8, 8, 4, 3, 3, 1, 1]
@@ -196,7 +263,7 @@ def test_an_epoch_has_every_event_once_and_some_without_their_smallest_blocks(co
     for batch in Batches.of(known, blocks, Rates(2, 3), 70).epoch(random):
         entities += batch.entity.tolist()
         own = batch.place[:, 0]
-        assert (batch.bits[own] == bits(known.address[batch.entity])).all()
+        assert (batch.address[own] == known.address[batch.entity]).all()
         assert batch.place.shape == (len(batch.entity), 6)
         assert sorted(batch.place[:, 5]) == sorted(own)  # the address of another event of the batch
         assert set(batch.place[:, 1:3].ravel()).isdisjoint(own)

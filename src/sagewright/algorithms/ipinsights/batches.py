@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.network import LENGTHS, Blocks, bits
+from sagewright.algorithms.ipinsights.network import LENGTHS, Blocks
 from sagewright.algorithms.ipinsights.pairs import Pairs, Rates, places, with_drawn
 
-AHEAD = 1 << 14
+AHEAD = 1 << 12
 """Events whose mini-batches are prepared together."""
 BLURS = (0.5, 0.25, 0.25)
 """Shares of addresses that are learnt with all their blocks, without the smallest, and without the two smallest."""
@@ -21,24 +21,24 @@ BLURS = (0.5, 0.25, 0.25)
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """Pairs as the network takes them: `entity` (n,) int32; `place` (n, 1 + m) as of `Pairs`; for each address its `bits` (a, 32)
-    and the numbers of its `blocks` (a, lengths) int32.
+    """Pairs as the network takes them: `entity` (n,) int32; `place` (n, 1 + m) as of `Pairs`; each `address` (a,) and the numbers
+    of its `blocks` (a, lengths) int32.
     """
 
     entity: np.ndarray
     place: np.ndarray
-    bits: np.ndarray
+    address: np.ndarray
     blocks: np.ndarray
 
     @classmethod
     def of(cls, pairs: Pairs, blocks: Blocks) -> MiniBatch:
-        return cls(pairs.entity.astype(np.int32), pairs.place, bits(pairs.address), blocks.places(pairs.address))
+        return cls(pairs.entity.astype(np.int32), pairs.place, pairs.address, blocks.places(pairs.address))
 
 
 NOTHING = MiniBatch(
     np.zeros(0, np.int32),
     np.zeros((0, 1), np.int64),
-    np.zeros((0, 32), np.float32),
+    np.zeros(0, np.uint32),
     np.zeros((0, len(LENGTHS)), np.int32),
 )
 
@@ -67,7 +67,6 @@ class Batches:
     def _part(self, rows: np.ndarray, random: np.random.Generator) -> Iterator[MiniBatch]:
         known, wide = self.known.take(rows), 1 + self.rates.drawn
         address = with_drawn(known.address, self.rates.drawn, random)
-        inside = bits(address)
         blocks = np.empty((len(rows), wide, len(LENGTHS)), np.int32)
         blocks[:, 0] = self.places[rows]
         blocks[:, 1:] = self.blocks.places(address.reshape(-1, wide)[:, 1:].ravel()).reshape(len(rows), wide - 1, -1)
@@ -76,7 +75,7 @@ class Batches:
             end = min(begin + self.size, len(rows))
             part = slice(begin * wide, end * wide)
             place = places(end - begin, self.rates, random)
-            yield MiniBatch(known.entity[begin:end], place, inside[part], blurred[part])
+            yield MiniBatch(known.entity[begin:end], place, address[part], blurred[part])
 
     def _blurred(self, places: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The blocks of some addresses without the smallest ones. What is learnt of an address then holds for its neighbours too:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty import adam
+from sagewright.algorithms.ipinsights import descent
 from sagewright.algorithms.native.kernels import native, part
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -94,8 +95,9 @@ def _slopes(
     for address in range(len(blocks)):
         for length in range(blocks.shape[1]):
             block = np.uintp(blocks[address, length])
-            for column in range(addresses.shape[1]):
-                addresses[address, column] += vectors[block, column]
+            if block != len(vectors) - 1:
+                for column in range(addresses.shape[1]):
+                    addresses[address, column] += vectors[block, column]
     touched[0] = _of_pairs(batch, tables[0], of_pairs, of_entities)
     touched[1] = _of_blocks(blocks, of_pairs[1], len(vectors) - 1, of_blocks)
     _forget(of_entities, touched[0])
@@ -143,3 +145,4 @@ def rehearse(_values: Mapping[str, Any]) -> None:
     batch = np.zeros(1, np.int32), np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int32)
     Room((table, table.copy())).slopes(batch, np.ones((1, 1), np.float32))
     adam.rehearse()
+    descent.rehearse()

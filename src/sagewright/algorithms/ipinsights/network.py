@@ -33,11 +33,15 @@ class Blocks:
 
     def places(self, address: np.ndarray) -> np.ndarray:
         """(n, lengths) int32: the numbers of the vectors of addresses (n,)."""
-        wanted = keys(address)
-        if not len(self.keys):
-            return np.zeros(wanted.shape, np.int32)
-        found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[found] == wanted, found, len(self.keys)).astype(np.int32)
+        found = np.full((len(address), len(LENGTHS)), len(self.keys), np.int32)
+        ends = np.searchsorted(self.keys, np.array([*LENGTHS, BITS + 1], np.int64) << BITS)
+        for column, length in enumerate(LENGTHS):
+            begin, end = int(ends[column]), int(ends[column + 1])
+            if begin < end:
+                wanted = (length << BITS) | (address.astype(np.int64) >> (BITS - length))
+                place = begin + np.minimum(np.searchsorted(self.keys[begin:end], wanted), end - begin - 1)
+                found[:, column] = np.where(self.keys[place] == wanted, place, len(self.keys))
+        return found
 
     def sums(self, places: np.ndarray) -> np.ndarray:
         """(n, d) float32: the sums of the vectors."""

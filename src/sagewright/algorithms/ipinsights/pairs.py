@@ -60,10 +60,13 @@ def with_drawn(address: np.ndarray, count: int, random: np.random.Generator) -> 
 
 
 def places(count: int, rates: Rates, random: np.random.Generator) -> np.ndarray:
-    """(count, 1 + m) int64: for each event the numbers of its addresses among those of `with_drawn`."""
+    """(count, 1 + m) int64: for each event the numbers of its addresses among those of `with_drawn`. The shuffled ones are those of
+    other events: the ones some places further on in a random order.
+    """
     wide = 1 + rates.drawn
     found = np.empty((count, wide + rates.shuffled), np.int64)
+    own, order = np.arange(count), random.permutation(count)
     found[:, :wide] = np.arange(count * wide).reshape(count, wide)
-    for column in range(wide, found.shape[1]):
-        found[:, column] = random.permutation(count) * wide
+    away = random.integers(min(1, count - 1), max(1, count), rates.shuffled)
+    found[order, wide:] = order[(own[:, None] + away) % max(1, count)] * wide
     return found
