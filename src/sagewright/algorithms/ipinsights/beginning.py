@@ -29,7 +29,7 @@ LEAST_COMMON = 0.2
 SAMPLE = 4000
 """Events of the sample."""
 STEPS = 8
-"""Of Newton's method, for four numbers."""
+"""Steps of Newton's method, for four numbers."""
 RAREST = -8.0
 """The lowest offset of addresses in no known block."""
 
@@ -106,7 +106,7 @@ def _rarity(totals: np.ndarray, everything: int) -> np.ndarray:
 
 
 def _weight(count: np.ndarray, events: np.ndarray, totals: np.ndarray, everything: int) -> np.ndarray:
-    """Of a block with `totals` events in the vector of an entity that has `events`, of which `count` are in the block."""
+    """The weight of a block with `totals` events in the vector of an entity with `events`, of which `count` are in the block."""
     return np.where(totals >= FEWEST, np.sqrt(count / (events + 1)) * _rarity(totals, everything), 0)
 
 
