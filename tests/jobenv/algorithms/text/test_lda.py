@@ -15,7 +15,7 @@ from sklearn.decomposition import LatentDirichletAllocation
 from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
-from sagewright.algorithms.lda import decomposition, topics
+from sagewright.algorithms.lda import decomposition, topics, training
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel
 from sagewright.algorithms.lda.moments import Moments
@@ -164,6 +164,13 @@ def test_refining_predicts_better_than_the_moments_alone(make_job: Any, run: Any
         assert run(job, NAME) == 0, job.output
         reached.append(float(re.findall(r"test pwll <score>=(\S+)", job.output)[-1]))
     assert reached[1] > reached[0]
+
+
+@pytest.mark.parametrize(("documents", "sweeps"), [(499, 200), (500, 200), (501, 300), (60_000, 166), (600_000, 0)])
+def test_few_words_and_very_many_take_fewer_sweeps(documents: int, sweeps: int) -> None:
+    counts = csr_matrix(np.full((documents, 1), 100.0))
+    assert training._sweeps({"_sweeps": "auto", "num_topics": 30}, counts) == sweeps
+    assert training._sweeps({"_sweeps": "7", "num_topics": 30}, counts) == 7
 
 
 @pytest.mark.parametrize(
