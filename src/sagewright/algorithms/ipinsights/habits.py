@@ -15,6 +15,8 @@ GAIN = 1.25
 """How many times as often as in the larger blocks two events of a block must be of the same entity, for its length to matter."""
 BEYOND_NOISE = 3.0
 """Standard deviations by which this must exceed the number that chance gives."""
+MANY = 5
+"""Mean number of events of a block from which its length matters in any case: entities that use a block only once can be alike."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,17 @@ class Habits:
     @cached_property
     def telling(self) -> dict[int, Uses]:
         """The uses of the lengths that say more of the entity than the next smaller such length: two events of one block are of
-        the same entity more often. Vectors of other lengths' blocks would only learn by heart."""
+        the same entity more often. Vectors of other lengths' blocks would only learn by heart, unless the blocks have many events.
+        """
         same, together = self.uses(0).agreement
         found: dict[int, Uses] = {}
+        before = 1
         for length in LENGTHS:
             uses = self.uses(length)
             expected = same / max(1, together) * uses.agreement[1]
-            if uses.agreement[0] > GAIN * expected + BEYOND_NOISE * expected**0.5:
+            many = self.events >= MANY * len(uses.blocks) > MANY * before
+            if many or uses.agreement[0] > GAIN * expected + BEYOND_NOISE * expected**0.5:
+                before = len(uses.blocks)
                 found[length] = uses
                 same, together = uses.agreement
         return found
