@@ -37,6 +37,8 @@ products take more time than all else."""
 HARD, GAIN = 0.36, 0.02
 """Another epoch follows only if the loss is more than this share of that of guessing, with wide vectors, and fell by this share in
 the last epoch."""
+USUAL, TWICE = 5000, 2
+"""From so many events on, the fewest epochs that end in this way: shared addresses need a second one."""
 SHUFFLED = "shuffled_negative_sampling_rate"
 FEW, SOME = 10_000, 50_000
 FEW_SHUFFLED, SOME_SHUFFLED = 3, 6
@@ -64,13 +66,14 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 @dataclass(frozen=True)
 class Pace:
     """The pace of learning: set by the hyperparameters, otherwise by the number of events. `falls`: the rate does. An
-    epoch with a loss of at most the share `hard` of that of guessing is the last one."""
+    epoch with a loss of at most the share `hard` of that of guessing is the last one, after `least` epochs."""
 
     epochs: int
     batch: int
     rate: float
     falls: bool
     hard: float
+    least: int
     rates: Rates
 
     def highest(self, epoch: int) -> float:
@@ -87,7 +90,8 @@ def _pace(run: Session, everywhere: int) -> Pace:
     falls = "learning_rate" not in run.chosen
     rates = Rates(values["random_negative_sampling_rate"], shuffled)
     rate = RATE * max(1.0, WIDE / values["vector_dim"]) if falls else values["learning_rate"]
-    pace = Pace(epochs, batch, rate, falls, 0.0 if given else HARD / _longer(values["vector_dim"]), rates)
+    hard, least = 0.0 if given else HARD / _longer(values["vector_dim"]), TWICE if everywhere >= USUAL else 1
+    pace = Pace(epochs, batch, rate, falls, hard, least, rates)
     logging.info(
         "%s%d epochs, mini-batches of %d events with %d shuffled pairs each, learning rate %g%s",
         "up to " * (not given), epochs, batch, shuffled, pace.rate, ", falling" * falls,
@@ -122,7 +126,8 @@ def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNet
     before = math.inf
     for epoch in range(pace.epochs):
         share = _epoch(run, learner, batches, pace, epoch)
-        enough = pace.hard > 0 and (share <= pace.hard or share > (1 - GAIN) * before)
+        told_apart = pace.hard > 0 and (share <= pace.hard or share > (1 - GAIN) * before)
+        enough = told_apart and epoch + 1 >= pace.least
         before = share
         if validation is not None:
             reached = area(found, validation, values)
