@@ -34,7 +34,7 @@ WRITER_WAIT_S = 5.0
 """Maximum wait of a transaction for its turn to write, and the same again if another process is writing."""
 
 HASTE_S = 0.002  # the same in the event loop, where all other requests would wait too
-CONGESTED_S = 0.05  # after a wait in vain it does not wait at all for this long
+CONGESTED_S = 0.01  # after a wait in vain it does not wait at all for this long
 MOST_CONNECTIONS = 64  # to PostgreSQL, of one server
 KEPT_CONNECTIONS = 24  # the others end after use, which takes PostgreSQL a new process each time
 UNPROVEN_S = 1.0  # a connection to PostgreSQL that was idle for longer is tried before it is used
@@ -47,9 +47,10 @@ _BUSY_STATES = {"55P03", "40P01", "40001"}
 
 @dataclass
 class Promise:
-    """See Database.promising."""
+    """See Database.promising. `reserved`: the turn to write is held for the next transaction."""
 
     due: bool = False
+    reserved: bool = False
 
 
 class Database:
@@ -67,11 +68,14 @@ class Database:
             self.ballast.release_if_short()
         self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
         self._reading = self.engine if self.embedded else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writer = threading.Lock()
+        self._writer, self._front, self._line = threading.Lock(), threading.Lock(), threading.Lock()
         self._flusher = LogFlusher(Path(url.removeprefix("sqlite:///") + "-wal"))
         self._flushes = self.embedded and fsync == "normal"
         self._local = threading.local()
         self._kept: list[Connection] = []
+        self._shared: Connection | None = None
+        self._run: Callable[[str], object] = str  # of the connection above, once it exists
+        self._hurried = False
         self._checkpointer = Checkpointer(self.engine.connect)
         self._congested_until = 0.0
         self._kept_transactions = 0
@@ -93,7 +97,7 @@ class Database:
         """
         shared: Connection | None = None if streamed else getattr(self._local, "reading", None)
         if self.embedded:
-            yield self._of_this_thread()
+            yield self._of_writers() if self._is_writing else self._of_this_thread()
         elif shared is not None:
             with _described_trouble():
                 yield shared
@@ -120,9 +124,28 @@ class Database:
         if kept is None:
             kept = self._local.connection = self.engine.connect()
             self._kept.append(kept)
-            self._local.run = _runner(kept)
-            attach(kept, self.memory)
         return kept
+
+    def _of_writers(self) -> Connection:
+        """Returns the connection of all writers on SQLite, to be used during one's turn.
+
+        SQLite forgets the pages that a connection has in memory when another one has written: with a connection for each thread,
+        a transaction would read all of its pages again, the more the larger the store is.
+        """
+        if self._shared is None:
+            self._shared = self.engine.connect()
+            self._kept.append(self._shared)
+            self._run = _runner(self._shared)
+            attach(self._shared, self.memory)
+        if self.hasty is not self._hurried:
+            self._hurried = self.hasty
+            self._run(f"PRAGMA busy_timeout = {int((HASTE_S if self._hurried else WRITER_WAIT_S) * 1000)}")
+        return self._shared
+
+    @property
+    def _is_writing(self) -> bool:
+        """True in a transaction of this thread."""
+        return getattr(self._local, "writing", False)
 
     @property
     def secrets(self) -> SecretCipher:
@@ -150,8 +173,8 @@ class Database:
                 self.memory.discard(connection)
             return
         with self._turn(), _described_trouble():
-            connection = self._of_this_thread()
-            run = self._local.run  # SQLAlchemy takes 10 times as long for a statement without a result
+            connection = self._of_writers()
+            run = self._run  # SQLAlchemy takes 10 times as long for a statement without a result
             run("BEGIN IMMEDIATE")
             self._local.writing = True
             try:
@@ -159,8 +182,7 @@ class Database:
                 run("COMMIT")
                 self._kept_transactions += 1
             except BaseException:
-                self.memory.discard(connection)
-                _roll_back(connection)
+                self._undo(connection)
                 raise
             finally:
                 self._local.writing = False
@@ -173,6 +195,16 @@ class Database:
             else:
                 promise.due = True
 
+    def _undo(self, connection: Connection) -> None:
+        self.memory.discard(connection)
+        try:
+            _roll_back(connection)
+        except DBAPIError:  # the next writer opens another one, or no transaction could begin
+            self._shared = None
+            self._kept.remove(connection)
+            connection.invalidate()
+            raise
+
     @property
     def version(self) -> int | None:
         """Returns a number that changes with each commit; None if other processes write, too."""
@@ -180,25 +212,44 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Acquires the right to write, one thread at a time. Raises ServiceUnavailable."""
-        if not self._writer.acquire(blocking=False):
-            hasty = self.hasty
-            wait_s = WRITER_WAIT_S if not hasty else HASTE_S if time.monotonic() > self._congested_until else 0.0
-            if not self._writer.acquire(timeout=wait_s):
-                if hasty and wait_s:
-                    self._congested_until = time.monotonic() + CONGESTED_S
-                raise _busy()
+        """Acquires the right to write, one thread at a time, or takes the one that this thread reserved. Raises
+        ServiceUnavailable."""
+        promise: Promise | None = getattr(self._local, "promise", None)
+        if promise is not None and promise.reserved:
+            promise.reserved = False
+        else:
+            self._acquire()
         try:
             yield
         finally:
             self._writer.release()
 
+    def _acquire(self) -> None:
+        """Waits for the turn to write. Whoever has the front place gets it next, so a thread that writes again and again lets the
+        one that waits go first. An event loop competes for that place with one thread at most: it waits for two turns."""
+        hasty = self.hasty
+        wait_s = WRITER_WAIT_S if not hasty else HASTE_S if time.monotonic() > self._congested_until else 0.0
+        until = time.monotonic() + wait_s
+        places = (self._front,) if hasty else (self._line, self._front)
+        held: list[threading.Lock] = []
+        try:
+            for place in (*places, self._writer):
+                if not place.acquire(timeout=max(0.0, until - time.monotonic())):
+                    if hasty and wait_s:
+                        self._congested_until = time.monotonic() + CONGESTED_S
+                    raise _busy()
+                held.append(place)
+        finally:
+            for place in held[: len(places)]:
+                place.release()
+
     @contextmanager
-    def promising(self) -> Iterator[Promise]:
+    def promising(self, *, writes: bool = False) -> Iterator[Promise]:
         """In the block, for an event loop, transactions of this thread wait neither for the disk nor for other writers.
 
         A transaction that would have to wait for a writer raises ServiceUnavailable. If the promise is `due` afterwards, call
-        `flush` before any client is answered.
+        `flush` before any client is answered. `writes`: the turn to write is reserved for the block's first transaction, so that
+        ServiceUnavailable is raised before the block has done any work, which would have to be repeated.
         """
         if not getattr(self._local, "hurried", False):
             self._local.hurried = True
@@ -206,9 +257,14 @@ class Database:
                 self._of_this_thread().exec_driver_sql(f"PRAGMA busy_timeout = {int(HASTE_S * 1000)}")
         promise = self._local.promise = Promise()
         try:
+            if writes and self.embedded:
+                self._acquire()
+                promise.reserved = True
             yield promise
         finally:
             self._local.promise = None
+            if promise.reserved:
+                self._writer.release()
 
     def flush(self) -> None:
         """Returns once all earlier commits are on the disk. Raises OSError if the disk fails."""
@@ -220,7 +276,7 @@ class Database:
 
         Callers must not change the value. A thread that is writing always reads.
         """
-        if not self.embedded or getattr(self._local, "writing", False):
+        if not self.embedded or self._is_writing:
             return read()
         return self.memory.recall(subject, what, read)
 

@@ -38,7 +38,7 @@ from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
 from sagewright.wire.protocols.table import protocols
 from sagewright.wire.queryforms import form_model
-from sagewright.wire.quick import TRIED, puts_object, quick_targets, reads_object
+from sagewright.wire.quick import TRIED, puts_object, quick_targets, reads_object, writes
 from sagewright.wire.recording import RequestRecorder
 from sagewright.wire.s3.cross_origin import CrossOrigin
 from sagewright.wire.s3.form import PostedForm, read_form
@@ -293,7 +293,7 @@ class Gateway:
         whole = request.body.read()
         request.body = BytesBody(whole)
         try:
-            with self._platform.store.promising() as promise:
+            with self._platform.store.promising(writes=writes(request)) as promise:
                 return self._run(exchange, self._all_steps), promise.due
         except ServiceUnavailable:
             request.body = BytesBody(whole)

@@ -32,6 +32,12 @@ def puts_object(request: HttpRequest) -> bool:
     return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
 
 
+def writes(request: HttpRequest) -> bool:
+    """Returns True for a quick request that is bound to write, if it is valid."""
+    target = request.headers.get("x-amz-target")
+    return ".Create" in target if target else request.method == "PUT"
+
+
 class QuickGateway(Protocol):
     """The part of the gateway that answers without waiting."""
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -158,3 +158,43 @@ def test_a_short_wait_is_no_reason_to_give_up(embedded: Database) -> None:
     assert (
         done > 200
     )  # the other one's; where it holds the lock for long, as on a busy machine, many are told to come back
+
+
+def test_an_event_loop_waits_for_two_turns_however_many_write(embedded: Database) -> None:
+    """It waits 2 ms at most. In a line with the threads, or without any order, it would nearly always wait in vain."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            with embedded.write():
+                time.sleep(0.0005)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    done = 0
+    for _ in range(100):
+        with suppress(ServiceUnavailable), embedded.promising(writes=True):
+            done += 1
+        time.sleep(2 * module.CONGESTED_S)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert done > 20
+
+
+def test_a_turn_that_is_reserved_is_used_or_given_back(embedded: Database) -> None:
+    with embedded.promising(writes=True):
+        tags.add(embedded, "arn", {"a": "1"})
+        tags.add(embedded, "arn", {"b": "2"})  # a second transaction takes a turn itself
+    with embedded.promising(writes=True):
+        assert tags.of(embedded, "arn") == {"a": "1", "b": "2"}
+    with suppress(RuntimeError), embedded.promising(writes=True):
+        raise RuntimeError
+    tags.add(embedded, "arn", {"c": "3"})
+    worked = []
+    with held_by_a_thread(embedded), pytest.raises(ServiceUnavailable), embedded.promising(writes=True):
+        worked.append("what would have to be done again")
+    assert worked == []
+    assert not embedded.hasty
+    tags.add(embedded, "arn", {"d": "4"})
