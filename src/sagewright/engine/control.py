@@ -15,6 +15,10 @@ from sagewright.model.errors import ServiceUnavailable
 log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
 TICK_S = 0.05
+TOGETHER_S = 0.02
+"""Time after a new subject in which others wait to be scheduled together: threads that wake for each of them take the interpreter
+from the requests that create them."""
+
 THREADS = 8
 """A step may wait for a process that is being killed, a container engine or a cluster; it delays only its own subject."""
 
@@ -62,6 +66,8 @@ class Engine:
         self._own_pools: dict[str, KeyedPool[Subject]] = {}
         self._timers: list[tuple[float, Subject]] = []
         self._scheduled: set[tuple[float, Subject]] = set()
+        self._new: dict[Subject, None] = {}
+        self._new_due = -math.inf
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-timers", daemon=True)
@@ -95,6 +101,20 @@ class Engine:
         """Schedules a reconcile because something happened to the subject."""
         self._put(Subject(kind, subject_id))
 
+    def wake_new(self, subject: Subject, together: Subject) -> None:
+        """`wake` for a subject that was just created, at once; if one was created TOGETHER_S ago or less, schedules `together`
+        instead, when that time is over: the subject for all of those."""
+        now = time.monotonic()
+        with self._changed:
+            waits = now < self._new_due
+            if not waits:
+                self._new_due = now + TOGETHER_S
+            elif together not in self._new:
+                self._new[together] = None
+                self._changed.notify_all()
+        if not waits:
+            self._put(subject)
+
     def wake_after(self, delay_s: float, kind: str, subject_id: str) -> None:
         """Schedules a reconcile after `delay_s`, at most TICK_S later. Repeated requests for the same time count once."""
         due = time.monotonic() + delay_s
@@ -121,12 +141,22 @@ class Engine:
                     timer = heapq.heappop(self._timers)
                     self._scheduled.discard(timer)
                     self._put(timer[1])
+                self._put_new(now)
                 if now < due:
-                    until = min(due, self._timers[0][0]) if self._timers else due
+                    until = min(due, self._timers[0][0] if self._timers else due, self._new_due if self._new else due)
                     self._changed.wait(until - now)
                     continue
             self._sweep()
             due = time.monotonic() + SWEEP_S
+
+    def _put_new(self, now: float) -> None:
+        """Schedules what stands for new subjects, once they have waited long enough."""
+        if not self._new or now < self._new_due:
+            return
+        self._new_due = now + TOGETHER_S
+        new, self._new = self._new, {}
+        for subject in new:
+            self._put(subject)
 
     def _sweep(self) -> None:
         for reconciler in self._reconcilers:

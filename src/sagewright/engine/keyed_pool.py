@@ -22,6 +22,7 @@ class KeyedPool(Generic[K]):
         self._again: set[K] = set()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._roused = False
         self._ended = False
 
     def put(self, key: K) -> None:
@@ -46,7 +47,11 @@ class KeyedPool(Generic[K]):
             thread.join(timeout_s)
 
     def _wake(self) -> None:
+        """Rouses an idle thread, unless one is on its way: that one rouses the next if there is more to do."""
+        if self._roused:
+            return
         if self._idle:
+            self._roused = True
             self._changed.notify()
         elif len(self._threads) < self._most:
             thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
@@ -64,13 +69,17 @@ class KeyedPool(Generic[K]):
     def _next(self) -> K | None:
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._waiting or self._ended)
+            while not self._waiting and not self._ended:
+                self._changed.wait()
+                self._roused = False
             self._idle -= 1
             if self._ended:
                 return None
             key = next(iter(self._waiting))
             del self._waiting[key]
             self._running.add(key)
+            if self._waiting:
+                self._wake()
             return key
 
     def _done(self, key: K) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sagewright.engine.control import Engine
+from sagewright.engine import control
+from sagewright.engine.control import Engine, Subject
 from sagewright.model.errors import ServiceUnavailable
 
 WAIT_S = 20
@@ -123,3 +124,20 @@ def test_a_time_that_is_asked_for_again_and_again_counts_once(noting: Noting) ->
     for _ in range(100):
         made.wake_after(due - time.monotonic(), "thing", "a")
     assert len(made._timers) <= 2  # on either side of a tick
+
+
+def test_new_subjects_come_at_once_or_together(engine: Engine, noting: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "TOGETHER_S", 0.5)
+    everything = Subject("other thing", "all")
+    began = time.monotonic()
+    for name in ("first", "second", "third"):
+        engine.wake_new(Subject("thing", name), everything)
+    noting.until("first")
+    if time.monotonic() - began < 0.4:
+        assert noting.steps == ["first"]
+    noting.until("all")
+    assert time.monotonic() - began >= 0.5
+    assert sorted(noting.steps) == ["all", "first"]
+    time.sleep(0.6)
+    engine.wake_new(Subject("thing", "fourth"), everything)
+    noting.until("fourth")

@@ -87,6 +87,30 @@ def test_a_step_that_waits_holds_up_no_other_key() -> None:
     assert work.ended == {"slow": 1, "slower": 1, "quick": 1}
 
 
+def test_threads_are_roused_one_after_the_other_and_all_work() -> None:
+    """Many keys at once, when all threads rest: the first rouses the second, and so on."""
+    work = Work(threads=4)
+    for number in range(4):
+        work.hold(f"begin-{number}")
+        work.pool.put(f"begin-{number}")
+    for number in range(4):
+        work.until(work.begun, f"begin-{number}", 1)
+        work.let_go(f"begin-{number}")
+        work.until(work.ended, f"begin-{number}", 1)
+    for _ in range(50):
+        keys = [f"k{number}" for number in range(4)]
+        before = work.begun["k0"]
+        work.hold(*keys)
+        for key in keys:
+            work.pool.put(key)
+        for key in keys:
+            work.until(work.begun, key, before + 1)
+        work.let_go(*keys)
+        for key in keys:
+            work.until(work.ended, key, before + 1)
+    work.pool.close(WAIT_S)
+
+
 def test_a_step_that_fails_is_logged_and_its_thread_goes_on() -> None:
     work = Work(threads=1)
     work.fails = {"broken"}

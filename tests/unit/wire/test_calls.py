@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.control import Subject
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
@@ -34,8 +35,8 @@ class Woken:
     def __init__(self) -> None:
         self.subjects: list[str] = []
 
-    def wake(self, kind: str, _subject_id: str) -> None:
-        self.subjects.append(kind)
+    def wake_new(self, subject: Subject, _together: Subject) -> None:
+        self.subjects.append(subject.kind)
 
 
 @pytest.fixture

@@ -88,8 +88,10 @@ class EventRouter:
 
     def _requested(self, rules: list[EventRule], logged: Logged) -> list[Wanted]:
         """Returns the deliveries of an entry; a rule applies only to events after its creation."""
+        if not rules:
+            return []
         scope = self._scope
-        if self._anywhere and rules:
+        if self._anywhere:
             scope = (scope[0], region_of(self._store, logged, scope[1]))
         draft = draft_of(self._store, self._call, logged, scope)
         if draft is None:

@@ -6,6 +6,7 @@ A job may leave millions of files. Removing them takes minutes, which would bloc
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import uuid
@@ -27,7 +28,9 @@ class Trash:
         self._thread: threading.Thread | None = None
 
     def throw(self, thing: Path) -> None:
-        """Discards a file or directory. It has lost its name when this returns, and is deleted soon after."""
+        """Discards a file or directory, if it exists. It has lost its name when this returns, and is deleted soon after."""
+        if not os.path.lexists(thing):
+            return
         aside = self._launch_context / f"{_PREFIX}{uuid.uuid4().hex}"
         try:
             thing.rename(aside)

@@ -71,7 +71,7 @@ class JobQueue:
     ) -> None:
         self._dependencies, self._compute = dependencies, compute
         self._leases, self._pools, self._endings = leases, pools, endings
-        self._lock, self._begun, self._served = threading.Lock(), 0, 0
+        self._lock, self._next = threading.Lock(), threading.Lock()
         self._said, self._said_ms = 0, 0
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
         self._turns: QueueLine | None = None
@@ -92,20 +92,19 @@ class JobQueue:
         First come, first served, with spot jobs last; owners by turns if there are several. A job passes an earlier one that does
         not fit yet if a warm pool is kept for it, or if `_may_be_passed` allows it.
 
-        One pass serves all that asked before it began: a caller that waited for one leaves without another.
+        One pass serves all that asked before it began: while a caller waits to begin one, the others leave without a pass.
         """
         placed: set[str] = set()
-        before = self._begun
+        if not only and not self._next.acquire(blocking=False):
+            return False  # the pass that is about to begin wakes `asking` if it places it
         with self._lock:
-            if not only and self._served > before:
-                return False  # that pass wakes `asking` if it has placed it
-            self._begun += not only
+            if not only:
+                self._next.release()
             self._renew_saying()
             for kind in [only] if only else self._bypassing:
                 self._place_bypassing(kind, placed)
             if not only:
                 self._place_all(placed)
-                self._served = self._begun
         for job_id in placed - {asking}:
             job = jobs.get(self._dependencies.store, job_id)
             if job is not None:
@@ -201,12 +200,12 @@ class JobQueue:
         demand = demand_of(job)
         if launch_plan.waited_too_long(job, demand):
             jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STOPPING))
-            self._endings.end(job, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED))
+            self._give_up(job, Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED))
             return Taken.ANOTHERS
         try:
             launch_plan.check_image(demand)
         except CannotRun as error:
-            self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, f"{FaultClass.CLIENT}: {error}"))
+            self._give_up(job, Outcome(SecondaryStatus.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return Taken.ANOTHERS
         if self._waits_for_environment(job, demand):
             return Taken.ANOTHERS
@@ -221,6 +220,12 @@ class JobQueue:
         if taken is Taken.NO_ROOM:
             self._say_queued(job)
         return taken
+
+    def _give_up(self, job: Job, result: Outcome) -> None:
+        """Ends a queued job, and wakes its owner: the job's own reconcile may be over."""
+        self._endings.end(job, [], result)
+        if (owner := kind_of(job).owner(job.request)) is not None:
+            self._dependencies.wake(*owner)
 
     def _reserve(self, job: Job, share: JobShare, demand: Demand, passing: bool) -> tuple[Taken, Lease]:
         reservations, lease = self._compute.reservations, self._leases.new()
@@ -260,7 +265,7 @@ class JobQueue:
             missing = self._compute.builds.missing(image, job.created_ms)
         except BuildFailed as error:
             reason = f"{FaultClass.CLIENT}: Cannot build an environment for the image {image.uri}: {error}"
-            self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
+            self._give_up(job, Outcome(SecondaryStatus.FAILED, reason))
             return True
         if missing:
             self._say_preparing(job, missing, self._compute.builds.progress(missing))

@@ -17,7 +17,7 @@ from sagewright.model.jobs.state_machines import STATE_MACHINES, StateMachine
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, EventSubject
-from sagewright.store.memory import changes
+from sagewright.store.memory import changes, known
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import hosts, job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
@@ -246,10 +246,9 @@ def move(store: Database, job_id: str, event: Event) -> Job | None:
 
 def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     """`move` inside the caller's transaction."""
-    row = _LOCKED.first(connection, {"job_id": job_id})
-    if row is None:
+    job: Job | None = known(connection, job_id, "job") or _locked(connection, job_id)
+    if job is None:
         return None
-    job = Job(*row)
     state_machine = STATE_MACHINES[job.kind]
     if job.ended or not state_machine.may(job.secondary_status, event.step):
         return None
@@ -270,6 +269,11 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     moved = replace(job, **changed, **detail)
     changes(connection, job_id, job=moved)
     return moved
+
+
+def _locked(connection: Connection, job_id: str) -> Job | None:
+    row = _LOCKED.first(connection, {"job_id": job_id})
+    return Job(*row) if row else None
 
 
 def _change(connection: Connection, job_id: str, changed: dict[str, Any]) -> None:

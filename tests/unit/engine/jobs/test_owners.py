@@ -10,6 +10,7 @@ import pytest
 from engine.inline import InlineBackend, InlineServer
 from sagewright.engine.control import Subject
 from sagewright.engine.jobs.hostreports import Exited
+from sagewright.engine.jobs.queue import QUEUE
 from sagewright.kinds.base import OWNER
 from sagewright.model.jobs.brief import EndCause, Phase
 from sagewright.store.database import Database
@@ -58,6 +59,16 @@ def test_a_launch_that_fails_wakes_the_owner(tmp_path: Path, database: Database)
     server = InlineServer(tmp_path / "data", database, backend)
     job = jobs.create(database, ResourceScope("training", "000000000000", "us-east-1"), JobDraft("job", REQUEST))
     server.engine.wake(job.kind, job.id)
+    assert woken(server) == 1
+
+
+def test_an_end_in_the_queue_wakes_the_owner(tmp_path: Path, database: Database) -> None:
+    """Whoever's pass ends the job: its own step may have left that to another one."""
+    server = InlineServer(tmp_path / "data", database, InlineBackend())
+    image = "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"
+    request = REQUEST | {"AlgorithmSpecification": {"TrainingImage": image}}
+    jobs.create(database, ResourceScope("training", "000000000000", "us-east-1"), JobDraft("job", request))
+    server.engine.wake(QUEUE, "")
     assert woken(server) == 1
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sagewright.engine.control import Subject
+from sagewright.engine.jobs.queue import QUEUE
 from sagewright.kinds.base import NAMESPACE, OWNER, Kind
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
@@ -58,7 +60,8 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
             f"{noun.capitalize()} names must be unique within an AWS account and region, and a {noun} with this name "
             f"already exists ({arn})"
         ) from None
-    context.engine.wake(job.kind, job.id)
+    own = Subject(job.kind, job.id)
+    context.engine.wake_new(own, Subject(QUEUE, "") if demand.queued else own)
     return arn
 
 
