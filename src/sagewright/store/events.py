@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.events import events
@@ -70,10 +71,8 @@ class Logged:
 
 _ENTRY = [events.c[name] for name in EventEntry.__dataclass_fields__]
 _OF = PreparedStatement(select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq))
-_OF_SEVERAL = (
-    select(events.c.subject_id, *_ENTRY)
-    .where(events.c.subject_id.in_(bindparam("ids", expanding=True)))
-    .order_by(events.c.seq)
+_OF_SEVERAL = PreparedStatement(
+    select(events.c.subject_id, *_ENTRY).where(among(events.c.subject_id, "ids")).order_by(events.c.seq)
 )
 _BEFORE = (
     select(*_ENTRY)
@@ -138,7 +137,7 @@ def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[Ev
     """Returns the entries of several subjects, by subject."""
     found: dict[str, list[EventEntry]] = defaultdict(list)
     with store.read() as connection:
-        for subject_id, *values in connection.execute(_OF_SEVERAL, {"ids": subject_ids}):
+        for subject_id, *values in _OF_SEVERAL.all(connection, {"ids": subject_ids}):
             found[subject_id].append(EventEntry(*values))
     return found
 

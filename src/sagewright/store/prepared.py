@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select
@@ -14,6 +15,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import ClauseElement
 
 _NAME = re.compile(r"%\((\w+)\)s")
+TOGETHER = 50
+"""Rows of one statement of SQLite, which allows 32,766 parameters."""
+
 Convert = Callable[[Any], Any] | None
 Converters = list[tuple[int, Callable[[Any], Any]]]
 
@@ -66,6 +70,8 @@ class PreparedStatement:
             rows = [[row[at] for at in order] for row in rows]
         driver: Any = connection.connection.dbapi_connection
         try:
+            if isinstance(self._statement, Insert):
+                rows = _insert_together(driver, compiled.text, rows)
             driver.executemany(compiled.text, rows)
         except sqlite3.Error as error:
             raise _described(compiled.text, error) from error
@@ -125,6 +131,26 @@ class PreparedStatement:
         if compiled is None:  # two threads may both compile, with the same result
             compiled = self._compiled = _compile(self._statement, self._columns, connection.dialect)
         return compiled
+
+
+def _insert_together(driver: Any, text: str, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Inserts as many rows as fill statements of TOGETHER rows, and returns the others.
+
+    The driver releases the GIL for each row of an executemany, and may then wait for it while it holds the right to write.
+    """
+    whole = len(rows) - len(rows) % TOGETHER
+    for at in range(0, whole, TOGETHER):
+        driver.execute(_of_several(text), [value for row in rows[at : at + TOGETHER] for value in row])
+    return rows[whole:]
+
+
+@lru_cache(64)
+def _of_several(text: str) -> str:
+    """Returns an INSERT of one row for TOGETHER rows. It leaves the rows before a bad one to the rollback of the transaction:
+    SQLite would copy all pages that it changes, to undo the statement alone."""
+    begin, values, rest = text.replace("INSERT INTO", "INSERT OR FAIL INTO", 1).rpartition(" VALUES ")
+    row, end, conflict = rest.partition(")")
+    return begin + values + ", ".join([row + end] * TOGETHER) + conflict
 
 
 def _bound(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.store import prepared
+from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects
@@ -123,3 +124,22 @@ def test_many_rows_at_once(database: Database) -> None:
         assert [tuple(row) for row in connection.execute(everything)] == [("xyz", 9), ("üüü", 8)]
     with pytest.raises(IntegrityError), database.write() as connection:
         grams.many(connection, ("path", "gram", "subject"), [(2, "xyz", 9)])
+
+
+def test_more_rows_than_one_statement_takes(database: Database) -> None:
+    """A row that is there already ends the transaction, or is left out by a statement that says so."""
+    names = ("path", "gram", "subject")
+    strict = PreparedStatement(insert(index_grams), names)
+    rows = [(1, f"{number:03}", number) for number in range(2 * prepared.TOGETHER + 7)]
+    everything = select(index_grams.c.path, index_grams.c.gram, index_grams.c.subject).order_by(index_grams.c.subject)
+    with database.write() as connection:
+        strict.many(connection, names, rows)
+    more = [(1, f"{number:03}", number) for number in range(200, 200 + prepared.TOGETHER - 1)]
+    with pytest.raises(IntegrityError), database.write() as connection:
+        strict.many(connection, names, [*more, rows[3]])
+    with database.read() as connection:
+        assert [tuple(row) for row in connection.execute(everything)] == rows
+    with database.write() as connection:
+        lenient = insert_of(connection.dialect.name)(index_grams).on_conflict_do_nothing()
+        PreparedStatement(lenient, names).many(connection, names, [*more, rows[3]])
+        assert [tuple(row) for row in connection.execute(everything)] == [*rows, *more]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 
+from sagewright.store.among import among
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Job, ResourceScope
+from sagewright.store.jobs.jobs import FinalMetric, Job, ResourceScope
 from sagewright.store.listing import Condition, PageRequest, TableListing
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
 
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
-_IDS: Any = bindparam("ids", expanding=True)
-_JOBS = select(*_COLUMNS).where(jobs.c.id.in_(_IDS))
-_METRICS = select(job_metrics).where(job_metrics.c.job_id.in_(_IDS)).order_by(job_metrics.c.name)
+_JOBS = PreparedStatement(select(*_COLUMNS).where(among(jobs.c.id, "ids")))
+_METRICS = PreparedStatement(
+    select(job_metrics.c.job_id, *(job_metrics.c[name] for name in FinalMetric._fields))
+    .where(among(job_metrics.c.job_id, "ids"))
+    .order_by(job_metrics.c.name)
+)
 _NEWEST_NAMES = (
     select(jobs.c.name)
     .where(*(jobs.c[name] == bindparam(name) for name in ("kind", "account", "region")))
@@ -46,14 +50,14 @@ def warm_pool_is(status: str) -> Condition:
 def several(store: Database, ids: Sequence[str]) -> list[Job]:
     """Returns the existing jobs with these ids, in the order of `ids`."""
     with store.read() as connection:
-        found = {row.id: Job(*row) for row in connection.execute(_JOBS, {"ids": ids})}
+        found = {job.id: job for job in (Job(*row) for row in _JOBS.all(connection, {"ids": ids}))}
     return [found[one] for one in ids if one in found]
 
 
-def final_metrics(store: Database, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """Returns (job_id, name, value, at_ms) of each metric, by job; within a job by name."""
-    found: dict[str, list[Row[Any]]] = defaultdict(list)
+def final_metrics(store: Database, ids: Sequence[str]) -> dict[str, list[FinalMetric]]:
+    """Returns the last value of each metric, by job; within a job by name."""
+    found: dict[str, list[FinalMetric]] = defaultdict(list)
     with store.read() as connection:
-        for row in connection.execute(_METRICS, {"ids": ids}):
-            found[row.job_id].append(row)
+        for job_id, *metric in _METRICS.all(connection, {"ids": ids}):
+            found[job_id].append(FinalMetric(*metric))
     return found

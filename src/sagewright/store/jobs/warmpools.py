@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import ENDED
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.prepared import PreparedStatement
@@ -45,7 +46,7 @@ class WarmPool:
 
 _POOLS = select(*[warm_pools.c[name] for name in WarmPool.__dataclass_fields__])
 _BY_JOB = PreparedStatement(_POOLS.where(warm_pools.c.job_id == bindparam("job")))
-_BY_JOBS = _POOLS.where(warm_pools.c.job_id.in_(bindparam("jobs", expanding=True)))
+_BY_JOBS = PreparedStatement(_POOLS.where(among(warm_pools.c.job_id, "jobs")))
 _AVAILABLE = PreparedStatement(
     _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
 )
@@ -67,8 +68,8 @@ def _read(store: Database, job_id: str) -> list[WarmPool]:
 def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, WarmPool]:
     """Returns the pools of the jobs that have one, by job id."""
     with store.read() as connection:
-        rows = connection.execute(_BY_JOBS, {"jobs": job_ids})
-        return {row.job_id: WarmPool(*row) for row in rows}
+        found = (WarmPool(*row) for row in _BY_JOBS.all(connection, {"jobs": job_ids}))
+        return {pool.job_id: pool for pool in found}
 
 
 def available(store: Database) -> list[WarmPool]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import MetricSeries
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources.trials import changed_in
 from sagewright.store.schema.metrics import metric_data
 from sagewright.store.schema.trials import component_metric_summaries as summaries
@@ -62,6 +64,9 @@ _MEMBERS = [summaries.c[name] for name in Summary.__dataclass_fields__]
 # The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OWN = summaries.c.component == bindparam("own")
 _NAMED = select(*_MEMBERS).where(_OWN, summaries.c.name.in_(bindparam("names", expanding=True)))
+_OF_SEVERAL = PreparedStatement(
+    select(summaries.c.component, *_MEMBERS).where(among(summaries.c.component, "ids")).order_by(summaries.c.name)
+)
 _NUMBER = select(func.count()).where(_OWN)
 _CHANGE = (
     update(summaries)
@@ -106,12 +111,9 @@ def _changed(component: str, summary: Summary) -> dict[str, Any]:
 
 def of_components(store: Database, ids: Sequence[str]) -> dict[str, list[Summary]]:
     """Returns the summaries by component, ordered by name."""
-    statement = (
-        select(summaries.c.component, *_MEMBERS).where(summaries.c.component.in_(ids)).order_by(summaries.c.name)
-    )
     found: dict[str, list[Summary]] = defaultdict(list)
     with store.read() as connection:
-        for component, *row in connection.execute(statement):
+        for component, *row in _OF_SEVERAL.all(connection, {"ids": ids}):
             found[component].append(Summary(*row))
     return found
 

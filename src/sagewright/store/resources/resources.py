@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.store import events
 from sagewright.store.absent import insert_absent
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, EventSubject
 from sagewright.store.jobs.jobs import ResourceScope
@@ -78,7 +79,8 @@ _BY_NAME = PreparedStatement(
 )
 _NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "region", "name", "version", "status")))
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
-_LOCKED = _BY_ID.with_for_update()
+_LOCKED = PreparedStatement(_BY_ID.with_for_update())
+_SEVERAL = PreparedStatement(_RESOURCES.where(among(resources.c.id, "ids")))
 _OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
 _OF_ACCOUNT = _OF_KIND.where(resources.c.account == bindparam("account"))
 _NEWEST_NAMES = (
@@ -190,7 +192,7 @@ def of_account_in(connection: Connection, kind: str, account: str) -> list[Resou
 def several(store: Database, ids: Sequence[str]) -> list[Resource]:
     """Returns the existing resources with these ids, in the order of `ids`."""
     with store.read() as connection:
-        found = {row.id: Resource(*row) for row in connection.execute(_RESOURCES.where(resources.c.id.in_(ids)))}
+        found = {one.id: one for one in (Resource(*row) for row in _SEVERAL.all(connection, {"ids": ids}))}
     return [found[one] for one in ids if one in found]
 
 
@@ -239,7 +241,7 @@ def page(
 
 def locked_in(connection: Connection, resource_id: str) -> Resource | None:
     """Returns the current resource, locked against other writers until the transaction ends."""
-    row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+    row = _LOCKED.first(connection, {"resource_id": resource_id})
     return Resource(*row) if row else None
 
 
@@ -269,7 +271,7 @@ def alter(
     """Replaces a resource by the result of `how`, atomically; returns None, without a change, if `how` returns None or the resource
     was deleted. `message`: the event's message; `also` runs in the same transaction."""
     with store.write() as connection:
-        row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+        row = _LOCKED.first(connection, {"resource_id": resource_id})
         changed = how(Resource(*row)) if row else None
         if changed is None:
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
@@ -24,7 +25,7 @@ class Tag:
 
 
 _TAGS = select(tags.c.position, tags.c.key, tags.c.value).order_by(tags.c.position, tags.c.key)
-_OF_ALL = _TAGS.add_columns(tags.c.arn).where(tags.c.arn.in_(bindparam("arns", expanding=True)))
+_OF_ALL = PreparedStatement(_TAGS.add_columns(tags.c.arn).where(among(tags.c.arn, "arns")))
 
 _DELETE = PreparedStatement(delete(tags).where(tags.c.arn == bindparam("of"), tags.c.key == bindparam("named")))
 _INSERT = PreparedStatement(insert(tags), ("arn", "key", "value", "position"))
@@ -67,8 +68,8 @@ def of_all(store: Database, arns: Sequence[str]) -> dict[str, dict[str, str]]:
     """Returns the tags of each resource, by its ARN."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     with store.read() as connection:
-        for row in connection.execute(_OF_ALL, {"arns": arns}):
-            found[row.arn][row.key] = row.value
+        for _, key, value, arn in _OF_ALL.all(connection, {"arns": arns}):
+            found[arn][key] = value
     return found
 
 

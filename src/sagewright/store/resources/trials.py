@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, or_, 
 
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition
@@ -25,7 +26,13 @@ COMPONENT = "trial-component"
 FORGOTTEN = "trial-component-forgotten"
 """Kind of a row: the component of a job (its parent) was deleted, and is not created again."""
 _OWN = trial_associations.c
-_OF_JOB = PreparedStatement(select(resources.c.id).where(resources.c.parent == bindparam("job"), is_of(COMPONENT)))
+_TRIALS = PreparedStatement(
+    select(_OWN.component, _OWN.trial).where(among(_OWN.component, "ids")).order_by(_OWN.at_ms, _OWN.trial)
+)
+_COMPONENTS = PreparedStatement(
+    select(_OWN.trial, _OWN.component).where(among(_OWN.trial, "ids")).order_by(_OWN.at_ms, _OWN.component)
+)
+_OF_JOBS = PreparedStatement(select(resources.c.id).where(among(resources.c.parent, "jobs"), is_of(COMPONENT)))
 _OWN_OF_JOB = PreparedStatement(
     select(resources.c.id)
     .where(resources.c.parent == bindparam("job"), or_(is_of(COMPONENT), is_of(FORGOTTEN)))
@@ -77,20 +84,18 @@ def has_trials_in(connection: Connection, component: str) -> bool:
 
 def trials_of(store: Database, components: Sequence[str]) -> dict[str, list[str]]:
     """Returns the ids of the trials of each component, in the order of association."""
-    statement = select(_OWN.component, _OWN.trial).where(_OWN.component.in_(components))
-    return _pairs(store, statement.order_by(_OWN.at_ms, _OWN.trial))
+    return _pairs(store, _TRIALS, components)
 
 
 def components_of(store: Database, trials: Sequence[str]) -> dict[str, list[str]]:
     """Returns the ids of the components of each trial, in the order of association."""
-    statement = select(_OWN.trial, _OWN.component).where(_OWN.trial.in_(trials))
-    return _pairs(store, statement.order_by(_OWN.at_ms, _OWN.component))
+    return _pairs(store, _COMPONENTS, trials)
 
 
-def _pairs(store: Database, statement: Any) -> dict[str, list[str]]:
+def _pairs(store: Database, statement: PreparedStatement, ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     with store.read() as connection:
-        for key, value in connection.execute(statement):
+        for key, value in statement.all(connection, {"ids": ids}):
             found[key].append(value)
     return found
 
@@ -122,7 +127,7 @@ def of_jobs(store: Database, ids: Sequence[str]) -> list[str]:
 
 
 def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
-    return [row[0] for one in ids for row in _OF_JOB.all(connection, {"job": one})]
+    return [row[0] for row in _OF_JOBS.all(connection, {"jobs": ids})]
 
 
 @dataclass(frozen=True)

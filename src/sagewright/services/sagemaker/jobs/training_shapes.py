@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from sagewright.engine.jobs.durations import run_ms
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
 from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
@@ -149,7 +147,7 @@ def _times(job: Job) -> dict[str, Any]:
     return times
 
 
-def _metrics(rows: Sequence[Row[Any]] | Sequence[FinalMetric]) -> dict[str, Any]:
+def _metrics(rows: Sequence[FinalMetric]) -> dict[str, Any]:
     found = [{"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)} for row in rows]
     return {"FinalMetricDataList": found[:40]} if found else {}
 

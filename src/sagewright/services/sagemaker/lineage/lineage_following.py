@@ -108,10 +108,12 @@ def _follow(platform: Platform, entry: Logged) -> None:
 
 
 def _graph(platform: Platform, entry: Logged) -> Graph | None:
-    """Returns None if the subject was deleted."""
+    """Returns None if the subject was deleted, or if a later entry says more."""
     kind, id_ = entry.subject.kind, entry.subject.id
     if kind in job_lineage.KINDS:
         job = jobs.get(platform.store, id_)
+        if job is not None and job.ended and entry.entry.status not in ENDED:
+            return None  # the entry of its end follows
         return None if job is None else job_lineage.of_job(_context(platform, job.account, job.region), job)
     row = resources.get(platform.store, id_)
     if row is None:

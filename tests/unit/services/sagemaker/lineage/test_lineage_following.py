@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 
 from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.services.context import Platform
-from sagewright.services.sagemaker.lineage import lineage_following
+from sagewright.services.sagemaker.lineage import job_lineage, lineage_following
 from sagewright.services.sagemaker.lineage.lineage_graphs import Graph
 from sagewright.store.database import Database
 from sagewright.store.events import Logged
@@ -95,6 +95,20 @@ def test_a_model_comes_with_the_jobs_end(database: Database) -> None:
         assert jobs.move(database, job.id, Event(step, ended=step == SecondaryStatus.COMPLETED)) is not None
     lineage_following.keep_up(platform(database))
     assert links(database)["SageMakerTrainingJob", "Produced", "Model"] == 1
+
+
+def test_the_start_of_a_job_that_has_ended_is_left_to_its_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage_following, "BATCH", 1)  # otherwise the last entry alone is looked at
+    described: list[str] = []
+    plain = job_lineage.of_job
+    monkeypatch.setattr(job_lineage, "of_job", lambda *given: described.append(given[1].status) or plain(*given))
+    job = training(database, "job")
+    assert jobs.move(database, job.id, Event(SecondaryStatus.FAILED, ended=True)) is not None
+    lineage_following.keep_up(platform(database))
+    assert described == ["Failed"]
+    assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 1
 
 
 def test_what_cannot_be_read_is_not_in_the_way(database: Database) -> None:
