@@ -1,4 +1,6 @@
-"""Compares a network with a constant: on the channel validation, or on held-out pairs that only the last epoch learns from."""
+"""Compares a network with a constant on the channel validation, or on held-out pairs that only the last epoch learns from.
+Compares it with a linear model there, too.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
 
 JUDGED = 512
+FEWEST, MOST_OF_FEW = 5, 100
+"""Limits on a fifth of the pairs, if so many are held out: fewer can't tell a network from a simpler model."""
 
 
 def divide(known: Pairs, seed: int) -> tuple[Pairs, Pairs] | None:
     """The pairs to learn from, and the held-out ones; None if there are too few."""
-    parts = baseline.split(len(known), np.random.default_rng([seed, 8]))
+    parts = baseline.split(len(known), np.random.default_rng([seed, 8]), max(FEWEST, min(MOST_OF_FEW, len(known) // 5)))
     if parts is None:
         return None
     learnt, held = (Pairs(known.texts, known.members[part], known.labels[part]) for part in parts)
@@ -35,13 +39,11 @@ def constant(network: Object2VecNetwork, labels: np.ndarray) -> np.ndarray:
 
 def compare(network: Object2VecNetwork, nothing: np.ndarray, held: Pairs, device: Device) -> tuple[float, float]:
     """Returns the network's loss with the best of `baseline.SHARES` as a multiple of the constant's, and that share."""
-    judged = baseline.some(len(held), np.random.default_rng(len(held)))
-    held = Pairs(held.texts, held.members[judged], held.labels[judged])
+    held = _judged(held)
     flat, sums = device.put(torch.from_numpy(nothing)), np.zeros(len(baseline.SHARES))
     network.eval()
-    longest = np.maximum(*(texts.lengths[held.members[:, side]] for side, texts in enumerate(held.texts)))
     with torch.inference_mode():
-        for numbers in sequences.parts(longest, JUDGED):
+        for numbers in sequences.parts(_longest(held), JUDGED):
             batch = batches.batch(held, numbers, device)
             scores = network(batch)
             mixed = (flat + share * (scores - flat) for share in baseline.SHARES)
@@ -49,6 +51,34 @@ def compare(network: Object2VecNetwork, nothing: np.ndarray, held: Pairs, device
     losses = list(sums / len(held))
     best = baseline.share(losses, losses[-1])
     return baseline.ratio(losses[best], losses[-1]), baseline.shrunk(best)
+
+
+def losses(network: Object2VecNetwork, held: Pairs, device: Device) -> np.ndarray:
+    """The loss (n,) of each of the held-out pairs, or of MOST of them."""
+    held = _judged(held)
+    found = np.empty(len(held))
+    network.eval()
+    with torch.inference_mode():
+        for numbers in sequences.parts(_longest(held), JUDGED):
+            batch = batches.batch(held, numbers, device)
+            found[numbers] = network.losses(network(batch), batch.labels).cpu().numpy()
+    return found
+
+
+def is_better(losses: np.ndarray, simpler: np.ndarray) -> bool:
+    """True if the losses are lower than a simpler model's, by more than the standard error of the difference."""
+    gain = simpler - losses
+    return bool(gain.mean() > gain.std() / len(gain) ** 0.5)
+
+
+def _judged(held: Pairs) -> Pairs:
+    judged = baseline.some(len(held), np.random.default_rng(len(held)))
+    return Pairs(held.texts, held.members[judged], held.labels[judged])
+
+
+def _longest(held: Pairs) -> np.ndarray:
+    longest: np.ndarray = np.maximum(*(texts.lengths[held.members[:, side]] for side, texts in enumerate(held.texts)))
+    return longest
 
 
 def shrink(network: Object2VecNetwork, nothing: np.ndarray, share: float) -> None:

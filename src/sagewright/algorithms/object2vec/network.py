@@ -63,9 +63,13 @@ class Object2VecNetwork(nn.Module):
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Returns the mean cross entropy or squared error."""
+        return self.losses(scores, labels).mean()
+
+    def losses(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Returns each pair's cross entropy or squared error, (n,)."""
         if self.settings.output == "softmax":
-            return functional.cross_entropy(scores, labels.long())
-        return functional.mse_loss(scores[:, 0], labels)
+            return functional.cross_entropy(scores, labels.long(), reduction="none")
+        return functional.mse_loss(scores[:, 0], labels, reduction="none")
 
     def answers(self, scores: Tensor) -> Tensor:
         """Returns (n, outputs) as reported to clients: probabilities of the classes, or the number."""

@@ -13,12 +13,12 @@ with Randomness", SIAM Review 2011, algorithm 4.4.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
 from scipy import linalg
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, vstack
 
 from sagewright.algorithms.object2vec.encoders import SPREAD, Pooled
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
@@ -41,28 +41,65 @@ def fill(network: Object2VecNetwork, known: Pairs, tables: Collection[int], rand
     starting = [number for number in tables if _is_text(network, known, number)]
     if not starting:
         return
-    vocabularies = [len(network.tokens[number].weight) for number in starting]
-    offsets = dict(zip(starting, np.cumsum([0, *vocabularies[:-1]]).tolist(), strict=True))
+    offsets = _offsets(network, starting)
     sides = [(side, offsets[_table(network, side)]) for side in (0, 1) if _table(network, side) in offsets]
     together = known.members[known.labels >= known.labels.mean()] if network.settings.outputs <= 2 else known.members
     documents = _documents(known, together, [side for side, _ in sides], random)
-    counts = _counts(known, documents, sides, sum(vocabularies))
-    widest = max(network.tokens[number].weight.shape[1] for number in starting)
+    topics = _set(network, _counts(known, documents, sides, _size(network, offsets)), offsets, random)
+    if topics:
+        logging.info(
+            "%s: vectors of tokens begin with %d topics of %d pairs.",
+            " and ".join(f"enc{side}" for side, _ in sides), topics, len(documents),
+        )  # fmt: skip
+
+
+def fill_unlabelled(
+    network: Object2VecNetwork, known: Pairs, tables: Collection[int], random: np.random.Generator, *, apart: bool
+) -> None:
+    """As `fill`, from all pairs, whatever their labels are, and nothing but topics. Where they are taken `apart`, each
+    sequence is a document, and a token of the same number is the same on both sides if these have as many.
+    """
+    starting = [number for number in tables if _is_text(network, known, number)]
+    if not starting:
+        return
+    alike = apart and len({len(network.tokens[number].weight) for number in starting}) == 1
+    offsets = dict.fromkeys(starting, 0) if alike else _offsets(network, starting)
+    sides = [(side, offsets[_table(network, side)]) for side in (0, 1) if _table(network, side) in offsets]
+    for number in starting:
+        network.tokens[number].weight.detach().zero_()
+    groups = [[each] for each in sides] if apart else [sides]
+    parts = []
+    for group in groups:
+        documents = _documents(known, known.members, [side for side, _ in group], random)
+        parts.append(_counts(known, documents, group, _size(network, offsets)))
+    _set(network, vstack(parts).tocsr(), offsets, random)
+
+
+def _offsets(network: Object2VecNetwork, tables: Sequence[int]) -> dict[int, int]:
+    """The place of each table's first token among the tokens of all."""
+    sizes = [len(network.tokens[number].weight) for number in tables]
+    return dict(zip(tables, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+
+
+def _size(network: Object2VecNetwork, offsets: Mapping[int, int]) -> int:
+    return max(offset + len(network.tokens[number].weight) for number, offset in offsets.items())
+
+
+def _set(network: Object2VecNetwork, counts: csr_array, offsets: Mapping[int, int], random: np.random.Generator) -> int:
+    """Gives tables their vectors; returns the number of topics, 0 if nothing distinguishes the documents."""
+    widest = max(network.tokens[number].weight.shape[1] for number in offsets)
     found = start(counts, widest, random)
     if not found.shape[1]:
-        return
-    for number, size in zip(starting, vocabularies, strict=True):
+        return 0
+    for number, offset in offsets.items():
         weight = network.tokens[number].weight.detach()
-        own = torch.from_numpy(found[offsets[number] : offsets[number] + size, : weight.shape[1]])
+        own = torch.from_numpy(found[offset : offset + len(weight), : weight.shape[1]])
         if all(isinstance(network.encoders[side], Pooled) for side in (0, 1) if _table(network, side) == number):
             weight[:, : own.shape[1]] = own
             weight[~own.any(1)] = 0
         else:
             weight[:, : own.shape[1]] += own
-    logging.info(
-        "%s: vectors of tokens begin with %d topics of %d pairs.",
-        " and ".join(f"enc{side}" for side, _ in sides), min(widest, found.shape[1]), len(documents),
-    )  # fmt: skip
+    return min(widest, found.shape[1])
 
 
 def start(counts: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -28,13 +29,18 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.object2vec import batches, held_out, measures, pairs, rows, spectrum, vectors
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION
+from sagewright.algorithms.object2vec.linear import MOST_NUMBERS, Linear
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Limits, Pairs
 from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
-COPIES = 24
-"""Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written."""
+COPIES, OF_LINEAR = 24, 8
+"""Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written. And those
+of the linear model: the network before training, and the one that expresses it.
+"""
+FEW = 10_000
+"""Number of pairs up to which a linear model is fitted beside the network."""
 HELD = "held-out loss"
 """The measure by which the epoch is chosen where there is no validation channel."""
 ENOUGH_HELD = 50
@@ -57,7 +63,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         raise UserError("Object2Vec trains on one instance: InstanceCount must be 1.")
     with begin(DECLARATION, "AWS/Object2Vec", job, values) as run:
         settings = Object2VecSettings.of(values)
-        memory.require(COPIES * settings.numbers, "the network", "Smaller vocab_size, enc_dim or mlp_dim take less.")
+        copies = COPIES + OF_LINEAR if settings.numbers <= MOST_NUMBERS else COPIES
+        memory.require(copies * settings.numbers, "the network", "Smaller vocab_size, enc_dim or mlp_dim take less.")
         limits = limits_of(settings)
         found = {
             name: pairs.read(job, name, limits) for name in ("train", "validation", "test") if name in job.channels
@@ -86,7 +93,11 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
     network = Object2VecNetwork(settings, by_rows=by_rows)
     without_file = vectors.fill(network, run.job, values)
-    spectrum.fill(network, known, without_file, np.random.default_rng([run.seed, 2]))
+    divided = held_out.divide(known, run.seed) if validation is None and values["epochs"] > 1 else None
+    parts = Parts(known, validation, *((known, None) if divided is None else divided))
+    if parts.judged is not None and len(known) <= FEW:
+        parts.linear = Linear.beside(network, without_file, run.device, run.seed)
+    spectrum.fill(network, parts.learnt, without_file, np.random.default_rng([run.seed, 2]))
     network.to(run.device.place)
     said = optimizers.Settings(_rate(run), values["weight_decay"])
     optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)
@@ -97,7 +108,7 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
     choice = HELD if validation is None else None
     course = run.course(values["epochs"], Patience(watched, "Minimize", _stopping(run, known), choice=choice))
-    trainer = Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule)
+    trainer = Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), parts, schedule)
     run_epochs(course, trainer)
     trainer.limit()
     return network
@@ -140,29 +151,32 @@ def judge(network: Object2VecNetwork, known: Pairs, device: Device) -> dict[str,
 
 
 @dataclass
+class Parts:
+    """The pairs of the channels train and validation; those of the first that epochs before the last one learn from, and those that
+    are held out; the linear model, if there is one.
+    """
+
+    known: Pairs
+    validation: Pairs | None
+    learnt: Pairs
+    held: Pairs | None
+    linear: Linear | None = None
+
+    @property
+    def judged(self) -> Pairs | None:
+        """The pairs on which models are compared."""
+        return self.held if self.validation is None else self.validation
+
+
+@dataclass
 class Object2VecTrainer:
-    """The epochs of a run: learns from the first of `parts`, and is evaluated on the second."""
+    """The epochs of a run, and what is kept in the end."""
 
     run: Run
     course: Course
     state: State
-    parts: tuple[Pairs, Pairs | None]
+    parts: Parts
     schedule: Schedule
-
-    def __post_init__(self) -> None:
-        divided = (
-            held_out.divide(self.known, self.run.seed) if self.validation is None and self.course.epochs > 1 else None
-        )
-        self._learnt = self.known if divided is None else divided[0]
-        self._held = None if divided is None else divided[1]
-
-    @property
-    def known(self) -> Pairs:
-        return self.parts[0]
-
-    @property
-    def validation(self) -> Pairs | None:
-        return self.parts[1]
 
     @cached_property
     def _made_up(self) -> tuple[MadeUp, MadeUp] | None:
@@ -170,15 +184,15 @@ class Object2VecTrainer:
         rate = self.run.values["negative_sampling_rate"]
         if not rate:
             return None
-        for_all = MadeUp(self.known, rate)
-        return for_all, for_all if self._held is None else MadeUp(self._learnt, rate, self.known)
+        for_all = MadeUp(self.parts.known, rate)
+        return for_all, for_all if self.parts.held is None else MadeUp(self.parts.learnt, rate, self.parts.known)
 
     def _pairs(self, number: int, random: np.random.Generator) -> Pairs:
         """The pairs of an epoch."""
         is_last = number + 1 == self.course.epochs
         if self._made_up is not None:
             return self._made_up[0 if is_last else 1].added(random)
-        return self.known if is_last else self._learnt
+        return self.parts.known if is_last else self.parts.learnt
 
     @property
     def _network(self) -> Object2VecNetwork:
@@ -207,51 +221,69 @@ class Object2VecTrainer:
         return {f"train {name}": value for name, value in found.items()}
 
     def limit(self) -> None:
-        """Reports how the network compares with a constant, and moves it there as far as that is better. Without enough pairs to
-        hold some out, does nothing.
+        """Takes the linear model instead of the network, unless that is better. Reports how what is kept compares with a constant,
+        and moves it there as far as that is better. Without enough pairs to hold some out, does nothing.
         """
-        counters, judged = self.state.counters, self._held if self.validation is None else self.validation
+        counters, judged = self.state.counters, self.parts.judged
         if judged is None:
             return
         labels = self._pairs(self.course.epochs - 1, np.random.default_rng(self.run.seed)).labels
         nothing = held_out.constant(self._network, labels)
         best = self.course.patience.best_epoch if self.course.patience is not None else None
         if "baseline_ratio" not in counters or best != self.course.epochs - 1:
-            counters["baseline_ratio"], counters["share"] = self._compared(nothing, judged)
+            self._compare(nothing, judged)
         baseline.report(self.run.lines, counters["baseline_ratio"])
+        if counters["linear"]:
+            logging.info("The network is no better than a linear model of what is compared: that one is kept.")
+            self._network.load_state_dict(self._linear(self.course.epochs - 1).state_dict())
         held_out.shrink(self._network, nothing, counters["share"])
-        if counters["share"] < 1 and self.validation is not None:  # a job's final metric is the stored model's
-            found = judge(self._network, self.validation, self.course.device)
+        if (
+            counters["linear"] or counters["share"] < 1
+        ) and self.parts.validation is not None:  # a job's final metric is the stored model's
+            found = judge(self._network, self.parts.validation, self.course.device)
             measures.tell(self.run.lines, "validation", found, self.course.epochs - 1)
-        elif self.validation is not None:
+        elif self.parts.validation is not None:
             say_kept(self.course, self)
 
-    def _compared(self, nothing: np.ndarray, judged: Pairs) -> tuple[float, float]:
-        judged = self._with_made_up(judged) if judged is self._held else judged
-        return held_out.compare(self._network, nothing, judged, self.course.device)
+    def _compare(self, nothing: np.ndarray, judged: Pairs) -> None:
+        """Notes whether the linear model is kept, and how what is kept compares with the constant."""
+        judged, network = self._with_made_up(judged) if judged is self.parts.held else judged, self._network
+        counters, device = self.state.counters, self.course.device
+        counters["linear"] = 0
+        if self.parts.linear is not None and not self.run.termination.requested:
+            simpler = self._linear(0)
+            losses = [held_out.losses(each, judged, device) for each in (network, simpler)]
+            if not held_out.is_better(*losses):
+                counters["linear"], network = 1, simpler
+        counters["baseline_ratio"], counters["share"] = held_out.compare(network, nothing, judged, device)
+
+    def _linear(self, epoch: int) -> Object2VecNetwork:
+        """The linear model of the pairs that an epoch learns from."""
+        assert self.parts.linear is not None
+        return self.parts.linear.fit(self._pairs(epoch, np.random.default_rng([self.run.seed, 10])))
 
     def _with_made_up(self, held: Pairs) -> Pairs:
         """Held-out pairs with negative samples, if epochs have some; the same each time."""
         rate = self.run.values["negative_sampling_rate"]
-        return MadeUp(held, rate, self.known).added(np.random.default_rng([self.run.seed, 9])) if rate else held
+        return MadeUp(held, rate, self.parts.known).added(np.random.default_rng([self.run.seed, 9])) if rate else held
 
     def _held_out_loss(self, number: int) -> float:
         """The loss of the pairs that are held out. The last epoch has learnt from them: it is the best if the one before was."""
-        assert self._held is not None
+        assert self.parts.held is not None
         counters = self.state.counters
         if number + 1 == self.course.epochs and "held" in counters:
             return float(np.nextafter(counters["held"], -np.inf))
-        found = judge(self._network, self._with_made_up(self._held), self.course.device)
+        found = judge(self._network, self._with_made_up(self.parts.held), self.course.device)
         counters["held"] = found[measures.loss_name(self._network.settings.output)]
         return float(counters["held"])
 
     def validate(self, number: int) -> dict[str, float]:
-        if self._held is not None and number + 2 == self.course.epochs:
+        if self.parts.held is not None and number + 2 == self.course.epochs:
             nothing = held_out.constant(self._network, self._pairs(number, np.random.default_rng(self.run.seed)).labels)
-            self.state.counters["baseline_ratio"], self.state.counters["share"] = self._compared(nothing, self._held)
-        if self.validation is None:
-            chooses = self._held is not None and len(self._held) >= ENOUGH_HELD
+            self._compare(nothing, self.parts.held)
+        if self.parts.validation is None:
+            chooses = self.parts.held is not None and len(self.parts.held) >= ENOUGH_HELD
             return {HELD: self._held_out_loss(number)} if chooses else {}
-        found = judge(self._network, self.validation, self.course.device)
+        found = judge(self._network, self.parts.validation, self.course.device)
         measures.tell(self.run.lines, "validation", found, number)
         return {f"validation {name}": value for name, value in found.items()}

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sagewright.algorithms.deep.logistic import descend
+
 TINY = 1e-12
 PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)
 """On half the squared weights of pixels with about unit deviation, for the sum of losses."""
-PASSES, ENOUGH = 60, 1e-6
-"""Limit on the steps for a penalty, and the share of the loss below which a step ends them."""
 
 
 def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -24,7 +24,7 @@ def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple
     scaled, wanted = (rows - middle) * scale, np.eye(layer.out_features, dtype=np.float32)[labels]
     at, least = np.zeros(layer.weight.numel() + layer.out_features), math.inf
     for penalty in PENALTIES:
-        at = _descend(at, scaled, wanted, penalty / len(rows))
+        at = descend(at, scaled, wanted, penalty / len(rows))
         weights, bias = np.split(at, [layer.weight.numel()])
         weights = weights.reshape(layer.weight.shape) * scale
         found = [torch.from_numpy(each).to(layer.weight) for each in (weights, bias - weights @ middle)]
@@ -34,27 +34,6 @@ def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple
             with torch.no_grad():
                 layer.weight.copy_(found[0])
                 layer.bias.copy_(found[1])
-
-
-def _descend(begun: np.ndarray, rows: np.ndarray, wanted: np.ndarray, penalty: float) -> np.ndarray:
-    """The flat weights and biases with the lowest penalised mean loss of rows (n, d) whose labels are `wanted` (n, classes)."""
-    from scipy.optimize import minimize
-
-    classes = wanted.shape[1]
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat[:-classes].reshape(classes, -1)
-        scores = rows @ weights.T.astype(np.float32) + flat[-classes:].astype(np.float32)
-        scores -= scores.max(axis=1, keepdims=True)
-        chances = np.exp(scores)
-        sums = chances.sum(axis=1, keepdims=True)
-        mean = float((np.log(sums)[:, 0] - (scores * wanted).sum(axis=1)).mean(dtype=np.float64))
-        slopes = (chances / sums - wanted) / len(rows)
-        steep = slopes.T @ rows + penalty * weights
-        return mean + penalty / 2 * float(np.sum(weights * weights)), np.append(steep.ravel(), slopes.sum(axis=0))
-
-    found = minimize(loss, begun, jac=True, method="L-BFGS-B", options={"maxiter": PASSES, "ftol": ENOUGH})
-    return np.asarray(found.x)
 
 
 def mixed(network: torch.Tensor, linear: torch.Tensor, share: float) -> torch.Tensor:

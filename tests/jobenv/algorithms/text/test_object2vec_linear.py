@@ -1,0 +1,186 @@
+"""Object2Vec's linear model: its kernels, how a network expresses it, and when a job keeps it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.object2vec import batches, held_out, kernels, linear, starts, training
+from sagewright.algorithms.object2vec.declaration import DECLARATION
+from sagewright.algorithms.object2vec.kernels import Kernel
+from sagewright.algorithms.object2vec.linear import Linear
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
+from sagewright.algorithms.object2vec.pairs import Pairs
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
+from sagewright.algorithms.sequences import Texts
+
+CPU = Device(torch.device("cpu"))
+GIVEN = {"enc0_max_seq_len": "9", "enc0_vocab_size": "12", "enc0_network": "pooled_embedding", "enc_dim": "64",
+         "enc0_token_embedding_dim": "16", "mlp_dim": "16"}  # fmt: skip
+Rows = list[dict[str, Any]]
+
+
+def network(**given: str) -> Object2VecNetwork:
+    torch.manual_seed(0)
+    return Object2VecNetwork(Object2VecSettings.of(DECLARATION.validate_hyperparameters({**GIVEN, **given})))
+
+
+def texts(sides: list[list[int]]) -> Texts:
+    tokens = np.array([token for side in sides for token in side], np.int32)
+    return Texts(tokens, np.cumsum([0, *map(len, sides)]).astype(np.int64))
+
+
+def drawn(count: int, seed: int = 0) -> Pairs:
+    random = np.random.default_rng(seed)
+    sides = [[random.integers(0, 12, random.integers(1, 9)).tolist() for _ in range(count)] for _ in range(2)]
+    labels = np.array([sum(token < 4 for token in side) > 1 for side in sides[0]], np.float32)
+    return Pairs((texts(sides[0]), texts(sides[1])), np.column_stack([np.arange(count)] * 2), labels)
+
+
+def test_errors_of_rows_that_are_left_out_are_those_of_fits_without_them() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(20, 3)), random.normal(size=(20, 1))
+    error, penalty = kernels.left_out(Kernel.of({"x": x}), y - y.mean())
+    length, found = np.square(x - x.mean(0)).sum(1).mean(), []
+    for number in range(20):
+        kept = np.arange(20) != number
+        middle, mean = x[kept].mean(0), y[kept].mean()
+        own = x[kept] - middle
+        weights = np.linalg.solve(own.T @ own + penalty * length * np.eye(3), own.T @ (y[kept] - mean))
+        found.append((y[number] - mean - (x[number] - middle) @ weights)[0] ** 2)
+    assert error == pytest.approx(np.mean(found), rel=0.02)  # means of 20 rows there, of 19 here
+
+
+def test_a_block_without_differences_is_left_out() -> None:
+    kernel = Kernel.of({"one": np.ones((5, 2)), "two": np.arange(10.0).reshape(5, 2)})
+    assert list(kernel.blocks) == ["two"]
+    assert kernel.spectrum[0].shape == (1,)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("layers", ["0", "1", "3"])
+@pytest.mark.parametrize("kind", ["pooled_embedding", "hcnn", "bilstm"])
+def test_the_network_says_what_the_model_says(activation: str, layers: str, kind: str) -> None:
+    """For rows that were learnt from: the kernel's answers are the perceptron's."""
+    known, made = drawn(40), network(mlp_activation=activation, mlp_layers=layers, enc0_network=kind)
+    model = Linear.beside(made, [0, 1], CPU, 3)
+    assert model is not None
+    for parts in linear.PARTS:
+        model.choice = linear.Choice(starts.APART, parts, 1.0)
+        found = model.fit(known).eval()
+        kernel = Kernel.of(linear.only(model.blocks(model.begun(starts.APART, known), known), parts))
+        values, vectors = kernel.spectrum
+        dual, biases = kernels.logistic(kernel, np.eye(2, dtype=np.float32)[known.labels.astype(int)], 1.0)
+        expected = (vectors * values) @ (vectors.T @ dual) + biases
+        with torch.inference_mode():
+            said = found(batches.batch(known, np.arange(40), CPU)).numpy()
+        assert np.allclose(said, expected, atol=2e-3)
+
+
+def test_a_perceptron_that_is_too_narrow_has_no_linear_model() -> None:
+    assert Linear.beside(network(mlp_activation="relu", mlp_dim="3"), [0, 1], CPU, 0) is None
+    assert Linear.beside(network(mlp_activation="linear", mlp_dim="3"), [0, 1], CPU, 0) is not None
+
+
+def plain(made: Object2VecNetwork, sides: list[list[int]]) -> torch.Tensor:
+    """The plain numbers of sequences, with a table that has a number for each token."""
+    known = Pairs((texts(sides), texts(sides)), np.column_stack([np.arange(len(sides))] * 2), np.zeros(len(sides)))
+    found = starts.begin(made, known, [0, 1], starts.TOKENS, np.random.default_rng(0))
+    with torch.inference_mode():
+        said = made.encode(0, batches.side(known.texts[0], np.arange(len(sides)), CPU))
+    return said[:, torch.from_numpy(found)]
+
+
+def test_an_lstm_counts_tokens_and_convolutions_see_them() -> None:
+    sides = [[0, 1, 1, 2], [1], [2, 2, 2], [0, 0, 1, 1]]
+    counts = np.array([np.bincount(side, minlength=3) for side in sides])
+    counted = plain(network(enc0_network="bilstm"), sides) / starts.COUNTED
+    seen = plain(network(enc0_network="hcnn"), sides)
+    order = np.argsort(-counts.sum(0), kind="stable")  # the commonest token first
+    assert np.allclose(counted[:, :3], counts[:, order], atol=0.05)
+    assert np.allclose(seen[:, :3], counts[:, order] > 0)
+
+
+def test_a_network_has_to_be_better_by_more_than_chance() -> None:
+    random = np.random.default_rng(0)
+    simpler = random.random(100)
+    assert held_out.is_better(simpler - 0.1, simpler)
+    assert not held_out.is_better(simpler + random.normal(-0.001, 1, 100) * (np.arange(100) > 50), simpler + 1e-3)
+    assert not held_out.is_better(simpler, simpler)
+
+
+def test_the_model_is_the_same_again() -> None:
+    known = drawn(60)
+    one, other = (Linear.beside(network(), [0, 1], CPU, 3) for _ in range(2))
+    assert one is not None
+    assert other is not None
+    first, second = one.fit(known).state_dict(), other.fit(known).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert training.judge(one.fit(known), known, CPU)["cross_entropy"] < 0.4
+
+
+def few(count: int, seed: int, *, ordered: bool = False) -> Rows:
+    """Whether a long side has more low tokens than high ones, beside a short side of chance; or which of two tokens comes first."""
+    random, rows = np.random.default_rng(seed), []
+    for _ in range(count):
+        first, second = random.integers(2, 40, 9).tolist(), random.integers(0, 40, 2).tolist()
+        label = int(np.mean(np.array(first) < 21) > 0.5)
+        if ordered:
+            label = int(random.integers(2))
+            places = np.sort(random.permutation(9)[:2])
+            first[places[0]], first[places[1]] = label, 1 - label
+        rows.append({"label": label, "in0": first, "in1": second})
+    return rows
+
+
+def trained(job: Any, run: Any, given: dict[str, str], **channels: Rows) -> dict[str, float]:
+    sizes = {"enc0_max_seq_len": "9", "enc0_vocab_size": "40", "enc_dim": "128", "enc0_token_embedding_dim": "64"}
+    job.configure({**sizes, **given}, dict.fromkeys(channels, "application/jsonlines"))
+    for name, rows in channels.items():
+        job.put(name, "pairs.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    assert run(job, "object2vec") == 0, job.output
+    found = {metric.name: re.findall(metric.regex, job.output) for metric in DECLARATION.metrics}
+    return {name: float(values[-1]) for name, values in found.items() if values}
+
+
+@pytest.mark.parametrize("kind", ["pooled_embedding", "hcnn", "bilstm"])
+def test_few_pairs_of_which_one_side_decides_are_learnt(job: Any, run: Any, kind: str) -> None:
+    found = trained(job, run, {"enc0_network": kind}, train=few(160, 0), test=few(300, 1))
+    assert "a linear model of what is compared: that one is kept" in job.output
+    assert found["test:cross_entropy"] < 0.5
+    assert found["train:baseline_ratio"] < 1
+
+
+def test_the_kept_model_is_the_one_that_is_measured_last(job: Any, run: Any) -> None:
+    found = trained(
+        job, run, {"enc0_network": "pooled_embedding"}, train=few(160, 0), validation=few(150, 1), test=few(150, 1)
+    )
+    assert "that one is kept" in job.output
+    assert found["validation:cross_entropy"] == pytest.approx(found["test:cross_entropy"], rel=1e-4)
+
+
+def test_a_network_that_knows_more_is_kept(job: Any, run: Any) -> None:
+    given = {"enc0_network": "bilstm", "epochs": "12"}
+    found = trained(job, run, given, train=few(900, 0, ordered=True), test=few(300, 1, ordered=True))
+    assert "that one is kept" not in job.output
+    assert found["test:cross_entropy"] < 0.3
+
+
+def test_no_layer_is_new(job: Any, run: Any) -> None:
+    """A model of either kind has the tensors of the network."""
+    trained(job, run, {"enc0_network": "pooled_embedding"}, train=few(60, 0))
+    from sagewright.algorithms.deep import weights
+
+    found = weights.read(Path(job.model) / "object2vec.safetensors")
+    document = weights.read_json(Path(job.model) / "object2vec.json")
+    expected = Object2VecNetwork(Object2VecSettings.read(document)).state_dict()
+    assert {name: each.shape for name, each in found.items()} == {name: each.shape for name, each in expected.items()}
+    assert isinstance(Object2VecNetwork(Object2VecSettings.read(document)).perceptron[-1], nn.Linear)
