@@ -6,11 +6,13 @@ Its networks are large even so, a draw takes up to 15 CPU seconds: `make draws` 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import wholejob
 from cases import Case, Fit, between, one_of, whole
+from scipy.sparse import csr_array
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -46,7 +48,7 @@ def pairs(random: np.random.Generator) -> Case:
         "enc0_max_seq_len": longest, "enc0_vocab_size": vocabulary, "enc0_network": network,
         "output_layer": "mean_squared_error" if numbers else "softmax",
     }  # fmt: skip
-    return _entry(words, (sides, y), rows, given)
+    return entry(words, (sides, y), rows, given)
 
 
 def _score(random: np.random.Generator, kind: str, sides: Sides, which: np.ndarray) -> np.ndarray:
@@ -62,7 +64,8 @@ def _score(random: np.random.Generator, kind: str, sides: Sides, which: np.ndarr
     return np.zeros(which.shape[1])
 
 
-def _entry(words: str, data: tuple[Sides, np.ndarray], rows: int, given: dict[str, Any]) -> Case:
+def entry(words: str, data: tuple[Sides, np.ndarray], rows: int, given: dict[str, Any]) -> Case:
+    """The case of sides and labels, of which the first `rows` are learnt from; `given`: the job's hyperparameters."""
     (first, second), y = data
     numbers = given["output_layer"] != "softmax"
 
@@ -79,7 +82,9 @@ def _entry(words: str, data: tuple[Sides, np.ndarray], rows: int, given: dict[st
         said = model(None) if callable(model) else _answers(model, first[rows:], second[rows:])
         if numbers:
             return float(np.mean((said.reshape(len(y) - rows, -1)[:, 0] - y[rows:]) ** 2))
-        return float(log_loss(y[rows:], np.clip(said, 1e-12, 1 - 1e-12), labels=[0, 1]))
+        return float(
+            log_loss(y[rows:], np.clip(said, 1e-12, 1 - 1e-12), labels=list(range(given.get("num_classes", 2))))
+        )
 
     return Case("object2vec", words, ours, _rivals(data, rows, given), judge)
 
@@ -113,4 +118,41 @@ def _rivals(data: tuple[Sides, np.ndarray], rows: int, given: dict[str, Any]) ->
         "constant": lambda _: fitted(DummyRegressor() if numbers else DummyClassifier(strategy="prior"), counts[0]),
         "linear on counts": lambda _: fitted(linear(), np.column_stack(counts)),
         "linear on products of SVD": products,
+        "linear on places and neighbours": lambda _: fitted(linear(), _places(sides, vocabulary)),
+        **(
+            {"factors": lambda seed: _factors(sides, y, rows, seed)}
+            if numbers and given["enc0_max_seq_len"] == 1
+            else {}
+        ),
     }
+
+
+def _places(sides: Sides, vocabulary: int) -> Any:
+    """Counts of tokens and of neighbours, and the first and the last token, of each side."""
+    columns, width = [], vocabulary * (vocabulary + 3)
+    for number, side in enumerate(sides):
+        for row, each in enumerate(side):
+            near = [vocabulary + one * vocabulary + other for one, other in pairwise(each)]
+            ends = [width - 2 * vocabulary + each[0], width - vocabulary + each[-1]]
+            columns.append([(row, number * width + place) for place in (*each, *near, *ends)])
+    rows, places = np.array([each for cells in columns for each in cells]).T
+    return csr_array((np.ones(len(rows)), (rows, places)), shape=(len(sides[0]), 2 * width)).tocsr()
+
+
+def _factors(sides: Sides, y: np.ndarray, rows: int, seed: int, rank: int = 2, penalty: float = 1.0) -> Any:
+    """Ratings by the mean, biases and factors of both sides: alternating ridge regressions."""
+    users, things = (np.array([each[0] for each in side]) for side in sides)
+    mean, random = y[:rows].mean(), np.random.default_rng(seed)
+    tables = [random.normal(0, 0.3, (int(each.max()) + 1, rank + 2)) for each in (users, things)]
+    tables[0][:, 0] = tables[1][:, 1] = 1  # beside the other side's bias
+    spread = max(float(y[:rows].std()), 1e-9)
+    for turn in range(40):
+        own, other = turn % 2, 1 - turn % 2
+        free = [column for column in range(rank + 2) if column != own]
+        for number in range(len(tables[own])):
+            there = np.flatnonzero((users, things)[own][:rows] == number)
+            theirs = tables[other][(users, things)[other][there]]
+            target = (y[there] - mean) / spread - theirs[:, own]
+            x = theirs[:, free]
+            tables[own][number, free] = np.linalg.solve(x.T @ x + penalty * np.eye(len(free)), x.T @ target)
+    return lambda _: mean + spread * (tables[0][users[rows:]] * tables[1][things[rows:]]).sum(1)

@@ -67,10 +67,11 @@ the curve; for components, the part of the variance that is left; for scenes, 1 
 union; for sentences, the share of wrong words; for objects, 1 less the mean average precision. *Library* is the best open library
 with its defaults, on plain or scaled features; for series, GluonTS's DeepAR, the last season or a ridge regression on lags; for
 visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means around them; for sentences, a
-dictionary, or an encoder and decoder with attention; for objects, a small network that predicts centres. *Constant* is a model
-that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's, and, for texts, words, anomalies,
-visits, scenes, sentences and objects, by more than chance. *CPU* is the ratio of our CPU seconds to the library's, with one thread
-each. Lost draws come first.
+dictionary, or an encoder and decoder with attention; for objects, a small network that predicts centres; for pairs, a linear
+model on counts, places and products, or factors of users and things; for pictures, a linear model or a forest on pixels, or a
+small network. *Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's,
+and, for texts, words, anomalies, visits, scenes, sentences, objects and pictures of a kind, by more than chance. *CPU* is the
+ratio of our CPU seconds to the library's, with one thread each. Lost draws come first.
 """
 
 
@@ -129,6 +130,16 @@ def hold_more(seed: int) -> Result:
 def hold_pairs(seed: int) -> Result:
     """One draw of pairs, for Object2Vec."""
     return _held_case(seed, morecases.pairs(seed))
+
+
+def hold_relations(seed: int) -> Result:
+    """One draw of other pairs, for Object2Vec's encoders."""
+    return _held_case(seed, morecases.relations(seed))
+
+
+def hold_pictures(seed: int) -> Result:
+    """One draw of pictures, for image classification."""
+    return _held_case(seed, morecases.pictures(seed))
 
 
 def hold_scenes(seed: int) -> Result:
@@ -336,6 +347,8 @@ def main() -> None:
     )
     parser.add_argument("--of", metavar="CLASS", help="of the other algorithms, only this class: visits, topics …")
     parser.add_argument("--pairs", type=int, default=None, help="draws of pairs; a twentieth without it")
+    parser.add_argument("--relations", type=int, default=None, help="draws of other pairs; a twentieth without it")
+    parser.add_argument("--pictures", type=int, default=None, help="draws of pictures; a fiftieth without it")
     parser.add_argument("--scenes", type=int, default=None, help="draws of scenes; a fiftieth without it")
     parser.add_argument("--sentences", type=int, default=None, help="draws of sentences; a fiftieth without it")
     parser.add_argument("--objects", type=int, default=None, help="draws of scenes with objects; a fiftieth without it")
@@ -352,12 +365,15 @@ def main() -> None:
     deep = asked.draws // 10 if asked.deep is None else asked.deep
     more = asked.draws // 2 if asked.more is None else asked.more
     pairs = asked.draws // 20 if asked.pairs is None else asked.pairs
+    relations = asked.draws // 20 if asked.relations is None else asked.relations
+    pictures = asked.draws // 50 if asked.pictures is None else asked.pictures
     scenes = asked.draws // 50 if asked.scenes is None else asked.scenes
     sentences = asked.draws // 50 if asked.sentences is None else asked.sentences
     objects = asked.draws // 50 if asked.objects is None else asked.objects
     turns = [
-        (hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs), (hold_scenes, scenes),
-        (hold_sentences, sentences), (hold_objects, objects),
+        (hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs),
+        (hold_relations, relations), (hold_pictures, pictures), (hold_scenes, scenes), (hold_sentences, sentences),
+        (hold_objects, objects),
     ]  # fmt: skip
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
         if draw is hold_more and asked.of not in {None, morecases.class_of(seed).__name__}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import drawnpairs
+import drawnrelations
 import drawnrows
 import drawntexts
 import drawntopics
@@ -21,6 +22,18 @@ CLASSES: tuple[Callable[[np.random.Generator], Case], ...] = (
 def pairs(seed: int) -> Case:
     """A draw for Object2Vec, which takes longer than the others."""
     return drawnpairs.pairs(np.random.default_rng([seed, 37]))
+
+
+def relations(seed: int) -> Case:
+    """A draw for Object2Vec's encoders, which takes a minute."""
+    return drawnrelations.relations(np.random.default_rng([seed, 37]))
+
+
+def pictures(seed: int) -> Case:
+    """A draw for image classification, which takes a minute."""
+    import drawnpictures
+
+    return drawnpictures.pictures(np.random.default_rng([seed, 37]))
 
 
 def scenes(seed: int) -> Case:
