@@ -2,7 +2,8 @@
 
 The layers of a network express it: its tables, encoders (`starts`) and perceptron get weights without a step, so what a job stores
 has the same form. Products of random projections say which token of one side goes with which of the other. Which vectors, parts of
-what is compared, and penalty are used is chosen by the errors on pairs that are left out.
+what is compared, and penalty are used is chosen by the errors on pairs that are left out. Single tokens on both sides can have
+`factors` instead.
 
 Sources: A. Rahimi and B. Recht, "Random Features for Large-Scale Kernel Machines", NIPS 2007; N. Pham and R. Pagh, "Fast and
 Scalable Polynomial Kernels via Explicit Feature Maps", KDD 2013 (products of projections).
@@ -19,9 +20,11 @@ import torch
 from torch import nn
 
 from sagewright.algorithms import sequences
+from sagewright.algorithms.deep.logistic import descend
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.object2vec import batches, kernels, starts
+from sagewright.algorithms.object2vec import batches, factors, kernels, starts
 from sagewright.algorithms.object2vec.encoders import Pooled
+from sagewright.algorithms.object2vec.factors import Form
 from sagewright.algorithms.object2vec.kernels import Kernel
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
@@ -47,11 +50,12 @@ their sums over octaves (`dot`), and products of random features (`products`); d
 
 @dataclass(frozen=True)
 class Choice:
-    """How the vectors of tokens begin, the parts that are used, and the penalty."""
+    """How the vectors of tokens begin, the parts that are used, and the penalty; or the form of factors instead."""
 
     start: str
     parts: tuple[str, ...]
     penalty: float
+    form: Form | None = None
 
 
 class Linear:
@@ -77,6 +81,8 @@ class Linear:
         if self.choice is None:
             self.choice = self._chosen(known, random)
         choice = self.choice
+        if choice.form is not None:
+            return self._factored(known, choice.form)
         begun = network, _ = self.begun(choice.start, known)
         kernel = Kernel.of(only(self.blocks(begun, known), choice.parts))
         targets = _targets(network, known.labels)
@@ -88,7 +94,8 @@ class Linear:
         else:
             spread = max(float(targets.std()), kernels.TINY)
             dual, biases = spread * kernels.ridge(kernel, (targets - middle) / spread, choice.penalty), middle
-        self._write(begun, kernel, (dual, biases))
+        weights, at_zero = kernel.weights(dual)
+        _express(network, _laid_out(network, begun[1], weights), np.asarray(biases + at_zero, np.float32))
         return network
 
     def _chosen(self, known: Pairs, random: np.random.Generator) -> Choice:
@@ -107,7 +114,41 @@ class Linear:
                 error, penalty = kernels.left_out(kernel, targets)
                 if error < least:
                     least, best = error, Choice(start, parts, penalty)
+        if self._is_of_tokens(few):
+            error, form, _ = factors.best(_tokens(few), targets[:, -1], random)
+            if error < least:
+                return Choice(starts.GIVEN, ("concat", "hadamard"), form.penalty, form)
         return best if self._network.settings.output != "softmax" else self._with_penalty(best, known, random)
+
+    def _is_of_tokens(self, known: Pairs) -> bool:
+        """True if pairs are of single tokens, whose vectors are free and can be factors of one score."""
+        settings = self._network.settings
+        free = len(self._network.tokens) == len(self._tables) == 2
+        fits = min(_width(self._network)) > max(factors.RANKS) and {"concat", "hadamard"} <= set(settings.comparators)
+        return free and fits and settings.outputs <= 2 and all(each.are_single for each in known.texts)
+
+    def _factored(self, known: Pairs, form: Form) -> Object2VecNetwork:
+        """The network whose vectors of tokens are factors, and biases beside them."""
+        random, tokens = np.random.default_rng([self._seed, 23]), _tokens(known)
+        targets = _targets(self._network, known.labels)
+        middle, spread = float(targets[:, -1].mean()), max(float(targets[:, -1].std()), kernels.TINY)
+        scaled = (targets[:, -1] - middle) / spread
+        network, _ = self.begun(starts.GIVEN, known)
+        found = factors.fit(tokens, scaled, form, random)
+        for table, own in zip(network.tokens, found.tables, strict=True):
+            weight = table.weight.detach().zero_()
+            weight[: len(own), : own.shape[1]] = torch.from_numpy(own)
+        slopes, biases = np.array([[spread]]), np.array([middle])
+        if network.settings.output == "softmax":
+            parts = np.array_split(random.permutation(len(scaled)), factors.FOLDS)
+            said = factors.left_out(tokens, scaled, form, parts)[:, None].astype(np.float32)
+            flat = descend(np.zeros(4), said, targets, 1 / len(said))
+            slopes, biases = flat[:2][None], flat[2:]
+        bias, product = np.eye(form.rank + 1)[-1:].T, np.append(np.ones(form.rank), 0.0)[:, None]
+        weights = {"concat": np.vstack([bias, bias]) * slopes, "hadamard": product * slopes}
+        whole = _laid_out(network, np.arange(form.rank + 1), weights)
+        _express(network, whole, np.asarray(biases + slopes[0] * found.middle, np.float32))
+        return network
 
     def _with_penalty(self, choice: Choice, known: Pairs, random: np.random.Generator) -> Choice:
         """The choice with a penalty for the cross entropy."""
@@ -149,31 +190,37 @@ class Linear:
                 found[part] = said.float().cpu().numpy()
         return found[np.searchsorted(own, known.members[:, side])]
 
-    def _write(
-        self, begun: tuple[Object2VecNetwork, np.ndarray], kernel: Kernel, fitted: tuple[np.ndarray, np.ndarray]
-    ) -> None:
-        (network, plain), (dual, biases) = begun, fitted
-        weights, at_zero = kernel.weights(dual)
-        encoding = network.settings.encoding
-        rest, parts = np.delete(np.arange(encoding), plain), []
-        empty = np.zeros((2 * encoding, len(biases)))
-        for name in network.settings.comparators:
-            if name == "concat":
-                plains, mixed = (weights.get(each, empty) for each in ("concat", "mixed"))
-                for side in (0, 1):
-                    own = np.zeros((encoding, len(biases)))
-                    own[plain] = np.split(plains, 2)[side][: len(plain)]
-                    own[rest] = np.split(mixed, 2)[side][: len(rest)]
-                    parts.append(own)
-                continue
-            own = np.zeros((encoding, len(biases)))
-            own[plain] = weights.get(name, empty)[: len(plain)]
-            if name == "hadamard":
-                own[rest] = weights.get("products", empty)[: len(rest)]
-                if "dot" in weights:
-                    own[plain] += weights["dot"][_octave(len(plain))]
-            parts.append(own)
-        _express(network, np.vstack(parts).T.astype(np.float32), np.asarray(biases + at_zero, np.float32))
+
+def _laid_out(network: Object2VecNetwork, plain: np.ndarray, weights: kernels.Blocks) -> np.ndarray:
+    """The weights (outputs, compared) float32 of all that is compared, from those (d, outputs) of parts."""
+    encoding, outputs = network.settings.encoding, network.settings.outputs
+    rest, parts = np.delete(np.arange(encoding), plain), []
+    empty = np.zeros((2 * encoding, outputs))
+    for name in network.settings.comparators:
+        both = [np.zeros((encoding, outputs)) for _ in range(2 if name == "concat" else 1)]
+        mixed = weights.get("mixed" if name == "concat" else "products" if name == "hadamard" else "", empty)
+        for number, own in enumerate(both):
+            own[plain] = np.split(weights.get(name, empty), len(both))[number][: len(plain)]
+            own[rest] = np.split(mixed, len(both))[number][: len(rest)]
+        if name == "hadamard" and "dot" in weights:
+            both[0][plain] += weights["dot"][_octave(len(plain))]
+        parts += both
+    return np.vstack(parts).T.astype(np.float32)
+
+
+def _tokens(known: Pairs) -> np.ndarray:
+    """The tokens (n, 2) of pairs of single ones."""
+    return np.column_stack([texts.tokens[known.members[:, side]] for side, texts in enumerate(known.texts)]).astype(
+        np.int64
+    )
+
+
+def _width(network: Object2VecNetwork) -> list[int]:
+    """How many numbers of a token's vector each side's encoding has; 0 if it takes no means."""
+    return [
+        min(network.settings.encoding, side.token_dim) if isinstance(encoder, Pooled) else 0
+        for side, encoder in zip(network.settings.sides, network.encoders, strict=True)
+    ]
 
 
 def only(blocks: kernels.Blocks, names: Collection[str]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sagewright.algorithms.deep.training.device import Device
-from sagewright.algorithms.object2vec import batches, held_out, kernels, linear, starts, training
+from sagewright.algorithms.object2vec import batches, factors, held_out, kernels, linear, starts, training
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.kernels import Kernel
 from sagewright.algorithms.object2vec.linear import Linear
@@ -97,6 +97,61 @@ def plain(made: Object2VecNetwork, sides: list[list[int]]) -> torch.Tensor:
     with torch.inference_mode():
         said = made.encode(0, batches.side(known.texts[0], np.arange(len(sides)), CPU))
     return said[:, torch.from_numpy(found)]
+
+
+def rated(count: int, *, classes: bool) -> tuple[Pairs, Pairs]:
+    """Pairs of single tokens whose products of two factors decide; others of the same tokens."""
+    random = np.random.default_rng(4)
+    members, (users, things) = random.integers(0, 12, (2 * count, 2)), random.normal(size=(2, 12, 2))
+    score = (users[members[:, 0]] * things[members[:, 1]]).sum(1) + things[members[:, 1], 0]
+    labels = (score > 0 if classes else score).astype(np.float32)
+    single = texts([[token] for token in range(12)])
+    first, second = (
+        Pairs((single, single), members[part], labels[part]) for part in (slice(count), slice(count, None))
+    )
+    return first, second
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_single_tokens_have_factors(classes: bool) -> None:
+    known, later = rated(110, classes=classes)
+    model = Linear.beside(
+        network(output_layer="softmax" if classes else "mean_squared_error", mlp_activation="tanh"), [0, 1], CPU, 3
+    )
+    assert model is not None
+    found = model.fit(known)
+    assert model.choice is not None
+    assert model.choice.form is not None
+    assert model.choice.form.rank >= 1
+    measures = training.judge(found, later, CPU)
+    if classes:
+        assert measures["cross_entropy"] < 0.45
+    else:
+        assert measures["mean_squared_error"] < 0.3 * later.labels.var()
+
+
+def test_tied_tables_have_no_factors() -> None:
+    """A token would be the same on both sides."""
+    known, _ = rated(60, classes=False)
+    model = Linear.beside(network(output_layer="mean_squared_error", tied_token_embedding_weight="true"), [0], CPU, 3)
+    assert model is not None
+    model.fit(known)
+    assert model.choice is not None
+    assert model.choice.form is None
+
+
+def test_the_network_says_what_the_factors_say() -> None:
+    random = np.random.default_rng(0)
+    known, _ = rated(80, classes=False)
+    model = Linear.beside(network(output_layer="mean_squared_error"), [0, 1], CPU, 3)
+    assert model is not None
+    form = factors.Form(2, 1.0)
+    model.choice = linear.Choice(starts.GIVEN, (), 1.0, form)
+    said = model.fit(known)(batches.batch(known, np.arange(80), CPU)).detach().numpy()[:, 0]
+    scaled = (known.labels - known.labels.mean()) / known.labels.std()
+    found = factors.fit(known.members, scaled, form, np.random.default_rng([3, 23])).say(known.members)
+    assert np.allclose(said, found * known.labels.std() + known.labels.mean(), atol=1e-3)
+    assert np.mean((said - known.labels) ** 2) < np.var(random.permutation(known.labels))
 
 
 def test_an_lstm_counts_tokens_and_convolutions_see_them() -> None:
