@@ -19,6 +19,8 @@ from sagewright.algorithms.schema.hyperparameters import NEVER, SOLVER, Hyperpar
 Settings = dict[str, str]
 ALL = [(name, each) for name, declared in catalogue.declarations().items() for each in declared.hyperparameters]
 
+NO_LINEAR_MODEL = {"mlp_activation": "relu", "mlp_dim": "3"}
+"""Object2Vec's layers can't express one then, so what is kept is always the network."""
 WITH: dict[str, dict[str, Settings]] = {
     "blazingtext": {"buckets": {SOLVER: "auto"}},
     "linear-learner": {
@@ -115,8 +117,20 @@ WITH: dict[str, dict[str, Settings]] = {
         "max_delta_step": {"num_round": "8"},
     },
     "object2vec": {
-        "early_stopping_patience": {"epochs": "20", "early_stopping_tolerance": "0.1"},
-        "early_stopping_tolerance": {"epochs": "20"},
+        **dict.fromkeys(
+            (
+                "bucket_width",
+                "epochs",
+                "learning_rate",
+                "mini_batch_size",
+                "optimizer",
+                "token_embedding_storage_type",
+                "weight_decay",
+            ),
+            NO_LINEAR_MODEL,
+        ),
+        "early_stopping_patience": {"epochs": "20", "early_stopping_tolerance": "0.1", **NO_LINEAR_MODEL},
+        "early_stopping_tolerance": {"epochs": "20", **NO_LINEAR_MODEL},
         **{
             f"enc1_{word}": {"enc1_max_seq_len": "6", "enc1_vocab_size": "50", "enc1_token_embedding_dim": "4"}
             for word in (
