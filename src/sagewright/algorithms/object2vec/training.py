@@ -41,6 +41,11 @@ of the linear model: the network before training, and the one that expresses it.
 """
 FEW = 10_000
 """Number of pairs up to which a linear model is fitted beside the network."""
+OF_STEPS = (
+    "bucket_width", "dropout", "early_stopping_patience", "early_stopping_tolerance", "epochs", "learning_rate", "mini_batch_size",
+    "optimizer", "token_embedding_storage_type", "weight_decay",
+)  # fmt: skip
+"""Hyperparameters of the network's training, which a linear model has nothing of."""
 HELD = "held-out loss"
 """The measure by which the epoch is chosen where there is no validation channel."""
 ENOUGH_HELD = 50
@@ -234,7 +239,7 @@ class Object2VecTrainer:
             self._compare(nothing, judged)
         baseline.report(self.run.lines, counters["baseline_ratio"])
         if counters["linear"]:
-            logging.info("The network is no better than a linear model of what is compared: that one is kept.")
+            self._say_linear()
             self._network.load_state_dict(self._linear(self.course.epochs - 1).state_dict())
         held_out.shrink(self._network, nothing, counters["share"])
         if (
@@ -244,6 +249,11 @@ class Object2VecTrainer:
             measures.tell(self.run.lines, "validation", found, self.course.epochs - 1)
         elif self.parts.validation is not None:
             say_kept(self.course, self)
+
+    def _say_linear(self) -> None:
+        given = [name for name in OF_STEPS if name in self.run.chosen]
+        without = f" {', '.join(given)} had no part in it." if given else ""
+        logging.info("The network is no better than a linear model of what is compared: that one is kept.%s", without)
 
     def _compare(self, nothing: np.ndarray, judged: Pairs) -> None:
         """Notes whether the linear model is kept, and how what is kept compares with the constant."""
