@@ -1,5 +1,5 @@
 """One training, or two: if the first does no better than naming the most common class, a second one has a lower learning rate.
-Where images are few, a linear model of their pixels is mixed in.
+Where images are few, a linear model of their pixels is mixed in. What is worse than the most common class is replaced by it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import nn
 
 from sagewright.algorithms.deep.training import optimizers
@@ -60,20 +61,39 @@ def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) 
     mixture = pixels.beside(own, found.trainer, found.epoch)
     if mixture is not None:
         found = replace(found, module=mixture[0], accuracy=mixture[1])
+    if found.accuracy < nothing - baseline.ROUNDING:
+        found = replace(found, module=_constant(own, found), accuracy=nothing)
     baseline.report(own.lines, baseline.ratio(1 - found.accuracy, 1 - nothing))
     return found
 
 
 def constant_accuracy(own: Run, train: Images, validation: Images) -> float:
     """The accuracy in validation of the training images' most common class; for several labels, of each label's commoner value."""
-    labels, truth = train.labels, validation.labels
-    if labels.ndim == 1:
-        counts = np.array(own.together.total(np.bincount(labels, minlength=own.values["num_classes"]).tolist()))
-        right = float(np.mean(truth == counts.argmax()))
-    else:
-        counts = np.array(own.together.total([*labels.sum(axis=0).tolist(), len(labels)]))
-        right = float(np.mean((truth > 0.5) == (counts[:-1] > counts[-1] / 2)))
-    return float(own.together.from_first(right))
+    truth, (counts, images) = validation.labels, _counts(own, train)
+    right = truth == counts.argmax() if truth.ndim == 1 else (truth > 0.5) == (counts > images / 2)
+    return float(own.together.from_first(float(np.mean(right))))
+
+
+def _counts(own: Run, train: Images) -> tuple[np.ndarray, float]:
+    """The number of all hosts' training images of each class, and of all of them."""
+    labels = train.labels
+    of_classes = np.bincount(labels, minlength=own.values["num_classes"]) if labels.ndim == 1 else labels.sum(axis=0)
+    counts = np.array(own.together.total([*of_classes.tolist(), len(labels)]))
+    return counts[:-1], float(counts[-1])
+
+
+def _constant(own: Run, found: Trained) -> nn.Module:
+    """The network with a last layer that gives every image the training images' frequencies of the classes, and says so."""
+    baseline.shrunk(len(baseline.SHARES) - 1)
+    trainer, module = found.trainer, found.trainer.state.module
+    counts, images = _counts(own, trainer.train)
+    others = images - counts if trainer.train.form.multi_label else 0 * counts
+    last = module[1].fc
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.from_numpy(np.log(counts + 0.5) - np.log(others + 0.5)))
+    trainer.store(found.epoch - 1, last.bias.detach().expand(len(trainer.validation), -1))
+    return module
 
 
 def _trained(own: Run, module: nn.Module, parts: tuple[Images, Images], rate: float, *, first: bool) -> Trained:
