@@ -31,6 +31,8 @@ FRAME = {
     "drawnscenes",
     "drawnsentences",
     "drawnpairs",
+    "drawnpictures",
+    "drawnrelations",
     "drawnrows",
     "drawntexts",
     "drawntopics",

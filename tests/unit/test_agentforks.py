@@ -16,7 +16,7 @@ def started(popen):
     ours, theirs = socket.socketpair()
     with theirs:
         process = popen(
-            [sys.executable, "-m", agentforks.ZYGOTE, str(theirs.fileno())],
+            [sys.executable, "-m", agentforks.FORK_SERVER, str(theirs.fileno())],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True, cwd="/",
         )
     ours.sendall(b"{}\\n")
