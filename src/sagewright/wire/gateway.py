@@ -146,16 +146,8 @@ class Gateway:
         self._protocols = protocols()
         self._entry_steps: list[Step] = [self._route, self._find_operation, self._authenticate]
         self._steps: list[Step] = [
-            self._forward,
-            self._find_entry,
-            self._decode,
-            self._validate,
-            self._open_token,
-            self._call,
-            self._check,
-            self._encode,
-        ]
-        self._all_steps = [*self._entry_steps, *self._steps]
+            self._forward, self._find_entry, self._decode, self._validate, self._open_token, self._call, self._check, self._encode,
+        ]  # fmt: skip
         self._pools = Pools()
         self._quick_reads = platform.store.embedded and forwarder is None  # no access waits for a network
         writes_wait = platform.settings.fsync == "full"
@@ -293,8 +285,12 @@ class Gateway:
         whole = request.body.read()
         request.body = BytesBody(whole)
         try:
-            with self._platform.store.promising(writes=writes(request)) as promise:
-                return self._run(exchange, self._all_steps), promise.due
+            with self._platform.store.promising() as before:
+                refusal = self._enter(exchange)
+            if refusal is not None:
+                return refusal, before.due
+            with self._platform.store.promising(writes=writes(request)) as promise:  # strangers don't wait for a turn
+                return self._run(exchange, self._steps), before.due or promise.due
         except ServiceUnavailable:
             request.body = BytesBody(whole)
             return None
