@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.dependencies import Dependencies
-from sagewright.engine.described_endpoints import DescribedEndpoint
+from sagewright.engine.described_endpoints import DescribedEndpoint, is_outpaced
 from sagewright.engine.endpoints.shadow_documents import (
     OVER,
     ExperimentStatus,
@@ -83,7 +84,10 @@ class ShadowTestReconciler:
             elif endpoint.serves:
                 self._update(experiment, document, name)
         except AwsError as error:
-            self._give_up(experiment, error.message)
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            if not is_outpaced(error):
+                self._give_up(experiment, error.message)
 
     def _update(self, experiment: Resource, document: ShadowTest, name: str) -> None:
         request = {"EndpointName": document.endpoint, "EndpointConfigName": name}

@@ -11,7 +11,7 @@ from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.dependencies import Dependencies
-from sagewright.engine.described_endpoints import DescribedEndpoint
+from sagewright.engine.described_endpoints import DescribedEndpoint, is_outpaced
 from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
@@ -115,7 +115,7 @@ class DeploymentReconciler:
             return DeploymentStep(DeploymentState.FAILED, str(error))
         except AwsError as error:
             text = f"{error.code}: {error.message}"
-            if "in-progress endpoint" in error.message:  # another client has begun an update
+            if is_outpaced(error):
                 return DeploymentStep(DeploymentState.DEPLOYING, text)
             if (error.status < 500 and error.code not in RETRIED) or deployment.attempts >= MOST_ATTEMPTS:
                 return DeploymentStep(DeploymentState.FAILED, text)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.dependencies import dependencies
-from engine.hosting import Hosting, Nothing
+from engine.hosting import Hosting, Nothing, Outpaced
 from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import DeploymentReconciler
@@ -208,6 +208,15 @@ def test_an_endpoint_that_never_served_is_made_anew(world: World) -> None:
     two = world.register(ModelApprovalStatus="Approved")
     world.settle()
     assert (world.served, world.deployment().status) == (two, DeploymentState.DEPLOYED)
+
+
+def test_another_server_that_takes_the_same_steps_first_is_no_trouble(world: World) -> None:
+    world.restart(Outpaced(world.hosting))
+    world.rule()
+    for _ in range(2):
+        arn = world.register(ModelApprovalStatus="Approved")
+        world.settle()
+        assert (world.served, world.deployment().status) == (arn, DeploymentState.DEPLOYED)
 
 
 def test_trouble_passes_and_faults_do_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ import pytest
 from tests.unit.engine.dependencies import dependencies
 
 from sagewright.engine.calls import OperationRequest
-from sagewright.engine.model_monitors.documents import EXECUTION, SCHEDULE, MonitoringExecutionDocument
+from sagewright.engine.model_monitors.documents import EXECUTION, SCHEDULE, MonitoringExecutionDocument, ScheduleConfig
 from sagewright.engine.model_monitors.executions import ExecutionReconciler
 from sagewright.engine.model_monitors.schedules import ScheduleReconciler
+from sagewright.kinds.base import OWNER
 from sagewright.model.clock import now_ms
-from sagewright.model.errors import AwsError, ServiceUnavailable
+from sagewright.model.errors import AwsError, ResourceInUse, ServiceUnavailable
 from sagewright.model.jobs.state_machines import PROCESSING, SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
@@ -88,6 +89,30 @@ def test_a_job_is_created_once_though_its_creation_is_repeated(database: Databas
     (after,) = executions(database)
     found = MonitoringExecutionDocument.read(after.document)
     assert (after.status, [found.job]) == ("InProgress", operations.created)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_job_that_another_server_creates_meanwhile_is_the_executions_own(database: Database, own: bool) -> None:
+    config = ScheduleConfig.read({"ScheduleConfig": TIMING, "MonitoringJobDefinition": INLINE})
+    document = MonitoringExecutionDocument(
+        schedule="s", schedule_arn="arn", scheduled_ms=now_ms(), type="DataQuality", suffix="x", config=config
+    )
+    new = New("1/s", document.write({}), "arn", {}, parent="s", status="Pending")
+    execution = resources.create(database, ResourceScope(EXECUTION, *PLACE), new)
+
+    class Late(Operations):
+        def __call__(self, question: OperationRequest) -> dict[str, Any]:
+            if question.operation == "CreateProcessingJob":
+                kept = question.request | {OWNER: {"Kind": EXECUTION, "Id": execution.id if own else "another"}}
+                draft = JobDraft(question.request["ProcessingJobName"], kept, "", False, "")
+                jobs.create(self.store, ResourceScope(PROCESSING.kind, *PLACE), draft)
+                raise ResourceInUse("it exists")
+            return super().__call__(question)
+
+    shared = dependencies(database, call=Late(database), objects=Objects())
+    ExecutionReconciler(shared).reconcile(execution.id)
+    (after,) = executions(database)
+    assert after.status == ("InProgress" if own else "Failed")
 
 
 def test_a_stop_before_the_first_job_ends_the_execution(database: Database) -> None:

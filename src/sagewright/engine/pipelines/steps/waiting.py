@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from sagewright.engine.described_endpoints import DescribedEndpoint
+from sagewright.engine.described_endpoints import DescribedEndpoint, is_outpaced
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation, plain
 from sagewright.model.clock import now_ms
@@ -30,12 +30,9 @@ class EndpointSteps:
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            made = context.invoke("CreateEndpoint", dict(record.arguments))
-            return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
+            described = self._create(context, record)
         if DescribedEndpoint.read(described).config != config:
-            given = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
-                     if name in record.arguments}  # fmt: skip
-            context.invoke("UpdateEndpoint", given)
+            self._update(context, record)
         return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": described["EndpointArn"]}})
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
@@ -51,6 +48,24 @@ class EndpointSteps:
     def stop(self, context: StepContext, record: StepRecord) -> None:
         """No-op: creation of an endpoint is not interrupted."""
 
+    def _create(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
+        try:
+            context.invoke("CreateEndpoint", dict(record.arguments))
+        except AwsError as error:
+            if not is_outpaced(error):
+                raise
+        return context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+
+    def _update(self, context: StepContext, record: StepRecord) -> None:
+        members = ("EndpointName", "EndpointConfigName", "DeploymentConfig")
+        try:
+            context.invoke("UpdateEndpoint", {one: record.arguments[one] for one in members if one in record.arguments})
+        except AwsError as error:
+            described = context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+            pending = DescribedEndpoint.read(described).pending
+            if not is_outpaced(error) or pending is None or pending.config != record.arguments["EndpointConfigName"]:
+                raise
+
 
 class ComponentSteps:
     """Creates an inference component, or updates an existing one that differs, and waits for it."""
@@ -61,9 +76,8 @@ class ComponentSteps:
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            described = context.invoke("CreateInferenceComponent", dict(record.arguments))
-        else:
-            self._update(context, record, described)
+            described = self._create(context, record)
+        self._update(context, record, described)
         return StepObservation(
             StepStatus.EXECUTING, {"InferenceComponent": {"Arn": described["InferenceComponentArn"]}}
         )
@@ -81,6 +95,14 @@ class ComponentSteps:
     def stop(self, context: StepContext, record: StepRecord) -> None:
         """No-op: creation of a component is not interrupted."""
 
+    def _create(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
+        try:
+            context.invoke("CreateInferenceComponent", dict(record.arguments))
+        except AwsError as error:
+            if not is_outpaced(error):
+                raise
+        return self._described(context, record)
+
     def _described(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
         named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
         return context.invoke("DescribeInferenceComponent", named)
@@ -90,9 +112,12 @@ class ComponentSteps:
         if described["InferenceComponentStatus"] in _CHANGING or _as_asked(described, record.arguments):
             return
         members = ("InferenceComponentName", "Specification", "RuntimeConfig")
-        context.invoke(
-            "UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments}
-        )
+        request = {one: record.arguments[one] for one in members if one in record.arguments}
+        try:
+            context.invoke("UpdateInferenceComponent", request)
+        except AwsError:
+            if self._described(context, record)["InferenceComponentStatus"] not in _CHANGING:
+                raise
 
 
 def _as_asked(described: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
