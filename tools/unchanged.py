@@ -8,6 +8,7 @@ runs it in any case.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import os
 import platform
@@ -91,8 +92,11 @@ def files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def named(source: str) -> set[str]:
+@functools.cache
+def named(source: str) -> frozenset[str]:
     """The packages of sagewright that a module imports, or names in a string: programs for other processes do."""
+    if "sagewright" not in source:
+        return frozenset()
     tree = ast.parse(source)
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found: set[str] = set()
@@ -105,7 +109,7 @@ def named(source: str) -> set[str]:
             found.update(NAMED.findall(node.module or ""))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             found.update(NAMED.findall(node.value))
-    return found
+    return frozenset(found)
 
 
 def reached(suite: Suite, root: Path) -> list[Path]:

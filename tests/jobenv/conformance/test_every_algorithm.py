@@ -140,7 +140,7 @@ def test_it_has_a_sample_that_trains(job: Any, run: Any, name: str) -> None:
     assert job.failure is None
 
 
-@pytest.mark.sampled(400)
+@pytest.mark.sampled(250)
 @pytest.mark.parametrize(
     ("name", "key", "text"),
     [

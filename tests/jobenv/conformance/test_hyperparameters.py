@@ -388,7 +388,7 @@ def test_a_default_that_is_sent_says_nothing(case: tuple[str, Hyperparameter], t
     assert each.name not in unused(log)
 
 
-@pytest.mark.sampled(75)
+@pytest.mark.sampled(50)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @EACH
 def test_what_is_set_has_its_effect_or_is_named(case: tuple[str, Hyperparameter], train: Any) -> None:

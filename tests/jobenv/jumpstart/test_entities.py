@@ -168,6 +168,7 @@ def entities(folder: Path, text: str) -> dict[str, str]:
     return {each["word"]: each["entity"] for each in found["predictions"]}
 
 
+@pytest.mark.sampled(1, of="what becomes of a fine-tuned model of entities")
 def test_a_new_label_has_a_new_top_layer(run: Run, tmp_path: Path) -> None:
     printed = run([line(text, "PROTEIN") for text in TEXTS])
     assert printed[0] == "texts=14 validation_texts=4 labels=1 top_layer=new"
@@ -179,6 +180,7 @@ def test_a_new_label_has_a_new_top_layer(run: Run, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.sampled(1, of="what becomes of a fine-tuned model of entities")
 def test_a_label_is_added_to_those_that_are_there(run: Run, tmp_path: Path) -> None:
     printed = run([line(text, "PROTEIN") for text in TEXTS], reinitialize_top_layer="False", epochs=12)
     assert printed[0].endswith("top_layer=kept")
@@ -188,6 +190,7 @@ def test_a_label_is_added_to_those_that_are_there(run: Run, tmp_path: Path) -> N
     assert {"PERSON", "PROTEIN"} <= set(labels)
 
 
+@pytest.mark.sampled(1, of="what becomes of a fine-tuned model of entities")
 def test_a_fine_tuned_model_goes_on_and_stops_early(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line(text, "PRODUCT") for text in TEXTS]
     assert run(lines)[0].endswith("top_layer=kept")

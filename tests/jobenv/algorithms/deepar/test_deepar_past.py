@@ -167,6 +167,7 @@ def test_a_host_without_windows_adds_up_with_the_others() -> None:
     assert sent == all_of_them
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "given",
     [{}, {"likelihood": "negative-binomial"}, {"_network": "residual", "epochs": "5"}, {"_experts": "theta"}],

@@ -168,6 +168,7 @@ def test_a_series_without_values_has_the_networks_forecast() -> None:
 RESIDUAL = {"_network": "residual"}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("given", [RESIDUAL, {**RESIDUAL, "_experts": "theta,ces"}, {"_experts": "ces"}], ids=str)
 def test_whole_trainings(job: Any, run: Any, given: dict[str, str]) -> None:
     rows = seasonal(60, 84)

@@ -51,6 +51,7 @@ def weights(job: Any) -> bytes:
     return found
 
 
+@pytest.mark.sampled(1, of="trainings of object detection")
 def test_it_learns_where_things_are_and_what(job: Any, run: Any) -> None:
     succeeded(run, put_scenes(job, 24, 6, epochs="12", _width="8"))
     scores = logged(job, "validation:mAP")
@@ -73,6 +74,7 @@ def test_it_learns_where_things_are_and_what(job: Any, run: Any) -> None:
     assert precision.mean() == pytest.approx(max(scores), abs=1e-3)
 
 
+@pytest.mark.sampled(1, of="trainings of object detection")
 @pytest.mark.parametrize(
     ("changes", "said"), [({}, "adam, learning_rate 0.001, mini_batch_size 4"), ({"momentum": "0.8"}, "")]
 )
@@ -86,6 +88,7 @@ def test_few_images_teach_it_with_default_settings(job: Any, run: Any, changes: 
     assert max(logged(job, "validation:mAP")) > 0.25 or not said
 
 
+@pytest.mark.sampled(1, of="trainings of object detection")
 def test_vgg_learns(job: Any, run: Any) -> None:
     succeeded(run, put_scenes(job, 8, 1, base_network="vgg-16", epochs="12", mini_batch_size="4"))
     entropy = logged(job, "train:cross_entropy")
@@ -93,6 +96,7 @@ def test_vgg_learns(job: Any, run: Any) -> None:
     assert json.loads((job.model / artefact.SYMBOL).read_bytes())["normalised"] is True
 
 
+@pytest.mark.sampled(1, of="trainings of object detection")
 def test_products_in_bfloat16_teach(job: Any, run: Any) -> None:
     succeeded(run, put_scenes(job, 24, 6, epochs="8", _width="8", _precision_dtype="float16", _num_gpus="0"))
     assert "Products are computed in bfloat16." in job.output
@@ -140,6 +144,7 @@ def test_records_manifests_and_files_give_the_same_model(make_job: Any, run: Any
         assert torch.allclose(tensor.float(), other[name].float(), atol=1e-2), name
 
 
+@pytest.mark.sampled(1, of="a deep training of images that goes on")
 def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: Any) -> None:
     whole = succeeded(run, put_scenes(make_job("whole"), epochs="4"))
     broken = put_scenes(make_job("broken"), epochs="4")

@@ -213,6 +213,7 @@ def test_crops_keep_image_and_mask_together() -> None:
             assert np.mean(agree[seen]) > 0.9
 
 
+@pytest.mark.sampled(1, of="a deep training of images that goes on")
 def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: Any) -> None:
     whole = succeeded(run, put_scenes(make_job("whole"), epochs="4"))
     broken = put_scenes(make_job("broken"), epochs="4")

@@ -74,6 +74,7 @@ def fit(job: Any, run: Any, channels: dict[str, Any], **values: str) -> TopicMod
     return TopicModel.decode(artefact.read(job.model))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_planted_topics_are_found(job: Any, run: Any, optimizer: str) -> None:
     train, beta, _ = corpus(2000)
@@ -255,6 +256,7 @@ def test_many_mini_batches_settle_in_few_epochs(job: Any, run: Any) -> None:
     assert len(logged(job, "total_loss", "validation")) == 5
 
 
+@pytest.mark.sampled(1, of="hosts of a deep training")
 def test_two_hosts_learn_what_one_learns(make_job: Any, run: Any, together: Any) -> None:
     train, beta, _ = corpus(1500)
     test, _, _ = corpus(300, seed=1)

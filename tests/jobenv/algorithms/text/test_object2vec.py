@@ -309,6 +309,7 @@ def test_it_learns_which_pairs_are_alike(job: Any, run: Any, given: dict[str, st
     assert sorted(path.name for path in job.model.iterdir()) == ["object2vec.json", "object2vec.safetensors"]
 
 
+@pytest.mark.sampled(1, of="what Object2Vec learns in a whole training")
 @pytest.mark.parametrize("network", ["hcnn", "bilstm"])
 def test_encoders_of_sequences_learn_at_the_default_rate(job: Any, run: Any, network: str) -> None:
     """Whether two sequences are of the same of six topics."""
@@ -348,6 +349,7 @@ def test_numbers_are_learnt(job: Any, run: Any) -> None:
     assert not measured(job.output, "test:accuracy")
 
 
+@pytest.mark.sampled(1, of="what Object2Vec learns in a whole training")
 def test_pairs_of_label_1_alone_teach_by_what_is_made_up(job: Any, run: Any) -> None:
     true = [pair for pair in alike(1500) if pair["label"]]
     given = {

@@ -160,6 +160,7 @@ def test_no_more_than_so_much_is_looked_at(monkeypatch: pytest.MonkeyPatch, capl
     assert "topics of 30 pairs." in caplog.text
 
 
+@pytest.mark.sampled(1, of="what Object2Vec learns in a whole training")
 def test_few_epochs_tell_more_with_it(job: Any, run: Any) -> None:
     """Words of which most say nothing, as in texts: the two halves of a document are known for each other after an epoch."""
 
@@ -197,6 +198,7 @@ def test_few_epochs_tell_more_with_it(job: Any, run: Any) -> None:
     assert float(found[1]) > 0.8
 
 
+@pytest.mark.sampled(1, of="what Object2Vec learns in a whole training")
 def test_convolutions_learn_from_few_pairs_of_noisy_texts(job: Any, run: Any) -> None:
     """2,500 pairs about the same of ten topics or not, a third of whose words are of any: too few to learn the words from."""
     random, topics = np.random.default_rng(1), np.random.default_rng(0).dirichlet(np.full(300, 0.05), 10)
