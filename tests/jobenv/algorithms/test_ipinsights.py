@@ -398,6 +398,15 @@ def test_negatives_must_be_in_their_limits(job: Any, run: Any, rates: tuple[str,
     assert "must be from 1 to 500" in job.failure
 
 
+def test_habits_that_memory_has_no_room_for_are_told(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.algorithms.firstparty.rows.memory.hardware.memory_bytes", lambda: 1 << 20)
+    job.configure({"num_entity_vectors": "100", "vector_dim": "8"}, {"train": "text/csv"})
+    rows = [f"u,10.0.{number >> 8}.{number & 255}" for number in range(5000)]
+    job.put("train", "part", "\n".join(rows * 3).encode())
+    assert run(job, NAME) == 2
+    assert "5000 different pairs of an entity and an address takes" in job.failure
+
+
 def test_a_broken_model_is_the_users_fault() -> None:
     arrays = {
         "entity_weight": np.ones((3, 4), np.float32),

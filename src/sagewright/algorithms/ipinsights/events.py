@@ -18,8 +18,8 @@ from sagewright.algorithms.job import Job
 REMEMBERED = 1 << 16
 PART = 1 << 16
 """Events that are read before their conversion to an array."""
-EVENT_BYTES = 40
-"""Memory of an event: the event itself, the numbers of its address's blocks, and its position in an epoch's order."""
+EVENT_BYTES = 60
+"""Memory of an event: itself, the numbers of its address's blocks, its position in an epoch's order, and what counting takes."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ from sagewright.algorithms.ipinsights.network import IPInsightsNetwork
 from sagewright.algorithms.ipinsights.pairs import Rates, made_up
 from sagewright.algorithms.job import Job
 
+PAIR_BYTES = 200
+"""Memory that finding the habits of a pair of entity and address takes at its peak, if no two of their blocks are the same."""
 COPIES = 20
 """Bytes for each learnt number: itself, its beginning, and its encoded copies."""
 RATE = 0.05
@@ -119,6 +121,8 @@ def _epochs(count: int, width: int) -> int:
 def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNetwork:
     """Learns from this host's events, together with the other hosts."""
     values, habits = run.values, Habits.of(known, run.group)
+    pairs = f"{len(habits.pairs)} different pairs of an entity and an address"
+    memory.require(PAIR_BYTES * len(habits.pairs), pairs, "Fewer events take less.")
     pace = _pace(run, habits.events)
     found = _begun(run, habits, pace.rates)
     learner = IPInsightsLearner(found, pace.rate, values["weight_decay"], _trust(found, habits))
@@ -169,7 +173,7 @@ def _epoch(run: Session, learner: IPInsightsLearner, batches: Batches, pace: Pac
     """Returns the loss in the last part of the epoch, as a share of that of guessing."""
     began, count = time.monotonic(), len(batches.known)
     random = np.random.default_rng([run.seed, 1, epoch, run.group.rank])
-    said: list[np.ndarray] = []
+    said: list[_Told] = []
     # Hosts with fewer mini-batches continue with empty ones until no host has any.
     for number, batch in enumerate(itertools.chain(batches.epoch(random), itertools.repeat(NOTHING))):
         if batch is NOTHING and run.group.size == 1:
@@ -181,31 +185,51 @@ def _epoch(run: Session, learner: IPInsightsLearner, batches: Batches, pace: Pac
         if not seen:
             break
         if batch is not NOTHING:
-            said.append(raw)
+            said.append(_Told.by(raw))
             if number % run.values["batch_metrics_publish_interval"] == 0:
-                _report(run, raw, epoch=epoch, batch=number)
-    _report(run, np.concatenate(said), epoch=epoch)
+                _report(run, said[-1], epoch=epoch, batch=number)
+    _report(run, _Told.all(said), epoch=epoch)
     run.lines.throughput(count, time.monotonic() - began)
     run.lines.metrics({"epochs": 1, "num.records": count}, epoch=epoch)
-    return _share(run, np.concatenate(said[int((1 - WHOLE) * len(said)) :]))
+    return _share(run, _Told.all(said[int((1 - WHOLE) * len(said)) :]))
 
 
-def _report(run: Session, raw: np.ndarray, **when: int) -> None:
-    accuracy = float(np.mean((raw >= 0) == (np.arange(raw.shape[1]) == 0)))
+@dataclass(frozen=True)
+class _Told:
+    """What the scores (n, 1 + m) of n events, each with m made-up pairs, say: `right` of n (1 + m), and the sum of their `loss`."""
+
+    events: int
+    made_up: int
+    right: int
+    loss: float
+
+    @classmethod
+    def by(cls, raw: np.ndarray) -> _Told:
+        """From scores, of which each row's first is that of an event."""
+        right = np.count_nonzero((raw >= 0) == (np.arange(raw.shape[1]) == 0))
+        likelihood = probability(raw)
+        np.subtract(1, likelihood[:, 1:], out=likelihood[:, 1:])
+        return cls(len(raw), raw.shape[1] - 1, right, float(-np.log(np.maximum(likelihood, 1e-15)).sum()))
+
+    @classmethod
+    def all(cls, parts: Sequence[_Told]) -> _Told:
+        sums = (sum(one.events for one in parts), sum(one.right for one in parts), sum(one.loss for one in parts))
+        return cls(sums[0], parts[0].made_up, *sums[1:])
+
+    @property
+    def pairs(self) -> int:
+        return self.events * (1 + self.made_up)
+
+
+def _report(run: Session, told: _Told, **when: int) -> None:
+    accuracy = told.right / told.pairs
     run.lines.quality("train", {"binary_classification_accuracy": accuracy}, "score", **when)
-    run.lines.quality("train", {"binary_classification_cross_entropy": _entropy(raw)}, "loss", **when)
+    run.lines.quality("train", {"binary_classification_cross_entropy": told.loss / told.pairs}, "loss", **when)
 
 
-def _entropy(raw: np.ndarray) -> float:
-    """The mean loss of scores (n, 1 + m), of which each row's first is that of an event."""
-    likelihood = probability(raw)
-    np.subtract(1, likelihood[:, 1:], out=likelihood[:, 1:])
-    return float(-np.mean(np.log(np.maximum(likelihood, 1e-15))))
-
-
-def _share(run: Session, raw: np.ndarray) -> float:
+def _share(run: Session, told: _Told) -> float:
     """The loss of all hosts' scores, as a share of the loss of one who only knows how many pairs are made up."""
-    loss, rows = run.group.total(np.array([_entropy(raw) * len(raw), len(raw)]))
-    event = 1 / raw.shape[1]
+    event = 1 / (1 + told.made_up)
+    loss, rows = run.group.total(np.array([told.loss * event, told.events]))
     guessing = -event * math.log(event) - (1 - event) * math.log(1 - event)
     return float(loss / rows / guessing)
