@@ -83,7 +83,8 @@ _BEFORE = (
     .order_by(events.c.writer.desc(), events.c.seq.desc())
     .limit(1)
 )
-_INSERT = PreparedStatement(insert(events), ("kind", "subject_id", *EventEntry.__dataclass_fields__))
+_INSERTED = ("kind", "subject_id", *EventEntry.__dataclass_fields__)
+_INSERT = PreparedStatement(insert(events), _INSERTED)
 _IS_SETTLED = events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
@@ -117,6 +118,13 @@ _REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
 def append(connection: Connection, subject: EventSubject, entry: EventEntry) -> None:
     """Appends an entry, in the transaction that makes it true."""
     _INSERT.run(connection, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
+
+
+def append_all(connection: Connection, several: Sequence[tuple[EventSubject, EventEntry]]) -> None:
+    """Appends entries of several subjects, in their order, in the transaction that makes them true."""
+    _INSERT.many(
+        connection, _INSERTED, [(*vars(subject).values(), *vars(entry).values()) for subject, entry in several]
+    )
 
 
 def of(store: Database, subject_id: str) -> list[EventEntry]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Select
+from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 _NAME = re.compile(r"%\((\w+)\)s")
 TOGETHER = 50
@@ -58,7 +59,7 @@ class PreparedStatement:
         return int(self._ask(connection, values).rowcount)
 
     def many(self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Runs the statement once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
+        """Runs the statement once for each of `rows`: values of the parameters `names`."""
         if not rows:
             return
         if connection.dialect.name != "sqlite":  # SQLAlchemy puts hundreds of rows into a statement
@@ -68,6 +69,7 @@ class PreparedStatement:
         order = [names.index(name) for name, _ in compiled.parameters]
         if order != list(range(len(names))):
             rows = [[row[at] for at in order] for row in rows]
+        rows = _bound_all(compiled, rows)
         driver: Any = connection.connection.dbapi_connection
         try:
             if isinstance(self._statement, Insert):
@@ -133,6 +135,18 @@ class PreparedStatement:
         return compiled
 
 
+def _bound_all(compiled: _Compiled, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Returns rows of values in the driver's order as the driver takes them."""
+    converts = [(at, convert) for at, (_, convert) in enumerate(compiled.parameters) if convert is not None]
+    if not converts:
+        return rows
+    bound = [list(row) for row in rows]
+    for row in bound:
+        for at, convert in converts:
+            row[at] = convert(row[at])
+    return bound
+
+
 def _insert_together(driver: Any, text: str, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Inserts as many rows as fill statements of TOGETHER rows, and returns the others.
 
@@ -191,10 +205,17 @@ def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) ->
         results = _converters(statement, dialect, [None] * len(statement.selected_columns))
     return _Compiled(
         text,
-        [(name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds],
+        [(name, _converter(bind.type, dialect)) for name, bind in binds],
         {name: bind.value for name, bind in binds if not bind.required},
         results,
     )
+
+
+def _converter(type_: TypeEngine[Any], dialect: Dialect) -> Convert:
+    """Returns the converter of a parameter. SQLite's driver takes bytes as they are; SQLAlchemy would wrap them."""
+    if isinstance(type_, LargeBinary) and dialect.name == "sqlite":
+        return None
+    return type_.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _converters(statement: Select[Any], dialect: Dialect, codes: Sequence[object]) -> Converters:

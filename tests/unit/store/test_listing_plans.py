@@ -63,13 +63,13 @@ def test_the_component_of_a_job_is_found_by_the_job(tmp_path: Path) -> None:
         driver.set_trace_callback(statements.append)
         assert [one.id for one in trials.newest_jobs_in(connection, scope, 0, 5).missing] == ["j1", "j0"]
         assert [one.id for one in trials.next_jobs_in(connection, scope, (0, "n0"), 5).missing] == ["j1"]
-        assert not trials.has_own_in(connection, "j0") and not trials.of_jobs_in(connection, ["j0"])
+        assert not trials.of_jobs_in(connection, ["j0"])
         driver.set_trace_callback(None)
         for statement in statements:
             plans += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
     assert [plan for plan in plans if "resources" in plan] == [
         "SEARCH resources USING INDEX ix_resources_parent (parent=?)"
-    ] * 4
+    ] * 3
     assert all("(kind=? AND account=? AND region=? AND " in plan for plan in plans if "jobs" in plan), plans
     store.close()
 

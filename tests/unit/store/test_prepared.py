@@ -15,7 +15,7 @@ from sagewright.store.absent import insert_of
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects
-from sagewright.store.schema.properties import index_grams
+from sagewright.store.schema.properties import index_grams, index_values
 
 ROW = {
     "bucket": "b",
@@ -124,6 +124,18 @@ def test_many_rows_at_once(database: Database) -> None:
         assert [tuple(row) for row in connection.execute(everything)] == [("xyz", 9), ("üüü", 8)]
     with pytest.raises(IntegrityError), database.write() as connection:
         grams.many(connection, ("path", "gram", "subject"), [(2, "xyz", 9)])
+
+
+def test_many_rows_are_converted_as_one_is(database: Database) -> None:
+    rows = [{**ROW, "rank": number, "latest": number == 0} for number in range(prepared.TOGETHER + 3)]
+    names = sorted(ROW)
+    values = PreparedStatement(insert(index_values), ["subject", "path", "position", "key"])
+    with database.write() as connection:
+        INSERT.many(connection, names, [[row[name] for name in names] for row in rows])
+        values.many(connection, ("key", "subject", "path", "position"), [(b"\x00\xff", 1, 2, 0)])
+        found = connection.execute(BY_KEY, {"of_key": "ü"}).mappings()
+        assert [dict(row) for row in found] == rows
+        assert bytes(connection.execute(select(index_values.c.key)).scalar_one()) == b"\x00\xff"
 
 
 def test_more_rows_than_one_statement_takes(database: Database) -> None:

@@ -6,7 +6,7 @@ An association is found by either end through an index, so a walk over the graph
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +14,23 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, o
 
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition, PageRequest, TableListing
 from sagewright.store.prepared import PreparedStatement
-from sagewright.store.resources.resources import Resource, put_in
+from sagewright.store.resources.resources import Resource, put_all_in
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
 from sagewright.store.schema.resources import resources
 
 _OWN, _ENTITIES = lineage_associations.c, lineage_entities.c
 _STANDING = PreparedStatement(
-    select(resources.c.id)
+    select(resources.c.name, resources.c.id)
     .where(
         resources.c.kind == bindparam("kind"),
         resources.c.account == bindparam("account"),
         resources.c.region == bindparam("region"),
-        resources.c.name == bindparam("named"),
+        among(resources.c.name, "names"),
         resources.c.version == literal(0),
     )
     .with_for_update()
@@ -37,10 +38,10 @@ _STANDING = PreparedStatement(
 _LINKED = PreparedStatement(
     select(_OWN.source).where(_OWN.source == bindparam("from"), _OWN.destination == bindparam("to")).limit(1)
 )
-_NOTE = PreparedStatement(insert(lineage_entities), ("entity", "kind", "account", "region", "source", "type"))
-_LINK = PreparedStatement(
-    insert(lineage_associations), tuple(column.name for column in lineage_associations.columns if column.name != "id")
-)
+_NOTED = tuple(column.name for column in lineage_entities.columns)
+_NOTE = PreparedStatement(insert(lineage_entities), _NOTED)
+_OF_LINK = tuple(column.name for column in lineage_associations.columns if column.name != "id")
+_LINK = PreparedStatement(insert(lineage_associations), _OF_LINK)
 AT_ONCE = 500
 """Maximum number of entities queried in one statement."""
 
@@ -226,23 +227,14 @@ class Made:
 
 def make_in(connection: Connection, entities: Sequence[Made]) -> None:
     """Creates several entities without tags and event log entries, since no client requested them. Raises IntegrityError."""
-    for one in entities:
-        put_in(connection, one.row)
-        _NOTE.run(connection, _note(one.row, one.source_uri, one.type))
+    put_all_in(connection, [one.row for one in entities])
+    notes = [_note(one.row, one.source_uri, one.type) for one in entities]
+    _NOTE.many(connection, _NOTED, [[note[name] for name in _NOTED] for note in notes])
 
 
-def standing_in(
-    connection: Connection, place: tuple[str, str], names: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, str], str]:
-    """Returns the ids of existing entities, by kind and name. `place`: account and region; `names`: by kind. They cannot be deleted
-    before the transaction ends."""
-    found: dict[tuple[str, str], str] = {}
-    for kind, some in names.items():
-        for name in some:
-            row = _STANDING.first(connection, {"kind": kind, "account": place[0], "region": place[1], "named": name})
-            if row is not None:
-                found[kind, name] = row[0]
-    return found
+def standing_in(connection: Connection, scope: ResourceScope, names: Sequence[str]) -> dict[str, str]:
+    """Returns the ids of existing entities, by name. They cannot be deleted before the transaction ends."""
+    return {row[0]: row[1] for row in _STANDING.all(connection, {**vars(scope), "names": names})}
 
 
 def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -252,5 +244,5 @@ def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[t
 
 def link_in(connection: Connection, place: tuple[str, str], links: Sequence[AssociationDraft]) -> None:
     """Creates several new associations. Raises IntegrityError."""
-    for one in links:
-        _LINK.run(connection, _values(place, one))
+    values = [_values(place, one) for one in links]
+    _LINK.many(connection, _OF_LINK, [[value[name] for name in _OF_LINK] for value in values])

@@ -99,7 +99,8 @@ _COUNTED = (
     .where(resources.c.parent.in_(bindparam("parents", expanding=True)))
     .group_by(resources.c.parent, resources.c.status)
 )
-_INSERT = PreparedStatement(insert(resources), tuple(Resource.__dataclass_fields__))
+_FIELDS = tuple(Resource.__dataclass_fields__)
+_INSERT = PreparedStatement(insert(resources), _FIELDS)
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
 _COUNT = (
     update(version_counters)
@@ -143,8 +144,30 @@ def create_in(
     connection: Connection, scope: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
 ) -> Resource:
     """`create` inside the caller's transaction; `detail`: makes the event's detail. Raises IntegrityError."""
+    made = _drafted(scope, new)
+    put_in(connection, made)
+    _log(connection, made, ResourceStep.CREATED, new.principal, {"name": made.name} | (detail(made) if detail else {}))
+    if new.pairs:
+        tags.add_in(connection, new.arn, new.pairs)
+    _changed(connection, made, resource=made)
+    return made
+
+
+def create_all_in(connection: Connection, several: Sequence[tuple[ResourceScope, New]]) -> list[Resource]:
+    """Creates resources without tags in a few statements for all. Raises IntegrityError."""
+    made = [_drafted(scope, new) for scope, new in several]
+    put_all_in(connection, made)
+    logged = zip(made, (new.principal for _, new in several), strict=True)
+    entries = [_logged(one, ResourceStep.CREATED, principal, {"name": one.name}) for one, principal in logged]
+    events.append_all(connection, entries)
+    for one in made:
+        _changed(connection, one, resource=one)
+    return made
+
+
+def _drafted(scope: ResourceScope, new: New) -> Resource:
     now = now_ms()
-    made = Resource(
+    return Resource(
         id=uuid.uuid4().hex,
         **vars(scope),
         name=new.name,
@@ -155,17 +178,16 @@ def create_in(
         modified_ms=now,
         document=new.document,
     )
-    put_in(connection, made)
-    _log(connection, made, ResourceStep.CREATED, new.principal, {"name": made.name} | (detail(made) if detail else {}))
-    if new.pairs:
-        tags.add_in(connection, new.arn, new.pairs)
-    _changed(connection, made, resource=made)
-    return made
 
 
 def put_in(connection: Connection, made: Resource) -> None:
     """Inserts only its row: nothing is logged. Raises IntegrityError."""
     _INSERT.run(connection, vars(made))
+
+
+def put_all_in(connection: Connection, made: Sequence[Resource]) -> None:
+    """`put_in` for several."""
+    _INSERT.many(connection, _FIELDS, [tuple(vars(one).values()) for one in made])
 
 
 def find(store: Database, scope: ResourceScope, name: str, version: int = 0) -> Resource | None:
@@ -412,8 +434,14 @@ def next_version_in(connection: Connection, resource_id: str) -> int:
 def _log(
     connection: Connection, resource: Resource, step: ResourceStep, principal: str, detail: dict[str, Any] | None = None
 ) -> None:
+    events.append(connection, *_logged(resource, step, principal, detail))
+
+
+def _logged(
+    resource: Resource, step: ResourceStep, principal: str, detail: dict[str, Any] | None
+) -> tuple[EventSubject, EventEntry]:
     entry = EventEntry(now_ms(), resource.status, step.value, "", detail, principal)
-    events.append(connection, EventSubject(resource.kind, resource.id), entry)
+    return EventSubject(resource.kind, resource.id), entry
 
 
 def _changed(connection: Connection, changed: Resource, **known: Resource) -> None:

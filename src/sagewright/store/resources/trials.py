@@ -32,21 +32,18 @@ _TRIALS = PreparedStatement(
 _COMPONENTS = PreparedStatement(
     select(_OWN.trial, _OWN.component).where(among(_OWN.trial, "ids")).order_by(_OWN.at_ms, _OWN.component)
 )
-_OF_JOBS = PreparedStatement(select(resources.c.id).where(among(resources.c.parent, "jobs"), is_of(COMPONENT)))
-_OWN_OF_JOB = PreparedStatement(
-    select(resources.c.id)
-    .where(resources.c.parent == bindparam("job"), or_(is_of(COMPONENT), is_of(FORGOTTEN)))
-    .limit(1)
+_OF_JOBS = PreparedStatement(
+    select(resources.c.parent, resources.c.id, resources.c.kind).where(
+        among(resources.c.parent, "jobs"), or_(is_of(COMPONENT), is_of(FORGOTTEN))
+    )
 )
 _NAMED = PreparedStatement(
-    select(resources.c.id)
-    .where(
+    select(resources.c.name).where(
         resources.c.kind == bindparam("kind"),
         resources.c.account == bindparam("account"),
         resources.c.region == bindparam("region"),
-        resources.c.name == bindparam("named"),
+        among(resources.c.name, "names"),
     )
-    .limit(1)
 )
 
 
@@ -123,11 +120,14 @@ def belongs_to(parent: str) -> Condition:
 def of_jobs(store: Database, ids: Sequence[str]) -> list[str]:
     """Returns the ids of the components of these jobs."""
     with store.read() as connection:
-        return of_jobs_in(connection, ids)
+        return [component for component in of_jobs_in(connection, ids).values() if component]
 
 
-def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
-    return [row[0] for row in _OF_JOBS.all(connection, {"jobs": ids})]
+def of_jobs_in(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Returns the ids of the components that represent these jobs, by job: "" for one that was deleted."""
+    rows = _OF_JOBS.all(connection, {"jobs": ids})
+    deleted = {job: "" for job, _, kind in rows if kind == FORGOTTEN}
+    return deleted | {job: component for job, component, kind in rows if kind == COMPONENT}
 
 
 @dataclass(frozen=True)
@@ -179,13 +179,9 @@ def job_scopes_in(connection: Connection, kinds: Container[str]) -> list[Resourc
     return [scope for scope in found if scope.kind in kinds]
 
 
-def has_own_in(connection: Connection, job: str) -> bool:
-    """True if a job has a component that represents it, or had one that was deleted."""
-    return _OWN_OF_JOB.first(connection, {"job": job}) is not None
-
-
-def is_named_in(connection: Connection, scope: ResourceScope, name: str) -> bool:
-    return _NAMED.first(connection, {**vars(scope), "named": name}) is not None
+def named_in(connection: Connection, scope: ResourceScope, names: Sequence[str]) -> set[str]:
+    """Returns those of the names that resources have."""
+    return {row[0] for row in _NAMED.all(connection, {**vars(scope), "names": names})}
 
 
 def is_one_of(ids: Sequence[str]) -> Condition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -196,9 +197,8 @@ def _created(store: Database, missing: Sequence[Any]) -> bool:
         return True
     try:
         with store.write() as connection:
-            for job in missing:
-                if not trials.has_own_in(connection, job.id):
-                    make_in(connection, job)
+            there = trials.of_jobs_in(connection, [job.id for job in missing])
+            make_all_in(connection, [job for job in missing if job.id not in there])
     except IntegrityError:
         return False
     return True
@@ -276,7 +276,7 @@ def of(context: Context, job: Job) -> Resource | None:
     ]
     if not found:
         with contextlib.suppress(IntegrityError), context.store.write() as connection:  # another server has created it
-            if not trials.has_own_in(connection, job.id):
+            if not trials.of_jobs_in(connection, [job.id]):
                 return make_in(connection, job)
         found = [one for one in resources.children(context.store, job.id) if one.kind == trials.COMPONENT]
     return found[0] if found and found[0].kind == trials.COMPONENT else None
@@ -284,17 +284,31 @@ def of(context: Context, job: Job) -> Resource | None:
 
 def make_in(connection: Connection, job: Any) -> Resource:
     """Creates the component of a job (id, kind, account, region, name, created_ms). The caller knows that none exists."""
+    return make_all_in(connection, [job])[0]
+
+
+def make_all_in(connection: Connection, several: Sequence[Any]) -> list[Resource]:
+    """`make_in` for several jobs, in a few statements for all."""
+    names: dict[ResourceScope, list[str]] = defaultdict(list)
+    for job in several:
+        names[_scope_of(job)].append(component_name(job.kind, job.name).lower())
+    taken = {scope: trials.named_in(connection, scope, own) for scope, own in names.items()}
+    return resources.create_all_in(connection, [_draft(job, taken[_scope_of(job)]) for job in several])
+
+
+def _scope_of(job: Any) -> ResourceScope:
+    return ResourceScope(trials.COMPONENT, job.account, job.region)
+
+
+def _draft(job: Any, taken: set[str]) -> tuple[ResourceScope, New]:
+    """Returns the component of a job, and adds its name to those that are taken."""
     name = component_name(job.kind, job.name)
-    scope = ResourceScope(trials.COMPONENT, job.account, job.region)
-    if trials.is_named_in(
-        connection, scope, name.lower()
-    ):  # taken by a user's component, or by a deleted job of that name
+    if name.lower() in taken:  # by a user's component, or by a job whose name differs in case or that was deleted
         name = f"{name}-{job.id[:8]}"
+    taken.add(name.lower())
     arn = KINDS[job.kind].arn(job.region, job.account, job.name)
     document = {NAME: name, "Source": {"SourceArn": arn, "SourceType": SOURCE_TYPES[job.kind]}}
-    return resources.create_in(
-        connection, scope, New(name.lower(), document, "", {}, parent=job.id, created_ms=job.created_ms)
-    )
+    return _scope_of(job), New(name.lower(), document, "", {}, parent=job.id, created_ms=job.created_ms)
 
 
 def keep(context: Context, job: Job) -> None:

@@ -31,7 +31,7 @@ from sagewright.store.turns import Turn, turn
 log = logging.getLogger("sagewright.services.lineage")
 LOG = "lineage"
 BATCH = 200
-TOGETHER = 10
+TOGETHER = 25
 """Entries applied in one transaction, which takes about a millisecond."""
 ATTEMPTS = 3
 FOLLOWED = frozenset({*job_lineage.KINDS, MODELS.kind, PACKAGE, ENDPOINT})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,78 +62,119 @@ class Graph:
         return form.kind, name
 
     @property
-    def _scope(self) -> tuple[str, str]:
+    def place(self) -> tuple[str, str]:
+        """Account and region."""
         return self.context.account, self.context.region
 
-    def is_complete_in(self, connection: Connection) -> bool:
-        """Returns True if nothing is missing."""
-        there = self._standing_in(connection)
-        if len(there) < len(self.requested) + (self.job is not None):
-            return False
-        return len(self._linked_in(connection, there)) == len(self.links)
-
-    def _standing_in(self, connection: Connection) -> dict[Key, str]:
-        names: dict[str, list[str]] = defaultdict(list)
-        for kind, name in self.requested:
-            names[kind].append(name)
-        there = lineage.standing_in(connection, self._scope, names)
-        if self.job is not None and (ids := trials.of_jobs_in(connection, [self.job.id])):
-            there[COMPONENT] = ids[0]
-        return there
-
-    def _linked_in(self, connection: Connection, there: dict[Key, str]) -> set[tuple[Key, Key]]:
-        ids = {pair: (there[pair[0]], there[pair[1]]) for pair in self.links if pair[0] in there and pair[1] in there}
-        found = lineage.linked_in(connection, ids.values())
-        return {pair for pair, ends in ids.items() if ends in found}
-
-    def make_in(self, connection: Connection) -> None:
-        """Creates missing entities and associations; existing ones stay unchanged. Raises IntegrityError."""
-        there = self._standing_in(connection)
-        made = [self._made(key) for key in self.requested if key not in there]
-        lineage.make_in(connection, made)
-        there |= {(one.row.kind, one.row.name): one.row.id for one in made}
-        ends = {key: self._end(key, id_) for key, id_ in there.items() if key != COMPONENT}
-        if self.job is not None:
-            component = self._component_in(connection, there.get(COMPONENT))
-            if component is not None:
-                there[COMPONENT], ends[COMPONENT] = component.id, end_of(component)
-        missing = self.links.keys() - self._linked_in(connection, there)
-        links = [
-            AssociationDraft(ends[source], ends[destination], kind)
-            for (source, destination), kind in self.links.items()
-            if (source, destination) in missing and source in ends and destination in ends
-        ]
-        lineage.link_in(connection, self._scope, links)
-
-    def _component_in(self, connection: Connection, there: str | None) -> Resource | None:
-        """Returns None for a component that was deleted: it is not created again."""
-        assert self.job is not None
-        if there is not None:
-            return resources.locked_in(connection, there)
-        if trials.has_own_in(connection, self.job.id):
-            return None
-        return job_components.make_in(connection, self.job)
-
-    def _made(self, key: Key) -> Made:
+    def made(self, key: Key) -> Made:
         form, request = self.requested[key]
         now, status = now_ms(), request.get("Status", "")
         document = {name: value for name, value in request.items() if name != "Status"} | {CREATOR: "", CHANGER: ""}
-        scope = ResourceScope(form.kind, *self._scope)
+        scope = ResourceScope(form.kind, *self.place)
         row = Resource(uuid.uuid4().hex, **vars(scope), name=key[1], version=0, parent="", status=status,
                        created_ms=now, modified_ms=now, document=document)  # fmt: skip
         return Made(row, request["Source"]["SourceUri"], request[f"{form.noun}Type"])
 
-    def _end(self, key: Key, id_: str) -> End:
+    def end(self, key: Key, id_: str) -> End:
         form, request = self.requested[key]
         return End(id_, form.arn(self.context, key[1]), request[f"{form.noun}Type"])
+
+
+class _Existing:
+    """The existing parts of graphs, read in a few statements for all.
+
+    `entities`: ids by scope and name; `components`: ids of components by job, "" for one that was deleted: it is not created again.
+    """
+
+    def __init__(self, connection: Connection, graphs: Sequence[Graph]) -> None:
+        names: dict[ResourceScope, dict[str, None]] = defaultdict(dict)
+        for graph in graphs:
+            for kind, name in graph.requested:
+                names[ResourceScope(kind, *graph.place)][name] = None
+        self.entities = {
+            (scope, name): id_
+            for scope, some in names.items()
+            for name, id_ in lineage.standing_in(connection, scope, list(some)).items()
+        }
+        self.components = trials.of_jobs_in(connection, [graph.job.id for graph in graphs if graph.job is not None])
+
+    def of(self, graph: Graph) -> dict[Key, str]:
+        """Returns the ids of the graph's entities."""
+        found = {
+            (kind, name): id_
+            for kind, name in graph.requested
+            if (id_ := self.entities.get((ResourceScope(kind, *graph.place), name)))
+        }
+        if graph.job is not None and (component := self.components.get(graph.job.id)):
+            found[COMPONENT] = component
+        return found
+
+
+def _is_complete_in(connection: Connection, graph: Graph, existing: _Existing) -> bool:
+    """Returns True if nothing is missing."""
+    there = existing.of(graph)
+    if len(there) < len(graph.requested) + (graph.job is not None):
+        return False
+    pairs = {(there[source], there[destination]) for source, destination in graph.links}
+    return len(lineage.linked_in(connection, pairs)) == len(pairs)
+
+
+def _make_in(connection: Connection, graphs: Sequence[Graph]) -> None:
+    """Creates missing entities and associations; existing ones stay unchanged. Raises IntegrityError."""
+    existing = _Existing(connection, graphs)
+    made: dict[tuple[ResourceScope, str], Made] = {}
+    for graph in graphs:
+        for kind, name in graph.requested:
+            at = ResourceScope(kind, *graph.place), name
+            if at not in existing.entities and at not in made:
+                made[at] = graph.made((kind, name))
+    lineage.make_in(connection, list(made.values()))
+    existing.entities |= {at: one.row.id for at, one in made.items()}
+    components, new = _components_in(connection, graphs, existing)
+    new |= {one.row.id for one in made.values()}
+    drafts = _drafts(graphs, existing, components)
+    linked = lineage.linked_in(connection, [pair for pair in drafts if new.isdisjoint(pair)])
+    by_place: dict[tuple[str, str], list[AssociationDraft]] = defaultdict(list)
+    for pair, (place, draft) in drafts.items():
+        if pair not in linked:
+            by_place[place].append(draft)
+    for place, links in by_place.items():
+        lineage.link_in(connection, place, links)
+
+
+def _components_in(
+    connection: Connection, graphs: Sequence[Graph], existing: _Existing
+) -> tuple[dict[str, End], set[str]]:
+    """Returns the trial components by job, and the ids of those that were created."""
+    jobs = {graph.job.id: graph.job for graph in graphs if graph.job is not None}
+    made = job_components.make_all_in(connection, [job for id_, job in jobs.items() if id_ not in existing.components])
+    found = [resources.locked_in(connection, id_) for id_ in existing.components.values() if id_]
+    ends = {one.parent: end_of(one) for one in [*made, *found] if one is not None}
+    return ends, {one.id for one in made}
+
+
+def _drafts(
+    graphs: Sequence[Graph], existing: _Existing, components: Mapping[str, End]
+) -> dict[tuple[str, str], tuple[tuple[str, str], AssociationDraft]]:
+    """Returns the associations whose ends exist, each with its place, by the ids of both ends."""
+    found: dict[tuple[str, str], tuple[tuple[str, str], AssociationDraft]] = {}
+    for graph in graphs:
+        ends = {key: graph.end(key, id_) for key, id_ in existing.of(graph).items() if key != COMPONENT}
+        if graph.job is not None and graph.job.id in components:
+            ends[COMPONENT] = components[graph.job.id]
+        for (source, destination), kind in graph.links.items():
+            if source in ends and destination in ends:
+                pair = ends[source].id, ends[destination].id
+                found.setdefault(pair, (graph.place, AssociationDraft(ends[source], ends[destination], kind)))
+    return found
 
 
 def bring_about(store: Database, graphs: Sequence[Graph]) -> None:
     """Creates the missing parts of graphs in one short transaction, or in none if nothing is missing. Raises IntegrityError if
     another server creates the same; then nothing has changed."""
     with store.read() as connection:
-        missing = [graph for graph in graphs if not graph.is_complete_in(connection)]
+        existing = _Existing(connection, graphs)
+        missing = [graph for graph in graphs if not _is_complete_in(connection, graph, existing)]
     if missing:
         with store.write() as connection:
-            for graph in missing:
-                graph.make_in(connection)
+            _make_in(connection, missing)

@@ -20,9 +20,10 @@ from sagewright.store.database import Database
 from sagewright.store.events import Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Event, JobDraft, ResourceScope
-from sagewright.store.resources import resources
+from sagewright.store.resources import lineage, resources, trials
 from sagewright.store.resources.resources import New
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
+from sagewright.store.schema.resources import resources as table
 from sagewright.store.schema.rules import cursors
 
 SCOPE = ("000000000000", "us-east-1")
@@ -118,6 +119,61 @@ def test_what_cannot_be_read_is_not_in_the_way(database: Database) -> None:
     training(database, "last")
     lineage_following.keep_up(platform(database))
     assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 2
+
+
+def test_a_component_for_each_job_that_has_none(database: Database) -> None:
+    """Those of one batch are created together: names that differ in case alone are the same one, and a deleted one stays away."""
+    made = [training(database, name) for name in ("job", "JOB", "gone")]
+    forgotten = ResourceScope(trials.FORGOTTEN, *SCOPE)
+    resources.create(database, forgotten, New("gone", {}, "", {}, parent=made[2].id))
+    lineage_following.keep_up(platform(database))
+    suffix = "-aws-training-job"
+    assert components(database) == {made[0].id: f"job{suffix}", made[1].id: f"job{suffix}-{made[1].id[:8]}"}
+    assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 2
+    lineage_following.keep_up(platform(database))
+    assert len(components(database)) == 2
+
+
+def test_a_batch_that_fails_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a server that is killed before the commit: all of it is done again."""
+    for number in range(JOBS):
+        training(database, f"job-{number}")
+    monkeypatch.setattr(lineage, "link_in", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        lineage_following.keep_up(platform(database))
+    assert (components(database), entities(database), links(database)) == ({}, Counter(), Counter())
+    monkeypatch.undo()
+    lineage_following.keep_up(platform(database))
+    assert len(components(database)) == JOBS and sum(links(database).values()) == 3 * JOBS
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_more_jobs_cost_no_more_statements(database: Database) -> None:
+    if not database.embedded:
+        pytest.skip("SQLite counts its statements")
+    counts = []
+    for number in (1, lineage_following.TOGETHER):
+        for one in range(number):
+            training(database, f"job-{number}-{one}")
+        statements: list[str] = []
+        with database.write() as connection:
+            driver: Any = connection.connection.dbapi_connection
+        driver.set_trace_callback(lambda text, own=statements: own.append(text.partition(" VALUES ")[0]))
+        lineage_following.keep_up(platform(database))
+        driver.set_trace_callback(None)
+        counts.append(len([text for text in statements if text.startswith("SELECT")]))
+    assert counts[1] <= counts[0], counts
+
+
+def components(store: Database) -> dict[str, str]:
+    """Names of trial components by job."""
+    own = table.c
+    with store.read() as connection:
+        found = connection.execute(select(own.parent, own.name).where(own.kind == trials.COMPONENT))
+        return {row.parent: row.name for row in found}
 
 
 def test_several_servers_follow_at_once(database: Database) -> None:
