@@ -6,6 +6,7 @@ killed in between leaves the queue intact, and projecting twice has the same res
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -13,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from sagewright.store.absent import insert_absent
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources.sort_keys import TIME
@@ -26,9 +28,9 @@ _QUEUE = PreparedStatement(
     .limit(bindparam("most"))
 )
 _DEQUEUE = PreparedStatement(delete(index_queue).where(index_queue.c.id == bindparam("number")))
-_SUBJECT = PreparedStatement(
-    select(index_subjects.c.id, index_subjects.c.scope, index_subjects.c.folded).where(
-        index_subjects.c.source == bindparam("of"), index_subjects.c.ref == bindparam("named")
+_SUBJECTS = PreparedStatement(
+    select(index_subjects.c.ref, index_subjects.c.id, index_subjects.c.scope, index_subjects.c.folded).where(
+        index_subjects.c.source == bindparam("of"), among(index_subjects.c.ref, "refs")
     )
 )
 _PATH = select(index_paths.c.id, index_paths.c.nature).where(
@@ -55,9 +57,7 @@ _DELETE_GRAM = PreparedStatement(
 )
 _INSERT_VALUE = PreparedStatement(insert(index_values), ["subject", "path", "position", "key"])
 _INSERT_GRAM = PreparedStatement(insert(index_grams), ["path", "gram", "subject"])
-_INSERT_SUBJECT = PreparedStatement(
-    insert(index_subjects).returning(index_subjects.c.id), ["scope", "source", "ref", "folded"]
-)
+_INSERT_SUBJECT = PreparedStatement(insert(index_subjects), ["scope", "source", "ref", "folded"])
 
 Ref = tuple[str, str]
 """Source and reference of a changed row."""
@@ -99,14 +99,22 @@ def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSub
         _DEQUEUE.many(connection, ("number",), [(number,) for number in taken])
 
 
+def indexed(store: Database, refs: Sequence[Ref]) -> list[Ref]:
+    """Returns those of `refs` that are in the index. Each of the others has a row in the queue, if it exists."""
+    with store.read() as connection:
+        return list(_known(connection, refs))
+
+
 def _known(connection: Connection, refs: Sequence[Ref]) -> dict[Ref, tuple[int, str, str]]:
     """Returns id, scope and folded name of the indexed subjects."""
-    found: dict[Ref, tuple[int, str, str]] = {}
-    for ref in refs:
-        row = _SUBJECT.first(connection, {"of": ref[0], "named": ref[1]})
-        if row is not None:
-            found[ref] = (row[0], row[1], row[2])
-    return found
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for source, ref in refs:
+        by_source[source].append(ref)
+    return {
+        (source, ref): (number, scope, folded)
+        for source, some in by_source.items()
+        for ref, number, scope, folded in _SUBJECTS.all(connection, {"of": source, "refs": some})
+    }
 
 
 def _forget(connection: Connection, subject: int, scope: str, folded: str) -> None:
@@ -127,15 +135,8 @@ def _write(
     known: Mapping[Ref, tuple[int, str, str]],
     paths: Mapping[str, Mapping[str, int]],
 ) -> None:
-    ids = {ref: subject for ref, (subject, _, _) in known.items()}
-    runs: list[tuple[int, str, int]] = []
-    for subject in subjects:
-        if subject.ref not in ids:
-            folded = subject.name.lower()
-            number = ids[subject.ref] = _add(connection, subject, folded)
-            path = paths[subject.scope][subject.name_path]
-            runs += [(path, gram, number) for gram in grams(folded)]
-    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), runs)
+    added_now = _add(connection, {s.ref: s for s in subjects if s.ref not in known}, paths)
+    ids = {ref: subject for ref, (subject, _, _) in {**known, **added_now}.items()}
     old: dict[int, dict[tuple[int, int], bytes]] = {}
     for number in {ids[s.ref] for s in subjects if s.ref in known}:
         old[number] = {(path, at): key for path, at, key in _OLD.all(connection, {"of": number})}
@@ -153,12 +154,19 @@ def _write(
     _INSERT_VALUE.many(connection, ("subject", "path", "position", "key"), added)
 
 
-def _add(connection: Connection, subject: IndexedSubject, folded: str) -> int:
-    source, ref = subject.ref
-    row = _INSERT_SUBJECT.first(connection, {"scope": subject.scope, "source": source, "ref": ref, "folded": folded})
-    assert row is not None
-    number: int = row[0]
-    return number
+def _add(
+    connection: Connection, new: Mapping[Ref, IndexedSubject], paths: Mapping[str, Mapping[str, int]]
+) -> dict[Ref, tuple[int, str, str]]:
+    """Adds subjects that are not indexed yet, with their names; returns id, scope and folded name of each."""
+    rows = [(one.scope, *ref, one.name.lower()) for ref, one in new.items()]
+    _INSERT_SUBJECT.many(connection, ("scope", "source", "ref", "folded"), rows)
+    added = _known(connection, list(new))
+    runs: list[tuple[int, str, int]] = []
+    for ref, (number, scope, folded) in added.items():
+        path = paths[scope][new[ref].name_path]
+        runs += [(path, gram, number) for gram in grams(folded)]
+    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), runs)
+    return added
 
 
 def grams(folded: str) -> list[str]:

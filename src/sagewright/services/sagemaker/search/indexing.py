@@ -126,11 +126,13 @@ def _subjects(
 
 
 def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
-    """Replaces references to changed tags with the row that has the ARN, and adds the trial components of jobs."""
+    """Replaces references to changed tags with the row that has the ARN, and adds the trial components of jobs: those that are in
+    the index, since the others are in the queue themselves."""
     found: list[Ref] = []
     refs = list(refs)
     if of_jobs := [ref for source, ref in refs if source == catalogue.JOBS.source]:
-        found += [(catalogue.RESOURCES.source, one) for one in trials.of_jobs(store, of_jobs)]
+        components = [(catalogue.RESOURCES.source, one) for one in trials.of_jobs(store, of_jobs)]
+        found += index.indexed(store, components)
     for source, ref in refs:
         if source != "tags":
             found.append((source, ref))

@@ -10,6 +10,7 @@ import pytest
 from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.model.settings import load_settings
 from sagewright.services.context import Platform
+from sagewright.services.sagemaker.experiments import job_components, trial_component_shapes
 from sagewright.services.sagemaker.jobs import training_jobs
 from sagewright.services.sagemaker.search import indexing
 from sagewright.store.database import Database
@@ -88,3 +89,24 @@ def test_a_subject_that_cannot_be_described_is_not_in_the_way(database: Database
     jobs.move(database, last.id, Event(SecondaryStatus.DOWNLOADING))
     assert indexing.keep_up(platform(database)) == 4
     assert names_with(database, "Downloading") == {"last"}
+
+
+def test_a_component_is_described_once_when_it_comes_after_its_job(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the queue itself until it is in the index, where it then follows its job."""
+    monkeypatch.setattr(indexing, "BATCH", 2)
+    monkeypatch.setattr(indexing, "AHEAD", 1)
+    made = [created(database, f"job-{number}") for number in range(6)]
+    with database.write() as connection:
+        job_components.make_all_in(connection, made)
+    described: list[str] = []
+    plain = trial_component_shapes.of_job
+    monkeypatch.setattr(job_components, "of_job", lambda job: described.append(job.name) or plain(job))
+    indexing.keep_up(platform(database))
+    assert sorted(described) == [job.name for job in made]
+    jobs.move(database, made[0].id, Event(SecondaryStatus.FAILED, ended=True))
+    indexing.keep_up(platform(database))
+    assert described[len(made) :] == ["job-0"]
+    condition, place = Holding("Status.PrimaryStatus", "Failed"), "trial-component/000000000000/us-east-1"
+    assert len(property_queries.search(database, place, condition, PropertyOrder("", False), 100)) == 1
