@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
@@ -66,7 +67,7 @@ _ROLE_COLUMNS = tuple(column.name for column in roles.columns)
 _ROLE_BY_NAME = PreparedStatement(
     select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
 )
-_DELETE_OF_JOB = PreparedStatement(delete(access_keys).where(access_keys.c.job_id == bindparam("job")))
+_DELETE_OF_JOBS = PreparedStatement(delete(access_keys).where(among(access_keys.c.job_id, "jobs")))
 _INSERT_KEY = insert(access_keys)
 _PARENT = _KEY_BY_ID.with_for_update()
 _KEY = PreparedStatement(_KEY_BY_ID)
@@ -240,9 +241,9 @@ def delete_key(store: Database, key_id: str) -> bool:
     return found
 
 
-def delete_job_keys(connection: Connection, job_id: str) -> None:
-    """Deletes the credentials that a job ran with, and those derived from them."""
-    while _DELETE_OF_JOB.changed(connection, {"job": job_id}):  # PostgreSQL: one may just be being created
+def delete_job_keys(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Deletes the credentials that jobs ran with, and those derived from them."""
+    while _DELETE_OF_JOBS.changed(connection, {"jobs": job_ids}):  # PostgreSQL: one may just be being created
         changes(connection, _KEYS)
 
 

@@ -29,7 +29,7 @@ def test_keys(database: Database) -> None:
     assert identity.find_long_lived_key(database, "arn:admin") == lasting
     assert identity.find_long_lived_key(database, "arn:role") is None
     with database.write() as connection:
-        identity.delete_job_keys(connection, "j1")
+        identity.delete_job_keys(connection, ["j1"])
     identity.delete_expired_keys(database)
     assert identity.find_key(database, job_key.id) is None
     assert identity.find_key(database, old.id) is None
@@ -38,7 +38,7 @@ def test_keys(database: Database) -> None:
 
 def end(database: Database, job_id: str) -> None:
     with database.write() as connection:
-        identity.delete_job_keys(connection, job_id)
+        identity.delete_job_keys(connection, [job_id])
 
 
 def test_keys_made_with_a_jobs_keys_end_with_it(database: Database) -> None:

@@ -75,6 +75,7 @@ class JobQueue:
         self._said, self._said_ms = 0, 0
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
         self._turns: QueueLine | None = None
+        self._given_up: list[tuple[Job, Outcome]] = []
         self._allowances = Allowances(dependencies.store, dependencies.settings.account)
 
     def active(self) -> list[tuple[str, str]]:
@@ -101,10 +102,12 @@ class JobQueue:
             if not only:
                 self._next.release()
             self._renew_saying()
+            self._given_up.clear()  # a pass that failed may have left some, which are still queued
             for kind in [only] if only else self._bypassing:
                 self._place_bypassing(kind, placed)
             if not only:
                 self._place_all(placed)
+            self._end_given_up()
         for job_id in placed - {asking}:
             job = jobs.get(self._dependencies.store, job_id)
             if job is not None:
@@ -117,7 +120,9 @@ class JobQueue:
             return self.place_jobs(job.id, job.kind)
         placed: set[str] = set()
         with self._lock:
+            self._given_up.clear()
             self._start_or_give_up(job, placed)
+            self._end_given_up()
         return job.id in placed
 
     def _renew_saying(self) -> None:
@@ -144,6 +149,7 @@ class JobQueue:
             for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=self._bypassing):
                 if self._pools.holds_share_for(job):
                     self._start_or_give_up(job, placed)
+            self._end_given_up()
         try:
             for last in QUEUES:
                 if not self._start_all(last, placed):
@@ -222,10 +228,19 @@ class JobQueue:
         return taken
 
     def _give_up(self, job: Job, result: Outcome) -> None:
-        """Ends a queued job, and wakes its owner: the job's own reconcile may be over."""
-        self._endings.end(job, [], result)
-        if (owner := kind_of(job).owner(job.request)) is not None:
-            self._dependencies.wake(*owner)
+        """Ends a queued job before the pass is over, together with others."""
+        self._given_up.append((job, result))
+        if len(self._given_up) >= BATCH:
+            self._end_given_up()
+
+    def _end_given_up(self) -> None:
+        """Ends the jobs that were given up, and wakes their owners: the jobs' own reconciles may be over."""
+        ended, self._given_up = self._given_up, []
+        if ended:
+            self._endings.end_queued(ended)
+        for job, _ in ended:
+            if (owner := kind_of(job).owner(job.request)) is not None:
+                self._dependencies.wake(*owner)
 
     def _reserve(self, job: Job, share: JobShare, demand: Demand, passing: bool) -> tuple[Taken, Lease]:
         reservations, lease = self._compute.reservations, self._leases.new()

@@ -44,7 +44,7 @@ def requeue(store: Database, job_id: str, event: Event) -> bool:
         if jobs.move_in(connection, job_id, event) is None:
             return False
         hosts.retire(connection, job_id)
-        identity.delete_job_keys(connection, job_id)
+        identity.delete_job_keys(connection, [job_id])
         jobs.set_desired_in(connection, job_id, DesiredState.RUN)
     return True
 
@@ -53,4 +53,4 @@ def forget(store: Database, job_id: str) -> None:
     """Undoes an attempt of which no host can have been started: the job waits as if it had never left the queue."""
     with store.write() as connection:
         hosts.forget(connection, job_id)
-        identity.delete_job_keys(connection, job_id)
+        identity.delete_job_keys(connection, [job_id])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from sagewright.compute.backend import BackendUnreachable
 from sagewright.engine.dependencies import Dependencies
@@ -17,7 +20,7 @@ from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.model.jobs.state_machines import PROCESSING
 from sagewright.runtimes.images import resolve_image
 from sagewright.store import identity
-from sagewright.store.jobs import hosts, jobs, reservations
+from sagewright.store.jobs import hosts, jobs, reservations, warmpools
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Event, Job
 
@@ -47,27 +50,48 @@ class Teardown:
         alone = len(placed) == 1 and placed[0].phase == hosts.FINISHED
         if not alone:
             self._kill_all(placed)
-        note, pooled = outcome.exit_message(launch_plan.kind_of(job), placed), self._pools.has(job.id)
-        event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
+        pooled = self._pools.has(job.id)
         with self._dependencies.store.write() as connection:
-            moved = jobs.move_in(connection, job.id, event)
-            identity.delete_job_keys(connection, job.id)
+            self._end_in(connection, job, placed, result)
+            identity.delete_job_keys(connection, [job.id])
             if not pooled:
                 reservations.remove(connection, job.id)
-        if moved is None:
-            log.warning("job %s cannot move to %s from its current step", job.id, event.step)
         owner = launch_plan.kind_of(job).owner(job.request) if alone else None
         if owner is not None:
             self._dependencies.wake(*owner)
         if alone:
             self._kill_all(placed)
+        self._leave(job, placed, result, pooled)
+        return owner is not None
+
+    def end_queued(self, ended: Sequence[tuple[Job, Outcome]]) -> None:
+        """`end` for jobs without hosts, in one transaction: a commit takes as long as the changes of a job. No owner is woken."""
+        # Servers that end the same jobs wait for each other in one order.
+        ended = sorted(ended, key=lambda one: one[0].id)
+        ids = [job.id for job, _ in ended]
+        pooled = warmpools.of_jobs(self._dependencies.store, ids)
+        with self._dependencies.store.write() as connection:
+            for job, result in ended:
+                self._end_in(connection, job, [], result)
+            identity.delete_job_keys(connection, ids)
+            reservations.remove_all(connection, [id_ for id_ in ids if id_ not in pooled])
+        for job, result in ended:
+            self._leave(job, [], result, job.id in pooled)
+
+    def _end_in(self, connection: Connection, job: Job, placed: list[Host], result: Outcome) -> None:
+        note = outcome.exit_message(launch_plan.kind_of(job), placed)
+        event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
+        if jobs.move_in(connection, job.id, event) is None:
+            log.warning("job %s cannot move to %s from its current step", job.id, event.step)
+
+    def _leave(self, job: Job, placed: list[Host], result: Outcome, pooled: bool) -> None:
+        """Releases what a job that has ended still holds. `pooled`: it has, or had, a warm pool."""
         if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._compute.reservations.release(job.id)
         self._leases.drop(job.id)
         if job.kind == PROCESSING.kind:
             self._clean_up_after(job)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
-        return owner is not None
 
     def _clean_up_after(self, job: Job) -> None:
         """Has temporary endpoints deleted now. Only Clarify's jobs make any."""

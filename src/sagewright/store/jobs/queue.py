@@ -66,7 +66,7 @@ _FIRST_OWNER = select(func.min(jobs.c.owner)).where(jobs.c.status == Status.IN_P
 _LINE = _FIRST_OWNER.cte("owners", recursive=True)
 _NEXT_OWNER = _FIRST_OWNER.where(jobs.c.owner > _LINE.c[0]).scalar_subquery()
 _OWNERS_CTE = _LINE.union_all(select(_NEXT_OWNER).where(_LINE.c[0].is_not(None)))
-_OWNERS = select(_OWNERS_CTE.c[0]).where(_OWNERS_CTE.c[0].is_not(None))
+_OWNERS = PreparedStatement(select(_OWNERS_CTE.c[0]).where(_OWNERS_CTE.c[0].is_not(None)))
 _RANKS = PreparedStatement(
     select(
         *(
@@ -151,7 +151,7 @@ def placed_later(store: Database, job: Job) -> set[str]:
 def owners(store: Database) -> list[str]:
     """Returns whose jobs are in progress; their number is that of the steps in an index."""
     with store.read() as connection:
-        return [row[0] for row in connection.execute(_OWNERS)]
+        return [row[0] for row in _OWNERS.all(connection, {})]
 
 
 def has_ranks(store: Database, owner: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
+from sagewright.store.among import among
 from sagewright.store.database import Database
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.reservations import reservations
@@ -29,6 +31,7 @@ _OF_JOB = PreparedStatement(_HELD.where(reservations.c.job_id == bindparam("job"
 _OF_MACHINE = _HELD.where(reservations.c.machine == bindparam("machine"))
 _INSERT = insert(reservations)
 _REMOVE = PreparedStatement(delete(reservations).where(reservations.c.job_id == bindparam("job")))
+_REMOVE_ALL = PreparedStatement(delete(reservations).where(among(reservations.c.job_id, "jobs")))
 _HAND_OVER = update(reservations).where(reservations.c.job_id == bindparam("old")).values(job_id=bindparam("new"))
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext(:machine))")
 
@@ -63,6 +66,11 @@ def put(connection: Connection, held: Reservation) -> None:
 
 def remove(connection: Connection, job_id: str) -> None:
     _REMOVE.run(connection, {"job": job_id})
+
+
+def remove_all(connection: Connection, job_ids: Sequence[str]) -> None:
+    """`remove` for several jobs."""
+    _REMOVE_ALL.run(connection, {"jobs": job_ids})
 
 
 def hand_over(store: Database, old: str, new: str) -> None:

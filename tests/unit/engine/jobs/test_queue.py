@@ -12,8 +12,9 @@ import pytest
 from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.jobs import queue
 from sagewright.engine.jobs.environment_builds import BuildFailed
+from sagewright.model.errors import ServiceUnavailable
 from sagewright.runtimes.images import Image
-from sagewright.store import quotas
+from sagewright.store import identity, quotas
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import Job, JobClaim, JobDraft, ResourceScope
@@ -22,6 +23,7 @@ from sagewright.store.logs import log_events, logs
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
 """Demand out of the machine's 8 CPUs and 16 GiB."""
+UNRUNNABLE = "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"
 
 
 class Line:
@@ -232,6 +234,41 @@ def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, databa
     job = jobs.find(database, SCOPE, "a")
     assert job is not None
     assert job.failure_reason == "ClientError: Cannot build an environment for the image python:3.11: no such version"
+
+
+def test_jobs_that_cannot_run_end_together(line: Line) -> None:
+    made = [line.create(f"odd-{number}", WHOLE, image=UNRUNNABLE) for number in range(2 * queue.BATCH)]
+    line.add("a", WHOLE)
+    assert line.running() == ["a"]
+    for job in made:
+        assert [one.status for one in jobs.transitions(line.store, job.id)] == ["InProgress", "Failed"]
+    if (before := line.store.version) is not None:
+        made = [line.create(f"later-{number}", WHOLE, image=UNRUNNABLE) for number in range(2 * queue.BATCH)]
+        created = line.store.version
+        _queue_of(line).place_jobs()
+        assert (created, line.store.version) == (before + len(made), before + len(made) + 2)
+
+
+def test_an_end_that_fails_is_repeated(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a server that is killed between a pass and the ends that it found due."""
+    made = [line.create(f"odd-{number}", WHOLE, image=UNRUNNABLE) for number in range(3)]
+    queueing = _queue_of(line)
+    monkeypatch.setattr(identity, "delete_job_keys", _busy)
+    with pytest.raises(ServiceUnavailable):
+        queueing.place_jobs()
+    assert {found.status for one in made if (found := jobs.get(line.store, one.id))} == {"InProgress"}
+    monkeypatch.undo()
+    queueing.place_jobs()
+    for job in made:
+        assert [one.status for one in jobs.transitions(line.store, job.id)] == ["InProgress", "Failed"]
+
+
+def _queue_of(line: Line) -> queue.JobQueue:
+    return next(one for one in line.server.engine.reconcilers if isinstance(one, queue.JobQueue))
+
+
+def _busy(*_: object) -> None:
+    raise ServiceUnavailable("The store is busy.")
 
 
 def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:
