@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
+import torch
 
 from sagewright.algorithms.deep.images import decoding
 from sagewright.algorithms.deep.images.decoding import BadImage, Faults
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import records, rules
 from sagewright.algorithms.image_classification.framing import Framing
@@ -114,6 +117,15 @@ class Images:
             whole = self._bytes[self._starts[row] : self._starts[row + 1]].reshape(*self._sizes[row], channels)
             out[number] = whole[top : top + height, left : left + width]
         return out
+
+    def batch(self, device: Device, rows: np.ndarray, random: np.random.Generator | None = None) -> torch.Tensor:
+        """(n, channels, h, w) uint8 on the device, channels last in memory."""
+        return device.put(torch.from_numpy(self.take(rows, random)).permute(0, 3, 1, 2))
+
+    def batches(self, device: Device) -> Iterator[torch.Tensor]:
+        """All images, up to 256 at a time, cropped from the centre."""
+        for rows in np.array_split(np.arange(len(self)), math.ceil(len(self) / 256)):
+            yield self.batch(device, rows)
 
 
 def read(job: Job, channel: str, values: Mapping[str, Any]) -> Images:

@@ -1,5 +1,5 @@
 """One training, or two: if the first does no better than naming the most common class, a second one has a lower learning rate.
-Where images are few, a linear model of their pixels is mixed in. What is worse than the most common class is replaced by it.
+Where images are few, other models are mixed in. What is worse than the most common class is replaced by it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.firstparty import baseline
-from sagewright.algorithms.image_classification import pixels
+from sagewright.algorithms.image_classification import companions
 from sagewright.algorithms.image_classification.data import Images
 from sagewright.algorithms.image_classification.trainer import ImageTrainer
 
@@ -58,7 +58,7 @@ def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) 
             found = second
         else:
             found.trainer.say_best(last=second.trainer)
-    mixture = pixels.beside(own, found.trainer, found.epoch)
+    mixture = companions.beside(own, found.trainer, found.epoch)
     if mixture is not None:
         found = replace(found, module=mixture[0], accuracy=mixture[1])
     if found.accuracy < nothing - baseline.ROUNDING:

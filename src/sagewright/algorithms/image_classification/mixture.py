@@ -1,4 +1,4 @@
-"""A network and a linear model of an image's pixels, whose probabilities are mixed."""
+"""A network, a linear model of an image's pixels and a small plain network, whose probabilities are mixed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from sagewright.algorithms.deep.images.linear import mixed
+from sagewright.algorithms.image_classification.plain import Plain
 
 SIDE = 32
 """Larger images are downsampled to sides of this many pixels."""
@@ -33,11 +34,20 @@ class Pixels(nn.Module):
 
 
 class Mixture(nn.Module):
-    """The logarithms of probabilities that are the network's to the `share` and the linear model's to the rest."""
+    """The logarithms of probabilities that are a weighted mean of several models'. `share` is the network's, `plain_share` the
+    plain network's, if there is one; the rest is the linear model's.
+    """
 
-    def __init__(self, network: nn.Module, pixels: Pixels, share: float) -> None:
+    def __init__(
+        self, network: nn.Module, pixels: Pixels, share: float, plain: Plain | None = None, plain_share: float = 0.0
+    ) -> None:
         super().__init__()
-        self.network, self.pixels, self.share = network, pixels, share
+        self.network, self.pixels, self.plain = network, pixels, plain
+        self.share, self.plain_share = share, plain_share
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return mixed(self.network(images).float(), self.pixels(images), self.share)
+        scores, shares = [self.network(images).float(), self.pixels(images)], [self.share, 1 - self.share]
+        if self.plain is not None:
+            scores.append(self.plain(images))
+            shares = [self.share, max(0.0, 1 - self.share - self.plain_share), self.plain_share]
+        return mixed(scores, shares)

@@ -50,7 +50,7 @@ class ImageTrainer:
         scores = Scores(self._multi, self._top)
         self._lines.begin()
         for step, rows in self.course.watched(enumerate(self._order.rows(number)), self._order.steps):
-            images = self._images(self.train, rows, random if self._augmentation else None)
+            images = self.train.batch(self.own.device, rows, random if self._augmentation else None)
             if self._augmentation:
                 images = augmentation.augment(images, self._augmentation)
             labels = self._labels(self.train, rows)
@@ -107,15 +107,11 @@ class ImageTrainer:
         module.eval()
         with torch.inference_mode(), self.own.device.reducing():
             for rows in self._batches(len(self.validation)):
-                yield module(self._images(self.validation, rows, None)).float(), rows
+                yield module(self.validation.batch(self.own.device, rows)).float(), rows
 
     def _score(self, scores: Scores, raw: torch.Tensor, rows: np.ndarray) -> None:
         labels = self._labels(self.validation, rows)
         scores.add(raw, labels, self._loss(raw, labels))
-
-    def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:
-        """(n, channels, h, w) uint8 on the device, channels last in memory."""
-        return self.own.device.put(torch.from_numpy(part.take(rows, random)).permute(0, 3, 1, 2))
 
     def _labels(self, part: Images, rows: np.ndarray) -> torch.Tensor:
         return self.own.device.put(torch.from_numpy(part.labels[rows]))
@@ -138,7 +134,7 @@ class ImageTrainer:
         rows = np.resize(rows, max(2, len(rows)))
         with self.own.device.reducing():
             averages.settle(
-                self.state.result, (self._images(self.train, rows[each], None) for each in self._batches(len(rows)))
+                self.state.result, (self.train.batch(self.own.device, rows[each]) for each in self._batches(len(rows)))
             )
         self.course.together.mean(list(self.state.result.buffers()))
 

@@ -40,4 +40,5 @@ class SegmentationMixture(nn.Module):
         self.network, self.pixels, self.share = network, pixels, share
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return mixed(self.network(pixels)[0].float(), self.pixels(pixels).float(), self.share), None
+        scores = self.network(pixels)[0].float(), self.pixels(pixels).float()
+        return mixed(scores, (self.share, 1 - self.share)), None

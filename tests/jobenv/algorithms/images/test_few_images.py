@@ -1,4 +1,4 @@
-"""Few images: the network's last steps are averaged, and a linear model of the pixels has its share."""
+"""Few images: the network's last steps are averaged, and other models have their shares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pictures import digits, image_records, picture
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.image_classification import artefact, model, network, pixels
+from sagewright.algorithms.image_classification import artefact, companions, model, network
 from sagewright.algorithms.image_classification.artefact import ImageDescription
 from sagewright.algorithms.image_classification.mixture import SIDE, Mixture, Pixels
 
@@ -65,7 +65,7 @@ def test_few_images_are_classified_as_well_as_by_their_pixels(job: Any, run: Any
     linear = LogisticRegression(max_iter=500).fit(rows[:90, 1:] / 255, rows[:90, 0])
     assert ours > linear.score(later[:, 1:] / 255, later[:, 0]) - 0.03
     assert np.allclose(said.sum(axis=1), 1, atol=1e-5)
-    assert "a linear model of their pixels the rest" in job.output
+    assert "a linear model of their pixels " in job.output
 
 
 def test_the_last_accuracy_in_the_log_is_the_endpoints(job: Any, run: Any) -> None:
@@ -104,13 +104,25 @@ def test_the_better_model_has_the_larger_share(
 ) -> None:
     labels = torch.zeros(60, dtype=torch.int64)
     scores = [torch.tensor([[each, 1 - each]]).log().repeat(60, 1) for each in (network_chance, linear_chance)]
-    assert least <= pixels.likely_share(*scores, labels) <= most
+    shares = companions.likely_shares(scores, labels)
+    assert least <= shares[0] <= most
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_two_images_decide_little() -> None:
     labels = torch.zeros(2, dtype=torch.int64)
     scores = [torch.tensor([[each, 1 - each]]).log().repeat(2, 1) for each in (0.9, 0.5)]
-    assert 0.5 < pixels.likely_share(*scores, labels) < 0.75
+    assert 0.5 < companions.likely_shares(scores, labels)[0] < 0.75
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "worse"), [(0, 0, False), (4, 0, False), (5, 0, True), (9, 3, False), (12, 3, True)]
+)
+def test_a_mixture_is_refused_if_it_is_worse_by_more_than_chance(lost: int, won: int, worse: bool) -> None:
+    right, rival = np.ones(100, bool), np.ones(100, bool)
+    right[:lost] = False
+    rival[lost : lost + won] = False
+    assert companions.is_surely_worse(right, rival) is worse
 
 
 def test_large_images_are_averaged() -> None:

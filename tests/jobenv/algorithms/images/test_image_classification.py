@@ -80,7 +80,7 @@ def test_it_learns_digits_and_says_so(job: Any, run: Any) -> None:
     assert max(accuracy) > 0.9
     assert len(logged(job, "Train-accuracy")) == len(logged(job, "Time cost")) == 8
     assert all(one <= two for one, two in zip(accuracy, logged(job, "Validation-top_k_accuracy_2"), strict=True))
-    best = accuracy.index(max(accuracy)) + 1
+    best = accuracy[:8].index(max(accuracy[:8])) + 1  # a ninth, if there is one, is that of the mixture
     assert sorted(path.name for path in job.model.iterdir()) == [
         f"image-classification-{best:04d}.params", "image-classification-symbol.json", "model-shapes.json",
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -36,7 +37,10 @@ def fit(layer: nn.Linear, known: tuple[torch.Tensor, torch.Tensor], asked: tuple
                 layer.bias.copy_(found[1])
 
 
-def mixed(network: torch.Tensor, linear: torch.Tensor, share: float) -> torch.Tensor:
-    """The logarithms (n, classes, …) of the mixed probabilities of two models, from their scores. Not for gradients."""
-    found = network.softmax(1).mul_(share)
-    return found.add_(linear.softmax(1), alpha=1 - share).clamp_(min=TINY).log_()
+def mixed(scores: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:
+    """The logarithms (n, classes, …) of the mixed probabilities of models, from their scores and their shares, whose sum is 1. Not
+    for gradients."""
+    found = scores[0].softmax(1).mul_(shares[0])
+    for each, share in zip(scores[1:], shares[1:], strict=True):
+        found.add_(each.softmax(1), alpha=share)
+    return found.clamp_(min=TINY).log_()
