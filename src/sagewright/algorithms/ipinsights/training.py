@@ -196,7 +196,7 @@ def _epoch(run: Session, learner: IPInsightsLearner, batches: Batches, pace: Pac
 
 @dataclass(frozen=True)
 class _Told:
-    """What the scores (n, 1 + m) of n events, each with m made-up pairs, say: `right` of n (1 + m), and the sum of their `loss`."""
+    """Counts of scores (n, 1 + m) of n events, each with m made-up pairs: `right` of n (1 + m), and the sum of their `loss`."""
 
     events: int
     made_up: int
