@@ -65,8 +65,7 @@ PLACE = "PYTEST_DEBUG_TEMPROOT"
 MEMORY = Path("/dev/shm")
 FREE_GB = 8
 COLLECT = (20_000, 20, 20)
-"""Objects that are made, and collections of younger ones, before the collector looks at a generation."""
-
+"""Thresholds of the garbage collector: new objects, and collections of the next younger generation."""
 MARKS = {
     "sampled(n, of=None)": "n of the function's cases, or of all tests with the same `of`, run; with --soak, all of them",
     "soak": "takes longer than `make test` has time for: runs with --soak, which `make soak` gives",
@@ -112,8 +111,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Spares the collector of garbage the tests and all that they import: it would go through them again and again, an eighth of
-    the processor's time of a run.
+    """Exempts the tests and everything they import from garbage collection, which would traverse them again and again: a tenth
+    or more of the CPU time of unit tests.
     """
     gc.collect()
     gc.freeze()

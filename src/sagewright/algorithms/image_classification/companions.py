@@ -27,6 +27,8 @@ MOST_NUMBERS = 30_000_000
 """Limit on the product of images, pixels and classes: beyond it, images are not few."""
 STEPS = 20
 """Shares that are compared: 0, 1 / STEPS, ..., 1."""
+PART = 10_000
+"""Images whose likelihoods are computed at once: all shares of three models take 1,848 bytes an image."""
 LEAST = 0.02
 """The smallest share of other models that is stored."""
 ERRORS = 2.0
@@ -101,6 +103,8 @@ def likely_shares(scores: Sequence[torch.Tensor], labels: torch.Tensor) -> tuple
     ]
     grid = [each for each in itertools.product(range(STEPS + 1), repeat=len(scores)) if sum(each) == STEPS]
     shares = np.array(grid) / STEPS
-    likelihoods = np.log(shares @ np.stack(chances)).sum(axis=1)
+    of_images = np.stack(chances)
+    parts = (of_images[:, begin : begin + PART] for begin in range(0, of_images.shape[1], PART))
+    likelihoods = np.sum([np.log(shares @ each).sum(axis=1) for each in parts], axis=0)
     likely = np.exp(likelihoods - likelihoods.max())
     return tuple((likely @ shares / likely.sum()).tolist())

@@ -188,15 +188,15 @@ def _epoch(run: Session, learner: IPInsightsLearner, batches: Batches, pace: Pac
             said.append(_Told.by(raw))
             if number % run.values["batch_metrics_publish_interval"] == 0:
                 _report(run, said[-1], epoch=epoch, batch=number)
-    _report(run, _Told.all(said), epoch=epoch)
+    _report(run, _Told.joined(said), epoch=epoch)
     run.lines.throughput(count, time.monotonic() - began)
     run.lines.metrics({"epochs": 1, "num.records": count}, epoch=epoch)
-    return _share(run, _Told.all(said[int((1 - WHOLE) * len(said)) :]))
+    return _share(run, _Told.joined(said[int((1 - WHOLE) * len(said)) :]))
 
 
 @dataclass(frozen=True)
 class _Told:
-    """Counts of scores (n, 1 + m) of n events, each with m made-up pairs: `right` of n (1 + m), and the sum of their `loss`."""
+    """Sums over the scores (n, 1 + m) of n events, each with m made-up pairs: how many are `right`, and their `loss`."""
 
     events: int
     made_up: int
@@ -212,7 +212,7 @@ class _Told:
         return cls(len(raw), raw.shape[1] - 1, right, float(-np.log(np.maximum(likelihood, 1e-15)).sum()))
 
     @classmethod
-    def all(cls, parts: Sequence[_Told]) -> _Told:
+    def joined(cls, parts: Sequence[_Told]) -> _Told:
         sums = (sum(one.events for one in parts), sum(one.right for one in parts), sum(one.loss for one in parts))
         return cls(sums[0], parts[0].made_up, *sums[1:])
 

@@ -102,12 +102,13 @@ class JobQueue:
             if not only:
                 self._next.release()
             self._renew_saying()
-            self._given_up.clear()  # a pass that failed may have left some, which are still queued
-            for kind in [only] if only else self._bypassing:
-                self._place_bypassing(kind, placed)
-            if not only:
-                self._place_all(placed)
-            self._end_given_up()
+            try:
+                for kind in [only] if only else self._bypassing:
+                    self._place_bypassing(kind, placed)
+                if not only:
+                    self._place_all(placed)
+            finally:
+                self._end_given_up()
         for job_id in placed - {asking}:
             job = jobs.get(self._dependencies.store, job_id)
             if job is not None:
@@ -120,7 +121,6 @@ class JobQueue:
             return self.place_jobs(job.id, job.kind)
         placed: set[str] = set()
         with self._lock:
-            self._given_up.clear()
             self._start_or_give_up(job, placed)
             self._end_given_up()
         return job.id in placed

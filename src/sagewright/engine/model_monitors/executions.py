@@ -30,7 +30,8 @@ from sagewright.engine.model_monitors.documents import (
 from sagewright.engine.model_monitors.processing_requests import MOST_INPUTS, BaselineFiles, ExecutionFacts
 from sagewright.engine.model_monitors.violations import UnreadableViolations, has_violations
 from sagewright.engine.model_monitors.windows import window
-from sagewright.kinds.base import MAX_FAILURE, OWNER
+from sagewright.kinds.base import MAX_FAILURE
+from sagewright.kinds.table import KINDS
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.model.jobs.state_machines import PROCESSING, Status
 from sagewright.store.jobs import jobs
@@ -242,11 +243,9 @@ class ExecutionReconciler:
             self._call(question)
         except AwsError as error:
             job = self._find_job(step.execution, request["ProcessingJobName"])
-            if error.code != "ResourceInUse" or job is None or not self._is_own(step.execution, job):
-                raise  # not another server, which takes the same step
-
-    def _is_own(self, execution: Resource, job: Job) -> bool:
-        return dict(job.request.get(OWNER) or {}).get("Id") == execution.id
+            own = job is not None and KINDS[PROCESSING.kind].owner(job.request) == (EXECUTION, step.execution.id)
+            if error.code != "ResourceInUse" or not own:
+                raise  # own: another server takes the same step
 
     def _stop(self, execution: Resource, job: Job) -> None:
         """Stops the execution's job as the monitor's role. A role that lost the right, or is gone, does not keep it running: the

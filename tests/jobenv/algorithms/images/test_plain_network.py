@@ -174,6 +174,15 @@ def test_the_best_of_three_models_has_most() -> None:
     assert sum(shares) == pytest.approx(1)
 
 
+def test_many_images_are_judged_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (25,), generator=random)
+    scores = [torch.randn((25, 3), generator=random) for _ in range(3)]
+    at_once = companions.likely_shares(scores, labels)
+    monkeypatch.setattr(companions, "PART", 10)
+    assert companions.likely_shares(scores, labels) == pytest.approx(at_once)
+
+
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
     """The folder of a mixture of three models."""

@@ -263,6 +263,16 @@ def test_an_end_that_fails_is_repeated(line: Line, monkeypatch: pytest.MonkeyPat
         assert [one.status for one in jobs.transitions(line.store, job.id)] == ["InProgress", "Failed"]
 
 
+def test_jobs_that_cannot_run_end_though_the_pass_fails(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [line.create(f"odd-{number}", WHOLE, image=UNRUNNABLE) for number in range(3)]
+    line.create("a", WHOLE)
+    queueing = _queue_of(line)
+    monkeypatch.setattr(queueing, "_reserve", _busy)
+    with pytest.raises(ServiceUnavailable):
+        queueing.place_jobs()
+    assert {found.status for one in made if (found := jobs.get(line.store, one.id))} == {"Failed"}
+
+
 def _queue_of(line: Line) -> queue.JobQueue:
     return next(one for one in line.server.engine.reconcilers if isinstance(one, queue.JobQueue))
 

@@ -103,7 +103,9 @@ def test_a_job_that_another_server_creates_meanwhile_is_the_executions_own(datab
     class Late(Operations):
         def __call__(self, question: OperationRequest) -> dict[str, Any]:
             if question.operation == "CreateProcessingJob":
-                kept = question.request | {OWNER: {"Kind": EXECUTION, "Id": execution.id if own else "another"}}
+                kept = question.request | {
+                    OWNER: {"Kind": EXECUTION, "Id": execution.id if own else "another", "Arn": "arn"}
+                }
                 draft = JobDraft(question.request["ProcessingJobName"], kept, "", False, "")
                 jobs.create(self.store, ResourceScope(PROCESSING.kind, *PLACE), draft)
                 raise ResourceInUse("it exists")

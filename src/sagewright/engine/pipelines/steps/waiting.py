@@ -57,9 +57,8 @@ class EndpointSteps:
         return context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
 
     def _update(self, context: StepContext, record: StepRecord) -> None:
-        members = ("EndpointName", "EndpointConfigName", "DeploymentConfig")
         try:
-            context.invoke("UpdateEndpoint", {one: record.arguments[one] for one in members if one in record.arguments})
+            context.invoke("UpdateEndpoint", _given(record, "EndpointName", "EndpointConfigName", "DeploymentConfig"))
         except AwsError as error:
             described = context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
             pending = DescribedEndpoint.read(described).pending
@@ -111,13 +110,17 @@ class ComponentSteps:
         """Updates the component unless an update is in progress, which an earlier attempt of this step may have requested."""
         if described["InferenceComponentStatus"] in _CHANGING or _as_asked(described, record.arguments):
             return
-        members = ("InferenceComponentName", "Specification", "RuntimeConfig")
-        request = {one: record.arguments[one] for one in members if one in record.arguments}
+        request = _given(record, "InferenceComponentName", "Specification", "RuntimeConfig")
         try:
             context.invoke("UpdateInferenceComponent", request)
         except AwsError:
             if self._described(context, record)["InferenceComponentStatus"] not in _CHANGING:
                 raise
+
+
+def _given(record: StepRecord, *members: str) -> dict[str, Any]:
+    """Returns those of the members that the step's arguments have."""
+    return {one: record.arguments[one] for one in members if one in record.arguments}
 
 
 def _as_asked(described: dict[str, Any], arguments: Mapping[str, Any]) -> bool:

@@ -32,7 +32,7 @@ log = logging.getLogger("sagewright.services.lineage")
 LOG = "lineage"
 BATCH = 200
 TOGETHER = 25
-"""Entries applied in one transaction, which takes about a millisecond."""
+"""Entries applied in one transaction, which takes a few milliseconds."""
 ATTEMPTS = 3
 FOLLOWED = frozenset({*job_lineage.KINDS, MODELS.kind, PACKAGE, ENDPOINT})
 INDESCRIBABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
