@@ -89,7 +89,7 @@ class Upstream:
         if connection is None:
             self._share.room.release()
             return None
-        self._share.watch(connection, asyncio.get_running_loop().time() + timeout_s)
+        self._share.watch(connection, connection.now_s() + timeout_s)
         exchange = OpenExchange(self, connection, done)
         connection.send(request, most, ended=exchange.end)
         return exchange
@@ -150,7 +150,7 @@ class Upstream:
     def _kept(self) -> UpstreamConnection | None:
         if not self._idle:
             return None
-        now = asyncio.get_running_loop().time()
+        now = self._idle[-1][1].now_s()
         while self._idle:
             since, connection = self._idle.pop()
             if connection.usable and now - since < _KEPT_S:
@@ -183,7 +183,7 @@ class Upstream:
         if self._closed:
             connection.close()
             return
-        now = asyncio.get_running_loop().time()
+        now = connection.now_s()
         self._idle.append((now, connection))
         if now - self._idle[0][0] > _KEPT_S:
             self._idle.popleft()[1].close()

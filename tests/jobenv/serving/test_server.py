@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,14 @@ from serving.conftest import Served
 ECHO = """
     def model_fn(model_dir):
         return "model of " + model_dir.rpartition("/")[2]
+"""
+LATE = """
+    import time
+    def model_fn(model_dir):
+        return None
+    def transform_fn(model, data, content_type, accept):
+        time.sleep({s})
+        return data
 """
 SLOW = """
     import os, time
@@ -241,6 +250,38 @@ def test_requests_in_a_row_on_one_connection_are_answered_in_their_order(serve: 
     while got.count(b"\r\n\r\n") < 9 or not got.endswith(b"8"):
         got += client.sock.recv(1 << 16)
     assert [part[:1] for part in got.split(b"\r\n\r\n")[1:]] == [b"%d" % number for number in range(9)]
+    client.close()
+
+
+def test_a_client_that_has_closed_its_side_gets_all_its_answers(serve: Served) -> None:
+    server = serve(LATE.format(s=0.05))
+    client = server.connection()
+    client.connect()
+    for number in range(3):  # one in progress, one that arrives meanwhile, and a last one
+        client.sock.sendall(b"POST /invocations HTTP/1.1\r\ncontent-length: 1\r\n\r\n%d" % number)
+        time.sleep(0.01)
+    client.sock.shutdown(socket.SHUT_WR)
+    got = b""
+    while part := client.sock.recv(1 << 16):
+        got += part
+    assert [part[:1] for part in got.split(b"\r\n\r\n")[1:]] == [b"0", b"1", b"2"]
+    client.close()
+
+
+def test_what_is_sent_before_an_answer_is_left_to_the_kernel(serve: Served) -> None:
+    server = serve(LATE.format(s=1))
+    client = server.connection()
+    client.connect()
+    client.sock.sendall(b"POST /invocations HTTP/1.1\r\ncontent-length: 1\r\n\r\n1")
+    time.sleep(0.2)
+    client.sock.setblocking(False)
+    taken = 0
+    head = b"POST /invocations HTTP/1.1\r\ncontent-length: 9000000\r\n\r\n"
+    for part in [head, *[bytes(1 << 16)] * 400]:
+        with contextlib.suppress(BlockingIOError):
+            taken += client.sock.send(part)
+        time.sleep(0.001)
+    assert taken < 4_000_000  # buffers of sockets, not of the server
     client.close()
 
 

@@ -38,6 +38,7 @@ log = logging.getLogger("sagewright.front")
 _PATH = re.compile(rb"/endpoints/([A-Za-z0-9-]+)/invocations")
 _CHOOSING = re.compile(rb"x-amzn-sagemaker-(target-.*|inference-component|enable-explanations)|x-mlflow-.*")
 """Headers of requests that are declined: they select a variant or container."""
+_MAY_CHOOSE = (b"x-amzn-sagemaker-", b"x-mlflow-")
 _SHOWN = tuple((name, name.encode()) for name in ("content-type", *RETURNED))
 _VARIANT = INVOKED_VARIANT.lower().encode()
 
@@ -191,8 +192,9 @@ def _sole_variant(endpoint: Endpoint) -> RouteVariant | None:
 
 def _request(exchange: DirectExchange) -> HttpRequest | None:
     """Returns None for a request that needs the ordinary way."""
-    if any(_CHOOSING.fullmatch(name) for name, _ in exchange.headers):
-        return None
+    for name, _ in exchange.headers:
+        if name.startswith(_MAY_CHOOSE) and _CHOOSING.fullmatch(name):
+            return None
     return exchange.request()
 
 

@@ -60,7 +60,7 @@ def create_inference_experiment(context: Context, request: dict[str, Any]) -> di
     return {"InferenceExperimentArn": arn}
 
 
-@operation("sagemaker", "DescribeInferenceExperiment")
+@operation("sagemaker", "DescribeInferenceExperiment", quick=True)
 def describe_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     experiment = _require(context, request["Name"])
     document = experiment.document

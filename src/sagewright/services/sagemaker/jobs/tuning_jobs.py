@@ -76,7 +76,7 @@ def _with_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return request if several is None else request | {"TrainingJobDefinitions": [filled(one) for one in several]}
 
 
-@operation("sagemaker", "DescribeHyperParameterTuningJob")
+@operation("sagemaker", "DescribeHyperParameterTuningJob", quick=True)
 def describe_hyper_parameter_tuning_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return description(context, require(context, request["HyperParameterTuningJobName"]))
 

@@ -70,7 +70,7 @@ def create_monitoring_schedule(context: Context, request: dict[str, Any]) -> dic
     return answer
 
 
-@operation("sagemaker", "DescribeMonitoringSchedule")
+@operation("sagemaker", "DescribeMonitoringSchedule", quick=True)
 def describe_monitoring_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     schedule = SCHEDULES.require(context, request["MonitoringScheduleName"])
     document = schedule.document

@@ -235,7 +235,7 @@ def update_pipeline_execution(context: Context, request: dict[str, Any]) -> dict
     return {"PipelineExecutionArn": execution_arn(execution)}
 
 
-@operation("sagemaker", "DescribePipelineExecution")
+@operation("sagemaker", "DescribePipelineExecution", quick=True)
 def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     execution = require(context, request["PipelineExecutionArn"])
     config = _mlflow(_version(context, execution), execution)

@@ -26,7 +26,7 @@ def add_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"Tags": shape(pairs)}
 
 
-@operation("sagemaker", "ListTags")
+@operation("sagemaker", "ListTags", quick=True)
 def list_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn, size = request["ResourceArn"], request.get("MaxResults", MAX_TAGS)
     catalogue.require(context, arn)

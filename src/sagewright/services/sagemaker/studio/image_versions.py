@@ -61,7 +61,7 @@ def create_image_version(context: Context, request: dict[str, Any]) -> dict[str,
     return once(context, "CreateImageVersion", request, create)
 
 
-@operation("sagemaker", "DescribeImageVersion")
+@operation("sagemaker", "DescribeImageVersion", quick=True)
 def describe_image_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return _shape(context, _require(context, request))
 
