@@ -14,7 +14,8 @@ from server import ROLE, Sagewright, client, job_request, running, scratch
 
 SECTION = "l"
 JOBS, SLOTS, SECONDS = 40, 4, 0.5
-CPUS = {"SAGEWRIGHT_CAPACITY_CPUS": "16"}  # the jobs sleep: as many run at once as there are slots
+ROOM = {"SAGEWRIGHT_CAPACITY_CPUS": "16", "SAGEWRIGHT_CAPACITY_MEMORY_GB": "64"}
+"""The jobs sleep: as many run at once as there are slots, on a small machine too."""
 SCRIPT = f"import time; time.sleep({SECONDS}); print('loss=1;')"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 BUCKET = "bench"
@@ -22,7 +23,7 @@ STATIC = {"sagemaker_program": "train.py", "sagemaker_submit_directory": f"s3://
 
 
 def measure() -> list[Row]:
-    with scratch() as directory, running(Sagewright(directory / "data", environ=CPUS)) as server:
+    with scratch() as directory, running(Sagewright(directory / "data", environ=ROOM)) as server:
         assert isinstance(server, Sagewright)
         _put_script(client(server.endpoint, server.key(), "s3"))
         sagemaker = client(server.endpoint, server.key())
