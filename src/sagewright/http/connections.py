@@ -48,6 +48,8 @@ class Connections:
         """Answers a whole small request without ASGI (`http.direct`); returns False if it declines."""
         self.direct_prefix = b"/"
         """Beginning of the paths of requests that `direct` gets."""
+        self.direct_methods = frozenset({b"POST"})
+        """Methods of requests that `direct` gets."""
         self._retiring_s: float | None = None
         self._all: dict[CountedConnection, None] = {}
         self._unproven: dict[CountedConnection, None] = {}

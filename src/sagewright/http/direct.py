@@ -17,6 +17,7 @@ from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.takeover import TakeoverProtocol
 
 MOST_BODY = 64 * 1024
+_LENGTH = b"content-length: "
 
 log = logging.getLogger("sagewright.http")
 
@@ -28,13 +29,13 @@ class DirectExchange:
     """One request, and the means to answer it. Takes the place of uvicorn's cycle while it is in progress, hence most names."""
 
     __slots__ = (
-        "body", "disconnected", "headers", "keep_alive", "left", "more_body", "protocol", "response_complete", "response_started",
-        "scope", "transport", "url", "waiting_for_100_continue",
+        "body", "disconnected", "headers", "keep_alive", "left", "method", "more_body", "protocol", "response_complete",
+        "response_started", "scope", "transport", "url", "waiting_for_100_continue",
     )  # fmt: skip
 
     def __init__(self, protocol: DirectProtocol, body: bytes) -> None:
         self.protocol, self.transport, self.body = protocol, protocol.transport, body
-        self.url, self.headers = protocol.url, protocol.headers
+        self.method, self.url, self.headers = protocol.parser.get_method(), protocol.url, protocol.headers
         self.keep_alive = protocol.keeps_alive
         self.response_started = self.response_complete = self.disconnected = False
         self.more_body = self.waiting_for_100_continue = False
@@ -56,19 +57,26 @@ class DirectExchange:
         return self.protocol.has_left(patience_s)
 
     def request(self) -> HttpRequest | None:
-        """Returns the request, without its body and query; None if it has a header twice, or a transfer coding."""
+        """Returns the request, whose URL has to be a path alone; None if it has a header twice, or a transfer coding."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         if len(headers) != len(self.headers) or "transfer-encoding" in headers:
             return None
         protocol = self.protocol
         scheme = client_scheme({"client": protocol.client, "scheme": "https" if protocol.by_tls else "http"}, headers)
-        return HttpRequest("POST", self.url.decode("latin-1"), "", headers, BytesBody(b""), scheme, protocol.address)
+        method, path = self.method.decode("ascii"), self.url.decode("latin-1")
+        return HttpRequest(method, path, "", headers, BytesBody(self.body), scheme, protocol.address)
 
     def respond(self, response: HttpResponse) -> None:
         """`answer`, for a response with a body in memory."""
         assert isinstance(response.body, bytes)
-        lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        self.answer(response.status, lines, response.body)
+        lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in response.headers])
+        self._send(response.status, lines.encode("latin-1"), len(response.headers), response.body)
+
+    def decline(self, key: str, value: Any) -> bool:
+        """Adds what is known of this request to the scope in which the application gets it; returns False for the handler."""
+        scope: Any = self.protocol.scope
+        scope[key] = value
+        return False
 
     def prove(self) -> None:
         """Marks the client as authenticated."""
@@ -76,13 +84,18 @@ class DirectExchange:
             self.protocol.prove()
 
     def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Sends the whole response, with its length. Raises ValueError for a header with a line break."""
+        """Sends the whole response, with its length, for HEAD without the body. Raises ValueError for a header with a line
+        break."""
+        self._send(status, b"".join([b"%b: %b\r\n" % line for line in headers]), len(headers), body)
+
+    def _send(self, status: int, lines: bytes, number: int, body: bytes) -> None:
+        """`lines`: the headers, of which there are `number`."""
         self.left = None
         if self.disconnected:
             return
-        if status not in {204, 304} and all(name != b"content-length" for name, _ in headers):
-            headers = [*headers, (b"content-length", b"%d" % len(body))]
-        self.protocol.answer_directly(self, status, headers, body)
+        if status not in {204, 304} and not (lines.startswith(_LENGTH) or b"\r\n" + _LENGTH in lines):
+            lines, number = b"%bcontent-length: %d\r\n" % (lines, len(body)), number + 1
+        self.protocol.answer_directly(self, status, (lines, number), b"" if self.method == b"HEAD" else body)
 
 
 class DirectProtocol(TakeoverProtocol):
@@ -102,7 +115,7 @@ class DirectProtocol(TakeoverProtocol):
             and not self._mute
             and not self._busy
         )
-        if may_be and not self.expect_100_continue and self.parser.get_method() == b"POST":
+        if may_be and not self.expect_100_continue and self.parser.get_method() in self._all.direct_methods:
             self._parts = []
             self._in_head, self._unparsed, self._body_open = False, 0, True  # what follows is not part of a head
         else:
@@ -149,15 +162,14 @@ class DirectProtocol(TakeoverProtocol):
         self._body_open, self._left = False, None
         return True
 
-    def answer_directly(
-        self, exchange: DirectExchange, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> None:
-        """Raises ValueError."""
-        lines = [*self.server_state.default_headers, *headers]
+    def answer_directly(self, exchange: DirectExchange, status: int, headers: tuple[bytes, int], body: bytes) -> None:
+        """`headers`: their lines, and how many there are. Raises ValueError."""
+        lines, number = headers
+        own = [*self.server_state.default_headers]
         if not exchange.keep_alive:
-            lines.append((b"connection", b"close"))
-        head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
-        ends = len(lines) + 1
+            own.append((b"connection", b"close"))
+        head = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % line for line in own], lines])
+        ends = len(own) + number + 1
         if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
             raise ValueError("a header has a line break")
         exchange.response_started = exchange.response_complete = True

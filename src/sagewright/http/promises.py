@@ -18,12 +18,17 @@ class SharedSync:
 
     async def wait(self) -> None:
         """Returns after a sync that began after this call. Raises OSError if the disk fails."""
+        await asyncio.shield(self.begin())
+
+    def begin(self) -> asyncio.Future[None]:
+        """Returns the future of a sync that begins after this call; it fails with OSError if the disk does. Many callers share it,
+        none may cancel it."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         mine = self._next
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
-        await asyncio.shield(mine)
+        return mine
 
     async def _run(self) -> None:
         while (waiting := self._next) is not None:

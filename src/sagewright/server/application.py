@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sagewright.docsite.application import DocsApplication
-from sagewright.front.addressing import is_parsed_for_front
+from sagewright.front.addressing import ARN_HEADER, is_parsed_for_front
 from sagewright.http import asgi
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import HEALTH, PREFIX, InternalApi
@@ -54,6 +55,11 @@ def split(to: Applications) -> Any:
             await to.gateway(scope, receive, send)
 
     return app
+
+
+def is_beside_gateway(notebooks: NotebookDoor, headers: Mapping[str, str]) -> bool:
+    """Returns True if a request goes to another application by its headers, whatever its path is."""
+    return ARN_HEADER in headers or notebooks.names_host(headers.get("host", ""))
 
 
 def is_for_health(scope: Any) -> bool:

@@ -31,9 +31,11 @@ class NotebookDoor:
 
     def names(self, scope: Any) -> bool:
         """Returns True if any Host header names a notebook's host."""
-        return any(
-            name == b"host" and self._hosts.label(value.decode("latin-1").strip()) for name, value in scope["headers"]
-        )
+        return any(name == b"host" and self.names_host(value.decode("latin-1")) for name, value in scope["headers"])
+
+    def names_host(self, host: str) -> bool:
+        """Returns the same for a single Host header."""
+        return bool(self._hosts.label(host.strip()))
 
     def takes(self, scope: Any) -> bool:
         """Returns False for a request that is signed for a bucket of this name."""

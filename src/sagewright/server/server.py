@@ -28,7 +28,7 @@ from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
-from sagewright.server.application import Applications, split
+from sagewright.server.application import Applications, is_beside_gateway, split
 from sagewright.server.chores import OnceAside, chores, warm
 from sagewright.server.fronting import Fronting
 from sagewright.server.fronts import LOCAL_NAME, FoundFront, find
@@ -46,7 +46,7 @@ from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.tls.public import check_exposure, public_door
 from sagewright.wire.gateway import Edge, Gateway
-from sagewright.wire.quick import QuickCalls
+from sagewright.wire.quick import METHODS, QuickCalls
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
 
@@ -166,7 +166,8 @@ class Server:
         shares = Reservations(store, meeting.site.machines, meeting.site.name)
         internal = InternalApi(platform, authenticator, limits, meeting.peers, shares)
         notebooks = NotebookDoor(NotebookHosts(self.settings.notebook_domain))
-        connections.direct = QuickCalls(gateway, notebooks.names)
+        connections.direct = QuickCalls(gateway, partial(is_beside_gateway, notebooks))
+        connections.direct_methods = METHODS
         return split(Applications(gateway, internal, images, relay, studio, notebooks, DocsApplication()))
 
 

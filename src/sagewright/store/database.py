@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,12 +44,26 @@ _BUSY_STATES = {"55P03", "40P01", "40001"}
 """PostgreSQL: lock_timeout expired, a deadlock, a conflicting change. The transaction had no effect."""
 
 
-@dataclass
 class Promise:
-    """See Database.promising. `reserved`: the turn to write is held for the next transaction."""
+    """See Database.promising. `reserved`: the turn to write is held for the next transaction.
 
-    due: bool = False
-    reserved: bool = False
+    A class of its own, not a generator: each request of the event loop enters one.
+    """
+
+    __slots__ = ("_local", "_turn", "due", "reserved")
+
+    def __init__(self, local: threading.local, turn: threading.Lock) -> None:
+        self._local, self._turn = local, turn
+        self.due = self.reserved = False
+
+    def __enter__(self) -> Promise:
+        self._local.promise = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._local.promise = None
+        if self.reserved:
+            self._turn.release()
 
 
 class Database:
@@ -243,28 +256,24 @@ class Database:
             for place in held[: len(places)]:
                 place.release()
 
-    @contextmanager
-    def promising(self, *, writes: bool = False) -> Iterator[Promise]:
+    def promising(self) -> Promise:
         """In the block, for an event loop, transactions of this thread wait neither for the disk nor for other writers.
 
         A transaction that would have to wait for a writer raises ServiceUnavailable. If the promise is `due` afterwards, call
-        `flush` before any client is answered. `writes`: the turn to write is reserved for the block's first transaction, so that
-        ServiceUnavailable is raised before the block has done any work, which would have to be repeated.
+        `flush` before any client is answered.
         """
         if not getattr(self._local, "hurried", False):
             self._local.hurried = True
             if self.embedded:
                 self._of_this_thread().exec_driver_sql(f"PRAGMA busy_timeout = {int(HASTE_S * 1000)}")
-        promise = self._local.promise = Promise()
-        try:
-            if writes and self.embedded:
-                self._acquire()
-                promise.reserved = True
-            yield promise
-        finally:
-            self._local.promise = None
-            if promise.reserved:
-                self._writer.release()
+        return Promise(self._local, self._writer)
+
+    def reserve(self, promise: Promise) -> None:
+        """Reserves the turn to write for the next transaction of a block that is `promising`, so that ServiceUnavailable is raised
+        before work that would have to be repeated."""
+        if self.embedded:
+            self._acquire()
+            promise.reserved = True
 
     def flush(self) -> None:
         """Returns once all earlier commits are on the disk. Raises OSError if the disk fails."""

@@ -38,7 +38,7 @@ from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
 from sagewright.wire.protocols.table import protocols
 from sagewright.wire.queryforms import form_model
-from sagewright.wire.quick import TRIED, puts_object, quick_targets, reads_object, writes
+from sagewright.wire.quick import ANSWERED, TRIED, Keeping, Respond, puts_object, quick_targets, reads_object, writes
 from sagewright.wire.recording import RequestRecorder
 from sagewright.wire.s3.cross_origin import CrossOrigin
 from sagewright.wire.s3.form import PostedForm, read_form
@@ -152,13 +152,14 @@ class Gateway:
         self._quick_reads = platform.store.embedded and forwarder is None  # no access waits for a network
         writes_wait = platform.settings.fsync == "full"
         quick = self._quick_puts = self._quick_reads and not writes_wait
-        self._sync = SharedSync(platform.store.flush)
+        self._keeping = Keeping(SharedSync(platform.store.flush), self._not_kept)
         self._quick = quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        made = scope.get(ANSWERED)
         try:
-            response = await self._answered(incoming)
+            response = await (self._answered(incoming) if made is None else self._keeping.kept(incoming.request, *made))
         except ClientGone:
             return
         await asgi.send_response(response, scope, send)
@@ -271,7 +272,7 @@ class Gateway:
         response, due = answered
         if exchange.key is not None:
             incoming.prove()
-        return await self.kept(exchange.request, response) if due else response
+        return await self._keeping.kept(exchange.request, response, due)
 
     def answer_now(self, request: HttpRequest) -> tuple[HttpResponse, bool, bool] | None:
         """See QuickGateway."""
@@ -285,25 +286,23 @@ class Gateway:
         whole = request.body.read()
         request.body = BytesBody(whole)
         try:
-            with self._platform.store.promising() as before:
+            with self._platform.store.promising() as promise:
                 refusal = self._enter(exchange)
-            if refusal is not None:
-                return refusal, before.due
-            with self._platform.store.promising(writes=writes(request)) as promise:  # strangers don't wait for a turn
-                return self._run(exchange, self._steps), before.due or promise.due
+                if refusal is not None:
+                    return refusal, promise.due
+                if writes(request):  # strangers don't wait for a turn
+                    self._platform.store.reserve(promise)
+                return self._run(exchange, self._steps), promise.due
         except ServiceUnavailable:
             request.body = BytesBody(whole)
             return None
 
-    async def kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Returns `response` once its effects are on disk."""
-        try:
-            await self._sync.wait()
-        except OSError:
-            log.exception("the store's log could not be synced to the disk")
-            exchange, failure = Exchange(request), InternalFailure("The store's disk failed; see the server's log.")
-            return self._error(exchange, failure)
-        return response
+    def when_kept(self, request: HttpRequest, response: HttpResponse, respond: Respond) -> None:
+        """See QuickGateway."""
+        self._keeping.when_kept(request, response, respond)
+
+    def _not_kept(self, request: HttpRequest) -> HttpResponse:
+        return self._error(Exchange(request), InternalFailure("The store's disk failed; see the server's log."))
 
     def is_quick(self, request: HttpRequest) -> bool:
         """Returns True if answering takes less time than a thread switch: then the event loop answers."""

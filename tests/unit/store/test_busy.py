@@ -174,7 +174,8 @@ def test_an_event_loop_waits_for_two_turns_however_many_write(embedded: Database
         thread.start()
     done = 0
     for _ in range(100):
-        with suppress(ServiceUnavailable), embedded.promising(writes=True):
+        with suppress(ServiceUnavailable), embedded.promising() as promise:
+            embedded.reserve(promise)
             done += 1
         time.sleep(2 * module.CONGESTED_S)
     ended.set()
@@ -184,16 +185,20 @@ def test_an_event_loop_waits_for_two_turns_however_many_write(embedded: Database
 
 
 def test_a_turn_that_is_reserved_is_used_or_given_back(embedded: Database) -> None:
-    with embedded.promising(writes=True):
+    with embedded.promising() as promise:
+        embedded.reserve(promise)
         tags.add(embedded, "arn", {"a": "1"})
         tags.add(embedded, "arn", {"b": "2"})  # a second transaction takes a turn itself
-    with embedded.promising(writes=True):
+    with embedded.promising() as promise:
+        embedded.reserve(promise)
         assert tags.of(embedded, "arn") == {"a": "1", "b": "2"}
-    with suppress(RuntimeError), embedded.promising(writes=True):
+    with suppress(RuntimeError), embedded.promising() as promise:
+        embedded.reserve(promise)
         raise RuntimeError
     tags.add(embedded, "arn", {"c": "3"})
     worked = []
-    with held_by_a_thread(embedded), pytest.raises(ServiceUnavailable), embedded.promising(writes=True):
+    with held_by_a_thread(embedded), pytest.raises(ServiceUnavailable), embedded.promising() as promise:
+        embedded.reserve(promise)
         worked.append("what would have to be done again")
     assert worked == []
     assert not embedded.hasty

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from tests.unit.http.conftest import serving
@@ -15,9 +16,12 @@ from sagewright.http.connections import Connections
 from sagewright.http.direct import DirectProtocol
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.wire.quick import TRIED, QuickCalls
+from sagewright.wire.quick import ANSWERED, METHODS, TRIED, QuickCalls, Respond
 
 QUICK = "X-Amz-Target: SageMaker.Quick\r\n"
+SIGNED = "Authorization: AWS4-HMAC-SHA256 Credential=x\r\n"
+OBJECT, FILED = "/bucket/key", "/bucket/in-a-file"
+NEW_LINE = "\r\n"
 
 
 class Gateway:
@@ -29,26 +33,35 @@ class Gateway:
         self.tried: list[bool] = []
 
     def is_quick(self, request: HttpRequest) -> bool:
-        return request.headers["x-amz-target"] == "SageMaker.Quick"
+        return request.headers.get("x-amz-target", "SageMaker.Quick") == "SageMaker.Quick"
 
     def answer_now(self, request: HttpRequest) -> tuple[HttpResponse, bool, bool] | None:
         if self.waits:
             return None
-        return HttpResponse(200, [("way", "now")], request.body.read()), True, self.due
+        if request.path == FILED:
+            return HttpResponse(200, [("way", "now")], iter([b"bo", b"dy"])), True, self.due
+        return HttpResponse(200, [("way", "now")], request.body.read() or b"body"), True, self.due
 
-    async def kept(self, _request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        await asyncio.sleep(0.02)
+    def when_kept(self, _request: HttpRequest, response: HttpResponse, respond: Respond) -> None:
+        asyncio.get_running_loop().call_later(0.02, self._answer_kept, response, respond)
+
+    def _answer_kept(self, response: HttpResponse, respond: Respond) -> None:
         self.kept_at_once += 1
-        return HttpResponse(200, [("way", "kept")], response.body)
+        respond(HttpResponse(200, [("way", "kept")], response.body))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.tried.append(TRIED in scope)
+        if ANSWERED in scope:
+            response, due = scope[ANSWERED]
+            assert due is self.due
+            await asgi.send_response(response, scope, send)
+            return
         body = await asgi.read_head(scope, receive, ConnectionLimits()).whole(1 << 20, AssertionError)
-        await asgi.send_response(HttpResponse(200, [("way", "asgi")], body), scope, send)
+        await asgi.send_response(HttpResponse(200, [("way", "asgi")], body or b"body"), scope, send)
 
 
-def named_by_host(scope: Any) -> bool:
-    return any(name == b"host" and value == b"notebook" for name, value in scope["headers"])
+def named_by_host(headers: Mapping[str, str]) -> bool:
+    return headers["host"] == "notebook"
 
 
 pytestmark = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -59,8 +72,11 @@ def gateway() -> Gateway:
     return Gateway()
 
 
-def way(port: int, path: str = "/", head: str = QUICK, host: str = "here", times: int = 1) -> list[str]:
-    data = f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{head}Content-Length: 4\r\n\r\nbody".encode()
+def way(
+    port: int, path: str = "/", head: str = QUICK, host: str = "here", times: int = 1, method: str = "POST"
+) -> list[str]:
+    body = "" if method in {"GET", "HEAD"} else "Content-Length: 4\r\n\r\nbody"
+    data = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{head}{body or NEW_LINE}".encode()
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(data * times)
         file, ways = connection.makefile("rb"), []
@@ -68,9 +84,20 @@ def way(port: int, path: str = "/", head: str = QUICK, host: str = "here", times
             lines = []
             while line := file.readline().strip():
                 lines.append(line.decode())
-            assert file.read(4) == b"body"
+            assert "content-length: 4" in lines or path == FILED
             ways.append(next(line for line in lines if line.startswith("way: ")).removeprefix("way: "))
+            assert method == "HEAD" or b"body" in _read_body(file, chunked=path == FILED)
         return ways
+
+
+def _read_body(file: BinaryIO, *, chunked: bool) -> bytes:
+    if not chunked:
+        return file.read(4)
+    pieces = []
+    while size := int(file.readline(), 16):
+        pieces.append(file.read(size + 2)[:size])
+    file.readline()
+    return b"".join(pieces)
 
 
 def test_only_quick_operations_are_answered_at_once(gateway: Gateway, loop: str) -> None:
@@ -109,3 +136,40 @@ def test_effects_are_on_disk_before_the_answer(gateway: Gateway, loop: str) -> N
     with serving(gateway, loop, partial(DirectProtocol, connections=connections)) as port:
         assert way(port) == ["kept"]
     assert gateway.kept_at_once == 1
+
+
+@pytest.mark.parametrize("due", [False, True])
+def test_signed_requests_to_an_object_are_answered_at_once(gateway: Gateway, loop: str, due: bool) -> None:
+    connections = Connections()
+    connections.direct, connections.direct_methods = QuickCalls(gateway, named_by_host), METHODS
+    gateway.due = due
+    at_once = ["kept" if due else "now"]
+    with serving(gateway, loop, partial(DirectProtocol, connections=connections)) as port:
+        signed = partial(way, port, head=SIGNED)
+        for method in ("GET", "HEAD", "PUT"):
+            assert signed(OBJECT, method=method) == at_once
+        assert gateway.tried == []
+        assert signed(FILED, method="GET") == ["now"]
+        assert len(gateway.tried) == 1
+        others = (
+            "/",
+            "/bucket",
+            "/bucket/",
+            "/_sagewright/key",
+            "/%5Fsagewright/key",
+            "/bucket/key?acl",
+            "//bucket/key",
+        )
+        for path in others:
+            assert signed(path, method="GET") == ["asgi"]
+        for head in (
+            "",
+            f"{SIGNED}Cookie: x\r\n",
+            f"{SIGNED}Accept: text/html\r\n",
+            SIGNED * 2,
+            "Authorization: AWS x:y\r\n",
+        ):
+            assert way(port, OBJECT, head, method="GET") == ["asgi"]
+        assert signed(OBJECT, method="GET", host="notebook") == ["asgi"]
+        assert signed(OBJECT, method="POST") == ["asgi"]
+        assert signed(OBJECT, method="DELETE") == ["asgi"]
