@@ -5,7 +5,7 @@ Source: AWS CloudTrail's user guide, "CloudTrail record contents" and "CloudTrai
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from collections.abc import Mapping
@@ -74,8 +74,9 @@ def entry_of(call: AuditedCall, action: AuditedAction, invoked_by: str = "") -> 
 
 
 def new_event_id(at_ms: int) -> str:
-    """Returns a UUID that begins with the time, so that ids sort by it (RFC 9562, version 7)."""
-    time_, chance = f"{at_ms:012x}", os.urandom(10).hex()
+    """Returns a UUID that begins with the time, so that ids sort by it (RFC 9562, version 7). Its chance is Python's, as in
+    `new_request_id`."""
+    time_, chance = f"{at_ms:012x}", f"{random.getrandbits(80):020x}"
     return f"{time_[:8]}-{time_[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:18]}"
 
 
