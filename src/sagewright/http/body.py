@@ -25,16 +25,15 @@ class BytesBody:
     """A body in memory."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-        self.length = len(data)
+        self._data, self._at, self.length = data, 0, len(data)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self.length - self._at
 
     def read(self, size: int = -1, /) -> bytes:
-        end = len(self._data) if size < 0 else size
-        piece, self._data = self._data[:end], self._data[end:]
-        return bytes(piece)
+        begin = self._at
+        end = self._at = self.length if size < 0 else min(begin + size, self.length)
+        return self._data[begin:end]  # of the whole body, which is not copied
 
 
 class StreamBody:

@@ -38,6 +38,7 @@ XML_SCOPES = frozenset({"cloudfront", "route53"})
 """Scopes of unsupported services whose clients read only XML."""
 FORMS = frozenset({"sts", "iam", "sns"})
 """Services that only use the query protocol."""
+_CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 _ACTION_WITHIN = 1024
 """Number of bytes that contain the action of a compressed form; AWS's SDKs begin with it."""
 _PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}
@@ -61,7 +62,7 @@ class Route:
 def scope_service(request: HttpRequest) -> str:
     """Returns the service in the credential scope of the signature, "" if there is none."""
     authorization = request.headers.get("authorization", "")
-    found = re.search(r"Credential=([^,\s]+)", authorization)
+    found = _CREDENTIAL.search(authorization)
     text = found.group(1) if found else dict(request.query_pairs()).get("X-Amz-Credential", "")
     parts = text.split("/")
     return parts[-2] if len(parts) >= 5 else ""
@@ -70,9 +71,9 @@ def scope_service(request: HttpRequest) -> str:
 def route(request: HttpRequest) -> Route:
     """Raises AwsError for a request to an unsupported service."""
     target = request.headers.get("x-amz-target", "")
-    scope = scope_service(request)
     if target:
-        return _by_target(target, scope)
+        return _by_target(target, request)
+    scope = scope_service(request)
     if scope == "s3":
         return Route("s3", None, "rest-xml")
     return _by_path(request) or _by_action(request, scope) or _otherwise(request, scope)
@@ -84,9 +85,9 @@ def route_of_head(request: HttpRequest) -> Route:
     Raises AwsError for a request to an unsupported service.
     """
     target = request.headers.get("x-amz-target", "")
-    scope = scope_service(request)
     if target:
-        return _by_target(target, scope)
+        return _by_target(target, request)
+    scope = scope_service(request)
     if scope == "s3":
         return Route("s3", None, "rest-xml")
     by_path = _by_path(request)
@@ -97,11 +98,11 @@ def route_of_head(request: HttpRequest) -> Route:
     return _otherwise(request, scope)
 
 
-def _by_target(target: str, scope: str) -> Route:
+def _by_target(target: str, request: HttpRequest) -> Route:
     prefix, _, operation = target.rpartition(".")
     service = _PREFIXES.get(prefix)
     if service is None:
-        raise NotImplementedYet(scope or prefix, operation)
+        raise NotImplementedYet(scope_service(request) or prefix, operation)
     return Route(service, operation, "json")
 
 

@@ -34,7 +34,10 @@ def check_tags(service: str, request: Mapping[str, Any]) -> None:
     if code is None:
         return
     for member in MEMBERS:
-        keys = _keys(request.get(member))
+        tags = request.get(member)
+        if tags is None:
+            continue
+        keys = _keys(tags)
         for key in keys:
             if key.lower().startswith(OWN):
                 message = f"Tag keys that begin with {OWN} are reserved for system use, got '{key}'."

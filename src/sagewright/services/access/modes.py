@@ -24,5 +24,4 @@ def is_secure(request: HttpRequest) -> bool:
 
 
 def _has_users(store: Database, account: str) -> bool:
-    scope = scope_of(USER, account)
-    return recalled(store, ("users", account), lambda: bool(resources.newest_names(store, scope, 1)))
+    return recalled(store, ("users", account), lambda: bool(resources.newest_names(store, scope_of(USER, account), 1)))

@@ -86,12 +86,13 @@ def _payload(shape: StructureShape) -> BoundMember | None:
     return BoundMember(name, shape.members[name]) if name else None
 
 
-def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
-    """Returns the members of the request outside its body. Raises SerializationException."""
+def read_members(operation: OperationModel, request: HttpRequest, *, labels: bool = True) -> dict[str, Any]:
+    """Returns the members of the request outside its body, without those of its path unless `labels`. Raises
+    SerializationException."""
     if not isinstance(operation.input_shape, StructureShape):
         return {}
     bound = bindings(operation.input_shape)
-    values = _read_labels(operation, bound, request.path) if bound.labels else {}
+    values = _read_labels(operation, bound, request.path) if labels and bound.labels else {}
     if request.query:
         _read_query(bound, request.query_pairs(), values)
     for name, text in request.headers.items():
@@ -106,6 +107,8 @@ def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, A
 
 def decode_uri(text: str) -> str:
     """Decodes percent-encoded UTF-8. Raises SerializationException."""
+    if "%" not in text and text.isascii():
+        return text
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:

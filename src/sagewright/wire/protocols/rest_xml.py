@@ -59,9 +59,9 @@ ROOTS = {
 
 class RestXmlProtocol:
     def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
-        """Raises AwsError with S3's codes. The body of a streaming payload stays unread."""
+        """Raises AwsError with S3's codes. The body of a streaming payload stays unread; bucket and key are those of the route."""
         try:
-            values = rest.read_members(operation, request)
+            values = rest.read_members(operation, request, labels=False)
         except SerializationException as error:
             raise AwsError("InvalidArgument", error.message) from None
         shape = operation.input_shape

@@ -58,11 +58,13 @@ class _Candidate:
         return len(self.constants) * 4 + len(self.parameters) + len(self.headers)
 
     def fits(self, query: dict[str, str], headers: dict[str, str]) -> bool:
-        return (
-            all(name in query and (not value or query[name] == value) for name, value in self.constants)
-            and all(name in query for name in self.parameters)
-            and all(name in headers for name in self.headers)
-        )
+        for name in self.headers:
+            if name not in headers:
+                return False
+        for name in self.parameters:
+            if name not in query:
+                return False
+        return all(name in query and (not value or query[name] == value) for name, value in self.constants)
 
 
 def check_length(request: HttpRequest, route: S3Route) -> None:
@@ -95,11 +97,10 @@ class S3Router:
             return S3Route(POST_OBJECT, bucket, None, virtual_host)
         query = dict(request.query_pairs()) if request.query else {}
         table = self._table() if query else self._table_of_plain()
-        fitting = [c for c in table.get((request.method, level), ()) if c.fits(query, request.headers)]
-        if not fitting:
-            raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
-        best = max(fitting, key=lambda c: c.specificity)
-        return S3Route(best.name, bucket, key, virtual_host)
+        for candidate in table.get((request.method, level), ()):
+            if candidate.fits(query, request.headers):
+                return S3Route(candidate.name, bucket, key, virtual_host)
+        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
 
     def address(self, request: HttpRequest) -> tuple[str | None, str | None, bool]:
         """Returns the bucket, the key, and True if the host named the bucket. Raises InvalidURI."""
@@ -121,7 +122,7 @@ class S3Router:
                 return None
             if name.endswith("." + base):
                 return name[: -len(base) - 1]
-        found = _AWS_HOST.fullmatch(name)
+        found = _AWS_HOST.fullmatch(name) if ".s3" in name else None
         return found["bucket"] if found else None
 
     def _table_of_plain(self) -> dict[tuple[str, int], list[_Candidate]]:
@@ -141,6 +142,7 @@ def _is_plain(candidate: _Candidate) -> bool:
 
 
 def _read_model() -> dict[tuple[str, int], list[_Candidate]]:
+    """Returns the operations by method and level, the most specific first."""
     model = service_model("s3")
     table: dict[tuple[str, int], list[_Candidate]] = {}
     for name in model.operation_names:
@@ -150,7 +152,7 @@ def _read_model() -> dict[tuple[str, int], list[_Candidate]]:
         path, _, _ = operation.http["requestUri"].partition("?")
         level = 2 if "{Key+}" in path else 1 if "{Bucket}" in path else 0
         table.setdefault((operation.http["method"], level), []).append(_candidate(operation))
-    return table
+    return {where: sorted(them, key=lambda c: -c.specificity) for where, them in table.items()}
 
 
 def _candidate(operation: OperationModel) -> _Candidate:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote
 
 from sagewright.http.messages import HttpRequest, header_text
@@ -16,6 +17,8 @@ from sagewright.http.messages import HttpRequest, header_text
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")
+_USUAL = re.compile(r" Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([^,\s]+)")
+"""An authorization header as the SDKs write it."""
 _REMEMBERED = 256
 """Maximum length of a credential that is cached, since clients can send anything."""
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -30,7 +33,7 @@ class Credential:
     region: str
     service: str
 
-    @property
+    @cached_property
     def scope(self) -> str:
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
@@ -73,20 +76,24 @@ _remembered = lru_cache(maxsize=1024)(_read)
 
 def read_header_claim(request: HttpRequest) -> Claim:
     """Raises MalformedClaim."""
-    text = request.headers["authorization"].removeprefix(ALGORITHM)
-    fields = dict(part.strip().split("=", 1) for part in text.split(",") if "=" in part)
-    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if name not in fields]
-    if missing:
-        raise MalformedClaim(f"Authorization header requires '{missing[0]}' parameter.")
+    credential, signed, signature = _header_fields(request.headers["authorization"].removeprefix(ALGORITHM))
     moment = request.headers.get("x-amz-date") or _basic(request.headers.get("date", ""))
     if not moment:
         raise MalformedClaim("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-    return Claim(
-        read_credential(fields["Credential"]),
-        tuple(fields["SignedHeaders"].lower().split(";")),
-        fields["Signature"],
-        moment,
-    )
+    return Claim(read_credential(credential), tuple(signed.lower().split(";")), signature, moment)
+
+
+def _header_fields(text: str) -> Sequence[str]:
+    """Returns the texts of credential, signed headers and signature. Raises MalformedClaim."""
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        return usual.groups()
+    fields = dict(part.strip().split("=", 1) for part in text.split(",") if "=" in part)
+    names = ("Credential", "SignedHeaders", "Signature")
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise MalformedClaim(f"Authorization header requires '{missing[0]}' parameter.")
+    return [fields[name] for name in names]
 
 
 def _basic(moment: str) -> str:
@@ -150,22 +157,28 @@ def expected_signatures(request: HttpRequest, claim: Claim, secret: str, payload
     credential = claim.credential
     key = signing_key(secret, credential.day, credential.region, credential.service)
     found = set()
-    for signed in signed_texts(request, claim, payload_hash):
+    for canonical in _canonical_texts(request, claim, payload_hash):
         mac = _keyed(key).copy()  # OpenSSL's setup takes longer than the hash
-        mac.update(signed.to_sign.encode())
+        mac.update(_to_sign(canonical, claim).encode())
         found.add(mac.hexdigest())
     return found
 
 
 def signed_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[Signed]:
     """Returns the texts that can have been signed, one for each way that clients quote paths."""
+    texts = _canonical_texts(request, claim, payload_hash)
+    return [Signed(canonical, _to_sign(canonical, claim)) for canonical in texts]
+
+
+def _canonical_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[str]:
     tail = _canonical_tail(request, claim, payload_hash)
-    found = []
-    for path in _canonical_paths(request.path, claim.credential.service):
-        canonical = f"{request.method}\n{path}\n{tail}"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        found.append(Signed(canonical, f"{ALGORITHM}\n{claim.moment}\n{claim.credential.scope}\n{digest}"))
-    return found
+    paths = _canonical_paths(request.path, claim.credential.service)
+    return [f"{request.method}\n{path}\n{tail}" for path in paths]
+
+
+def _to_sign(canonical: str, claim: Claim) -> str:
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return f"{ALGORITHM}\n{claim.moment}\n{claim.credential.scope}\n{digest}"
 
 
 def _canonical_paths(path: str, service: str) -> set[str]:
@@ -180,9 +193,9 @@ def _canonical_paths(path: str, service: str) -> set[str]:
 
 def _canonical_tail(request: HttpRequest, claim: Claim, payload_hash: str) -> str:
     query = _canonical_query(request) if request.query else ""
-    sent = ((name, header_text(request.headers.get(name, ""))) for name in claim.signed_headers)
-    headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in sent)
-    return f"{query}\n{headers}\n{';'.join(claim.signed_headers)}\n{payload_hash}"
+    sent = request.headers
+    lines = [f"{name}:{' '.join(header_text(sent.get(name, '')).split())}\n" for name in claim.signed_headers]
+    return f"{query}\n{''.join(lines)}\n{';'.join(claim.signed_headers)}\n{payload_hash}"
 
 
 def _canonical_query(request: HttpRequest) -> str:
