@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 from sagewright.model.aws.access_keys import AccessKey
@@ -20,9 +21,15 @@ _READS = re.compile(
 )
 
 
+@cache
 def reads(operation: str) -> bool:
     """Returns True for the name of an operation that changes nothing but, at most, a queue's messages."""
     return _READS.match(operation) is not None
+
+
+@cache
+def _frees(operation: str) -> bool:
+    return _FREES.match(operation) is not None
 
 
 def call(entry: ServedOperation, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
@@ -41,7 +48,7 @@ def _call(entry: ServedOperation, context: Context, parameters: dict[str, Any]) 
     if ballast is None:  # PostgreSQL
         with context.store.together() if entry.quick else nullcontext():
             return entry.call(context, parameters)
-    frees = _FREES.match(entry.name)
+    frees = _frees(entry.name)
     if ballast.tight and not frees and not reads(entry.name):
         raise insufficient(ballast.shortage())
     try:

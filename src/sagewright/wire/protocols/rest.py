@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -37,6 +37,14 @@ class BoundMember:
 
 
 @dataclass(frozen=True)
+class WrittenHeader:
+    """The name of a header, and what writes a member's value as its text."""
+
+    name: str
+    text: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
 class Bindings:
     """Locations of the members of one structure: wire name → member. Header names are lower-case.
 
@@ -50,7 +58,7 @@ class Bindings:
     prefixes: dict[str, BoundMember] = field(default_factory=dict)
     status: list[BoundMember] = field(default_factory=list)
     body: dict[str, Shape] = field(default_factory=dict)
-    header_of: dict[str, BoundMember] = field(default_factory=dict)
+    header_of: dict[str, WrittenHeader] = field(default_factory=dict)
     payload: BoundMember | None = None
 
 
@@ -71,7 +79,7 @@ def bindings(shape: StructureShape) -> Bindings:
                 found.query[wire_name] = bound
             case "header":
                 found.headers[wire_name.lower()] = bound
-                found.header_of[name] = BoundMember(wire_name, member)
+                found.header_of[name] = WrittenHeader(wire_name, _writer(member))
             case "headers":
                 found.prefixes[wire_name.lower()] = bound
             case "statusCode":
@@ -190,26 +198,28 @@ def write_head(operation: OperationModel, result: Mapping[str, Any]) -> tuple[in
             status = result.get(target.member, status)
         for member, value in result.items():
             if value is not None and (header := bound.header_of.get(member)) is not None:
-                headers.append((header.member, header_value(header.shape, value)))
+                headers.append((header.name, header.text(value)))
         for target in bound.prefixes.values():
             prefix = target.shape.serialization.get("name", "")
             headers.extend((prefix + name, _safe(value)) for name, value in (result.get(target.member) or {}).items())
     return int(result.get(STATUS, status)), headers
 
 
-def header_value(shape: Shape, value: Any) -> str:
-    """Returns a member as header text, in a form that can always be sent."""
+def _writer(shape: Shape) -> Callable[[Any], str]:
+    """Returns the function that writes a member as header text, in a form that can always be sent."""
     if isinstance(shape, ListShape):
-        return ", ".join(header_value(shape.member, item) for item in value)
+        item = _writer(shape.member)
+        return lambda value: ", ".join(map(item, value))
     if shape.serialization.get("jsonvalue"):
-        return base64.b64encode(json.dumps(value).encode()).decode()
+        return lambda value: base64.b64encode(json.dumps(value).encode()).decode()
     if shape.type_name == "timestamp":
-        return format_timestamp(value, shape.serialization.get("timestampFormat", "rfc822"))
+        form = shape.serialization.get("timestampFormat", "rfc822")
+        return lambda value: format_timestamp(value, form)
     if shape.type_name == "boolean":
-        return "true" if value else "false"
+        return lambda value: "true" if value else "false"
     if shape.type_name == "blob":
-        return base64.b64encode(value).decode()
-    return _safe(str(value))
+        return lambda value: base64.b64encode(value).decode()
+    return lambda value: _safe(str(value))
 
 
 def _safe(value: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from sagewright.http.messages import HttpRequest, header_text
@@ -38,8 +39,7 @@ class Credential:
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """The data of a request's SigV4 signature, from its header or (presigned) its query."""
 
     credential: Credential
