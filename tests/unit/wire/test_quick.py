@@ -12,11 +12,13 @@ import pytest
 from tests.unit.http.conftest import serving
 
 from sagewright.http import asgi
+from sagewright.http.body import BytesBody
 from sagewright.http.connections import Connections
 from sagewright.http.direct import DirectProtocol
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.wire.quick import ANSWERED, METHODS, TRIED, QuickCalls, Respond
+from sagewright.http.promises import SharedSync
+from sagewright.wire.quick import ANSWERED, METHODS, TRIED, Keeping, QuickCalls, Respond
 
 QUICK = "X-Amz-Target: SageMaker.Quick\r\n"
 SIGNED = "Authorization: AWS4-HMAC-SHA256 Credential=x\r\n"
@@ -148,7 +150,8 @@ def test_signed_requests_to_an_object_are_answered_at_once(gateway: Gateway, loo
         signed = partial(way, port, head=SIGNED)
         for method in ("GET", "HEAD", "PUT"):
             assert signed(OBJECT, method=method) == at_once
-        assert gateway.tried == []
+        assert signed(OBJECT, method="HEAD", times=2)[:1] == at_once, "no body follows the first head"
+        gateway.tried.clear()
         assert signed(FILED, method="GET") == ["now"]
         assert len(gateway.tried) == 1
         others = (
@@ -173,3 +176,24 @@ def test_signed_requests_to_an_object_are_answered_at_once(gateway: Gateway, loo
         assert signed(OBJECT, method="GET", host="notebook") == ["asgi"]
         assert signed(OBJECT, method="POST") == ["asgi"]
         assert signed(OBJECT, method="DELETE") == ["asgi"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_response_that_waits_is_an_error_if_the_disk_fails(loop: str, fails: bool) -> None:
+    def sync() -> None:
+        if fails:
+            raise OSError(5, "Input/output error")
+
+    async def play() -> list[int]:
+        keeping = Keeping(SharedSync(sync), lambda _request: HttpResponse(500))
+        request = HttpRequest("PUT", OBJECT, "", {}, BytesBody(b""))
+        responded: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        keeping.when_kept(request, HttpResponse(200), responded.set_result)
+        assert not responded.done()
+        found = [await responded]
+        found += [await keeping.kept(request, HttpResponse(200), due) for due in (True, False)]
+        return [one.status for one in found]
+
+    factory = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(play()) == ([500, 500, 200] if fails else [200, 200, 200])
