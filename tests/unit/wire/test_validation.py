@@ -9,7 +9,7 @@ import pytest
 from sagewright.model.aws.shapes import Shape
 from sagewright.model.errors import SerializationException, ValidationException
 from sagewright.wire.models import operation_model
-from sagewright.wire.protocols.members import read_scalar, to_timestamp
+from sagewright.wire.protocols.members import in_range, read_scalar, to_timestamp
 from sagewright.wire.validation import validate
 
 
@@ -148,3 +148,9 @@ def test_logs_shows_no_value_that_breaks_a_pattern() -> None:
     assert "Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy" in caught.value.message
     with pytest.raises(ValidationException, match=r"Value 'a+' at 'logGroupName'"):
         validate(operation, {"logGroupName": "a" * 513, "logStreamName": "s"})
+
+
+@pytest.mark.parametrize("value", [2**1024, -(2**1400), float("inf"), float("-inf"), float("nan")])
+def test_no_number_beyond_those_of_the_type_is_in_range(value: float) -> None:
+    assert not any(in_range(kind, value) for kind in ("integer", "long", "float", "double"))
+    assert in_range("double", 2**1023)

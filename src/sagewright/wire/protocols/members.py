@@ -7,6 +7,7 @@ import binascii
 import contextlib
 import math
 import re
+import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -126,12 +127,13 @@ def number(text: str) -> float:
 
 
 BITS = {"integer": 31, "long": 63}
+LARGEST: float = sys.float_info.max
 
 
 def in_range(type_name: str, value: float) -> bool:
     """Returns True if a number fits the type: a model's integers have 32 bits, its longs 64, and all are finite."""
-    bits = BITS.get(type_name)
-    return math.isfinite(value) if bits is None else -(2**bits) <= value < 2**bits
+    bits = BITS.get(type_name)  # of a float: math.isfinite can't take CBOR's largest integers
+    return -LARGEST <= value <= LARGEST if bits is None else -(2**bits) <= value < 2**bits
 
 
 @cache
