@@ -2,6 +2,9 @@
 
 Equal rows of categories are no copies: they occur by chance, and so they will among new rows. Rows are copies if one column, or the
 label, has nearly as many values as there are different rows, and if nearly all copies of a row have its label.
+
+Rows may also be copies but for some columns, as several visits of a patient or measurements of a thing: at least two columns then
+have one value for each origin, and no two origins share it. Or they are copies with noise, if their label is a number of its own.
 """
 
 from __future__ import annotations
@@ -20,9 +23,17 @@ MOST = 0.9
 IDENTIFIED = 0.5
 """Values of a column that identifies rows, as a share of the different rows."""
 IMPURE = 0.1
-"""Maximum share of rows whose label differs from that of most copies of the row."""
+"""Maximum share of rows whose label differs from that of most copies of the row; of one origin, in ratio to what chance gives."""
 SAMPLE = 2000
 """Number of rows that are searched for equal ones first."""
+FEWEST_TELLING = 2
+"""Minimum number of columns that have one value for each origin of rows: two of them agree by chance only if one says the other."""
+MOST_NUMBERS = 1 << 20
+"""Limit on the numbers among which rows of one origin are sought: every column is sorted."""
+REPEATED = 2.0
+"""Minimum number of rows of an origin, on average."""
+NEAR = 0.01
+"""Share of the rows' variance that the noise of copies may have, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +53,74 @@ def find(features: np.ndarray | Sparse, labels: np.ndarray) -> Copies | None:
     if rows < 2 * FEWEST:
         return None
     keys = _keys(features)
-    if rows > SAMPLE and len(np.unique(keys[:: -(-rows // SAMPLE)])) == len(keys[:: -(-rows // SAMPLE)]):
+    found = _grouped(keys, labels) if _may_repeat(keys) else None
+    if found is not None:
+        return found if _identified(features, labels, len(found.first)) else None
+    if isinstance(features, Sparse) or features.size > MOST_NUMBERS:
         return None
+    return _of_one_origin(features, labels) or _with_noise(features, labels)
+
+
+def _may_repeat(keys: np.ndarray) -> bool:
+    """True if some of the keys that are looked at first are equal: of neighbours, and of keys far apart."""
+    if len(keys) <= SAMPLE:
+        return True
+    some = np.concatenate([keys[: SAMPLE // 2], keys[SAMPLE // 2 :: -(-2 * len(keys) // SAMPLE)]])
+    return len(np.unique(some)) < len(some)
+
+
+def _grouped(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
+    """Returns rows with equal keys (n,) as copies, if they are neither too few nor too many, and have one label each."""
     _, first, which, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    groups = len(first)
+    rows, groups = len(keys), len(first)
     if not FEWEST <= groups <= MOST * rows:
         return None
-    pairs, alike = np.unique(np.column_stack([which, labels]), axis=0, return_counts=True)
-    most = np.zeros(groups)
+    found = Copies(which, first, count)
+    return found if _impurity(found, labels) <= IMPURE else None
+
+
+def _of_one_origin(features: np.ndarray, labels: np.ndarray) -> Copies | None:
+    """Returns rows with one origin as copies: those that are equal in at least FEWEST_TELLING columns which tell origins apart."""
+    columns = [column for column in features.T if _may_repeat(column)]
+    counts = np.array([len(np.unique(column)) for column in columns])
+    sizes, often = np.unique(counts[counts >= FEWEST], return_counts=True)
+    for groups in sizes[often >= FEWEST_TELLING][::-1]:
+        if groups * REPEATED > len(labels):
+            continue
+        keys = _keys(np.column_stack([columns[number] for number in np.flatnonzero(counts == groups)]))
+        found = _grouped(keys, labels)
+        if found is not None and len(found.first) == groups and _agree(found, labels):
+            return found
+    return None
+
+
+def _agree(found: Copies, labels: np.ndarray) -> bool:
+    """True if hardly any row has another label than most copies of it, compared with labels that are dealt by chance: of rare
+    classes these agree, too.
+    """
+    by_chance = np.random.default_rng(0).permutation(labels)
+    return _impurity(found, labels) <= IMPURE * _impurity(found, by_chance)
+
+
+def _impurity(found: Copies, labels: np.ndarray) -> float:
+    """Returns the share of the rows whose label differs from that of most copies of the row."""
+    pairs, alike = np.unique(np.column_stack([found.which, labels]), axis=0, return_counts=True)
+    most = np.zeros(len(found.first))
     np.maximum.at(most, pairs[:, 0].astype(np.int64), alike)
-    if most.sum() < (1 - IMPURE) * rows:
+    return 1 - float(most.sum()) / len(labels)
+
+
+def _with_noise(features: np.ndarray, labels: np.ndarray) -> Copies | None:
+    """Returns rows with the same label as copies, if each label has nearly the same features."""
+    found = _grouped(labels, labels) if _may_repeat(labels) else None
+    if found is None:
         return None
-    return Copies(which, first, count) if _identified(features, labels, groups) else None
+    order = np.argsort(found.which, kind="stable")
+    starts = np.append(0, np.cumsum(found.count)[:-1])
+    means = np.add.reduceat(features[order].astype(np.float64), starts, axis=0) / found.count[:, None]
+    apart = np.square(features - means[found.which]).mean(axis=0)
+    varies = np.var(features, axis=0, dtype=np.float64)
+    return found if (apart <= NEAR * varies).all() else None
 
 
 def _keys(features: np.ndarray | Sparse) -> np.ndarray:

@@ -52,3 +52,37 @@ def test_rows_with_other_labels_are_no_copies() -> None:
 @pytest.mark.parametrize("rows", [3, 5000])
 def test_different_rows_are_no_copies(rows: int) -> None:
     assert copies.find(RANDOM.normal(size=(rows, 4)), np.zeros(rows)) is None
+
+
+@pytest.mark.parametrize("rows", [400, 20_000])
+def test_rows_side_by_side_are_found(rows: int) -> None:
+    x = RANDOM.normal(size=(rows // 10, 4)).astype(np.float32).repeat(10, axis=0)
+    found = copies.find(x, x[:, 0])
+    assert found is not None
+    assert len(found.first) == rows // 10
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_visits_of_the_same_patients_are_copies(classes: bool) -> None:
+    x, which = repeated(40, 6, 10)
+    x = np.column_stack([x, RANDOM.normal(size=(400, 2))])
+    label = RANDOM.integers(2, size=40) if classes else RANDOM.normal(size=40)
+    found = copies.find(x, label[which].astype(np.float64))
+    assert found is not None
+    assert len(found.first) == 40
+    assert copies.find(x, RANDOM.permutation(label[which])) is None  # a label of each visit
+
+
+def test_two_columns_that_say_the_same_make_no_copies() -> None:
+    minutes = RANDOM.integers(0, 200, size=500)
+    x = np.column_stack([minutes, minutes * 0.17, RANDOM.normal(size=(500, 3))])
+    assert copies.find(x, (RANDOM.random(500) < 0.05).astype(np.float64)) is None  # most labels agree anyway
+
+
+def test_copies_with_noise_are_found() -> None:
+    x, which = repeated(40, 6, 10)
+    y = RANDOM.normal(size=40)[which]
+    found = copies.find(x + RANDOM.normal(0, 1e-3, x.shape), y)
+    assert found is not None
+    assert len(found.first) == 40
+    assert copies.find(x[RANDOM.permutation(400)], y) is None
