@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, reported, units
+from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, repeats, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
@@ -105,7 +105,11 @@ def _task(run: Session, rows: Source) -> tuple[Units, Task] | None:
         if starts is None or exchanges > MOST_EXCHANGES:
             return None
     binary = run.values["predictor_type"] == "binary_classifier"
-    return unit, Task(x, y, run.values["num_factors"], binary, starts, unit.flat)
+    task = Task(x, y, run.values["num_factors"], binary, starts, unit.flat)
+    single = task if run.group.size > 1 else repeats.without(task)
+    if len(single.y) < len(y):
+        logging.info("%d rows are copies of others: %d different ones count.", len(y) - len(single.y), len(single.y))
+    return unit, single
 
 
 def _length(run: Session, task: Task) -> Length:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sagewright.algorithms.firstparty import baseline
-from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows import copies, source
 from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
-from sagewright.algorithms.linear_learner.few import copies
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty import baseline
-from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows import copies, source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.linear_learner import path
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
-from sagewright.algorithms.linear_learner.few import averages, copies, paths, rotation, scores, softmax
+from sagewright.algorithms.linear_learner.few import averages, paths, rotation, scores, softmax
 from sagewright.algorithms.linear_learner.few.paths import Solution
 from sagewright.algorithms.linear_learner.few.rotation import Centred, Rotated
 from sagewright.algorithms.linear_learner.learner import Weights

@@ -52,13 +52,17 @@ def find(features: np.ndarray | Sparse, labels: np.ndarray) -> Copies | None:
     rows = len(labels)
     if rows < 2 * FEWEST:
         return None
-    keys = _keys(features)
-    found = _grouped(keys, labels) if _may_repeat(keys) else None
+    found = equal(keys(features), labels)
     if found is not None:
         return found if _identified(features, labels, len(found.first)) else None
     if isinstance(features, Sparse) or features.size > MOST_NUMBERS:
         return None
     return _of_one_origin(features, labels) or _with_noise(features, labels)
+
+
+def equal(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
+    """Returns rows with equal keys (n,) as copies, if they are neither too few nor too many, and have one label each."""
+    return _grouped(keys, labels) if _may_repeat(keys) else None
 
 
 def _may_repeat(keys: np.ndarray) -> bool:
@@ -70,7 +74,6 @@ def _may_repeat(keys: np.ndarray) -> bool:
 
 
 def _grouped(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
-    """Returns rows with equal keys (n,) as copies, if they are neither too few nor too many, and have one label each."""
     _, first, which, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     rows, groups = len(keys), len(first)
     if not FEWEST <= groups <= MOST * rows:
@@ -87,14 +90,14 @@ def _of_one_origin(features: np.ndarray, labels: np.ndarray) -> Copies | None:
     for groups in sizes[often >= FEWEST_TELLING][::-1]:
         if groups * REPEATED > len(labels):
             continue
-        keys = _keys(np.column_stack([columns[number] for number in np.flatnonzero(counts == groups)]))
-        found = _grouped(keys, labels)
-        if found is not None and len(found.first) == groups and _agree(found, labels):
+        telling = keys(np.column_stack([columns[number] for number in np.flatnonzero(counts == groups)]))
+        found = _grouped(telling, labels)
+        if found is not None and len(found.first) == groups and agree(found, labels):
             return found
     return None
 
 
-def _agree(found: Copies, labels: np.ndarray) -> bool:
+def agree(found: Copies, labels: np.ndarray) -> bool:
     """True if hardly any row has another label than most copies of it, compared with labels that are dealt by chance: of rare
     classes these agree, too.
     """
@@ -112,7 +115,7 @@ def _impurity(found: Copies, labels: np.ndarray) -> float:
 
 def _with_noise(features: np.ndarray, labels: np.ndarray) -> Copies | None:
     """Returns rows with the same label as copies, if each label has nearly the same features."""
-    found = _grouped(labels, labels) if _may_repeat(labels) else None
+    found = equal(labels, labels)
     if found is None:
         return None
     order = np.argsort(found.which, kind="stable")
@@ -123,7 +126,7 @@ def _with_noise(features: np.ndarray, labels: np.ndarray) -> Copies | None:
     return found if (apart <= NEAR * varies).all() else None
 
 
-def _keys(features: np.ndarray | Sparse) -> np.ndarray:
+def keys(features: np.ndarray | Sparse) -> np.ndarray:
     """Returns a number (n,) for each row: equal ones for equal rows, and hardly ever for others."""
     along = np.random.default_rng(0).normal(size=features.shape[1])
     if isinstance(features, Sparse):

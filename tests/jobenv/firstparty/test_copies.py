@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from sagewright.algorithms.firstparty.rows import copies
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.linear_learner.few import copies
 
 RANDOM = np.random.default_rng(0)
 
