@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact
-from sagewright.algorithms.randomcutforest import forest, sampling, scoring
+from sagewright.algorithms.randomcutforest import forest, sampling, scoring, units
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 from sagewright.algorithms.randomcutforest.model import ForestModel
 
@@ -220,3 +220,20 @@ def test_links_that_make_no_trees_are_refused(name: str, value: Any) -> None:
     )
     with pytest.raises(UserError, match=r"the model"):
         Forest.of_arrays(arrays)
+
+
+def test_columns_in_different_units_count_alike() -> None:
+    random = np.random.default_rng(3)
+    rows = random.normal(size=(1500, 4)).astype(np.float32)
+    rows[:20, 0] += 6
+    rows *= np.array([1, 1e6, 1e-6, 1e3], np.float32)
+    assert units.find(rows[:, [0, 0]] * np.array([1, 50], np.float32)) is None
+    unit = units.find(rows)
+    assert unit is not None
+    dealt = sampling.deal(len(rows), 50, 256, random)
+    grown = replace(forest.grow(rows / unit, dealt, random), units=unit)
+    read = ForestModel.decode(ForestModel(grown).encode()).forest
+    assert_array_equal(read.units, grown.units)
+    assert roc_auc_score(np.arange(1500) < 20, scoring.score(read, rows)) > 0.97
+    with pytest.raises(UserError, match="units"):
+        Forest.of_arrays({**grown.arrays(), "units": np.zeros(4)})

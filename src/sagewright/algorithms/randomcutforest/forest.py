@@ -17,6 +17,8 @@ from sagewright.algorithms.randomcutforest import growth
 LEAF = -1
 NAMES = ("roots", "left", "right", "dimension", "cut", "mass", "low", "high")
 """The arrays of a model's file."""
+UNITS = "units"
+"""The array of a model's file that only a forest of columns in different units has."""
 COMPILED = 1 << 25
 """Minimum size of the samples, in numbers, for which compiling pays: it takes two or three seconds."""
 
@@ -37,6 +39,8 @@ class Forest:
     cut: np.ndarray
     mass: np.ndarray
     boxes: np.ndarray
+    units: np.ndarray | None = None
+    """What columns (d,) are divided by before they are compared with cuts and boxes; None: nothing."""
 
     @property
     def low(self) -> np.ndarray:
@@ -51,7 +55,8 @@ class Forest:
         return int(self.boxes.shape[2])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in NAMES}
+        own = {name: getattr(self, name) for name in NAMES}
+        return own if self.units is None else {**own, UNITS: self.units}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Forest:
@@ -62,7 +67,10 @@ class Forest:
         cut, mass, low, high = (np.asarray(arrays[name], np.float32) for name in NAMES[4:])
         if low.ndim != 2 or low.shape != high.shape:
             raise UserError("the model's arrays don't fit together")
-        forest = cls(roots, left, right, dimension, cut, mass, np.stack([low, high], axis=1))
+        units = np.asarray(arrays[UNITS], np.float32) if UNITS in arrays else None
+        if units is not None and (units.shape != low.shape[1:] or not (units > 0).all()):
+            raise UserError("the model's units don't fit its columns")
+        forest = cls(roots, left, right, dimension, cut, mass, np.stack([low, high], axis=1), units)
         forest.check()
         return forest
 

@@ -87,6 +87,8 @@ class Scoring:
         worthwhile.
         """
         rows = np.ascontiguousarray(rows, np.float32)
+        if self.forest.units is not None:
+            rows = rows / self.forest.units
         if compiled is None:
             compiled = kernel.kept() or rows.size * len(self.forest.roots) >= COMPILED
         step = ROWS if compiled else max(1, CELLS // (len(self.forest.roots) * rows.shape[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.rows.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.randomcutforest import forest, sampling
+from sagewright.algorithms.randomcutforest import forest, sampling, units
 from sagewright.algorithms.randomcutforest.declaration import DECLARATION
 from sagewright.algorithms.randomcutforest.forest import Forest
 from sagewright.algorithms.randomcutforest.model import ForestModel
@@ -54,7 +55,11 @@ def fit(run: Session, rows: Rows) -> Forest:
     values, random = run.values, np.random.default_rng([run.seed, 1])
     sample = _sample(run, rows)
     dealt = sampling.deal(len(sample), values["num_trees"], values["num_samples_per_tree"], random)
-    return forest.grow(sample, dealt, random)
+    unit = units.find(sample)
+    if unit is None:
+        return forest.grow(sample, dealt, random)
+    logging.info("Columns are divided by their deviations, from %g to %g.", unit.min(), unit.max())
+    return replace(forest.grow(sample / unit, dealt, random), units=unit)
 
 
 def _sample(run: Session, rows: Rows) -> np.ndarray:
