@@ -1,7 +1,9 @@
-"""The distribution of a series' own past values, which forecasts of intermittent series are mixed with.
+"""The distribution of a series' own past values, which forecasts of intermittent series and of series with few values are mixed
+with.
 
-A series that is often exactly 0, as the demand for a spare part, has quantiles that a network's smooth distribution misses. The
-weight of its past values is the one that the quantile losses on held-out windows make likely.
+A series that is often exactly 0, as the demand for a spare part, or that often has another value again, as a grade from 1 to 5, has
+quantiles that a network's smooth distribution misses. The weight of its past values is the one that the quantile losses on held-out
+windows make likely.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ LONG = 600
 ZEROS, DENSE = 0.25, 3
 """The minimum share of zeros among the past values of an intermittent series, also from the first value that isn't 0 on, and up to
 the last one: a new or a discontinued product isn't intermittent. In these, DENSE more values may differ from 0."""
+REPEATED, FEWEST, PARTS = 0.25, 4, 3
+"""The minimum share of the commonest value of a series that has it again and again, and how often it occurs; half of that share in
+each of PARTS of the series: one whose level shifts doesn't have values again.
+"""
 FEW = 2
 """The weight is halved for a series of this many values, and is smaller the fewer they are."""
 STEPS, LEAST = 4, 0.02
@@ -34,18 +40,18 @@ DECILES = np.arange(1, 10) / 10
 
 @dataclass(frozen=True)
 class Past:
-    """The `weight` of past values in the quantiles of intermittent series, and the `season`'s: values of the same phase have this
-    share of the past's distribution, all values together the rest."""
+    """The `weight` of past values in the quantiles of intermittent series and of those that repeat a value, and the `season`'s:
+    values of the same phase have this share of the past's distribution, all values together the rest."""
 
     weight: float
     season: float
 
     def mixed(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling) -> Forecast:
-        """Mixes the forecasts of intermittent series with their pasts, quantile by quantile, so that paths keep their order."""
+        """Mixes the forecasts of such series with their pasts, quantile by quantile, so that paths keep their order."""
         if not self.weight:
             return part
         values = _values(panel, rows, cuts)
-        own = np.flatnonzero(_are_intermittent(values))
+        own = np.flatnonzero(_are_mixed(values, scaling))
         if not len(own):
             return part
         values = values[own]
@@ -70,10 +76,10 @@ class Past:
 def measure(
     parts: Sequence[Forecast], panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling, total: Total
 ) -> Past:
-    """The weights that the held-out windows of all hosts make likely, given the forecasts of these windows; 0 if series may be
-    negative, or none is intermittent."""
+    """The weights that the held-out windows of all hosts make likely, given the forecasts of these windows; 0 if no series is one
+    whose forecasts are mixed."""
     values = _values(panel, rows, cuts)
-    use = _are_intermittent(values) if scaling.floor is not None else np.zeros(len(rows), bool)
+    use = _are_mixed(values, scaling)
     truth = panel.future(rows, cuts).astype(np.float64)
     use &= ~np.isnan(truth).all(axis=1)
     values, truth = values[use], truth[use]
@@ -133,6 +139,27 @@ def _values(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """(n, m): the last values before the cuts, at most LONG."""
     steps = max(1, min(LONG, int(cuts.max(initial=1))))
     return panel.values(rows, cuts[:, None] + np.arange(-steps, 0)).astype(np.float64)
+
+
+def _are_mixed(values: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Mask (n,) of the series that repeat a value, or are intermittent, as none is that may be negative."""
+    repeated = _are_repeated(values)
+    return repeated if scaling.floor is None else repeated | _are_intermittent(values)
+
+
+def _are_repeated(values: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the series with a value that has a share of REPEATED, see there."""
+    ascending, count = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1)  # NaN last
+    least = np.maximum(np.ceil(REPEATED * count).astype(np.int64), FEWEST)
+    places = np.arange(values.shape[1]) + least[:, None] - 1
+    later = np.take_along_axis(ascending, np.minimum(places, values.shape[1] - 1), axis=1)
+    found = ((places < count[:, None]) & (later == ascending)).any(axis=1)
+    for row in np.flatnonzero(found):
+        seen = values[row][~np.isnan(values[row])]
+        each, often = np.unique(seen, return_counts=True)
+        shares = [np.mean(part == each[often.argmax()]) for part in np.array_split(seen, PARTS)]
+        found[row] = min(shares) >= REPEATED / 2
+    return np.asarray(found)
 
 
 def _are_intermittent(values: np.ndarray) -> np.ndarray:

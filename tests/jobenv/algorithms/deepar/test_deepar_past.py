@@ -80,18 +80,37 @@ def test_intermittent_series_are_forecast_as_well_as_by_their_quantiles() -> Non
     assert losses[1] > 1.1 * best
 
 
-def test_series_without_zeros_or_with_negative_values_stay_as_they_are() -> None:
-    own = panel(intermittent(60, 100) + 1)
+def test_series_without_values_that_come_again_stay_as_they_are() -> None:
+    random = np.random.default_rng(1)
+    own = panel(intermittent(60, 100) + random.random((60, 100)))
     held = HeldOut.of(own, 200, np.random.default_rng(0))
     found = measure(Smooth(), held, BESIDE, list)
     assert found is not None
     assert (found[0].past, found[0].season) == (0, 0)
-    signed = Beside(None, About(Scaling("steps", 7), BESIDE.about.normal, 1.0))
-    found = measure(Smooth(), HeldOut.of(panel(intermittent(60, 100)), 200, np.random.default_rng(0)), signed, list)
-    assert found is not None
-    assert found[0].past == 0
     part = Paths(np.ones((60, 5, 7)))
     assert Past(1.0, 0.0).mixed(part, own, np.arange(60), np.full(60, 100), SCALING) is part
+
+
+@pytest.mark.parametrize("lowest", [1, -2])
+def test_series_of_few_values_are_forecast_as_well_as_by_their_quantiles(lowest: int) -> None:
+    random = np.random.default_rng(2)
+    rows = np.clip(np.round(random.normal(2, 0.8, (60, 107))), 0, 4) + lowest
+    own, future = panel(rows[:, :100]), rows[:, 100:]
+    beside = BESIDE if lowest > 0 else Beside(None, About(Scaling("steps", 7), BESIDE.about.normal, 1.0))
+    found = measure(Smooth(), HeldOut.of(own, 200, random), beside, list)
+    assert found is not None
+    assert found[0].past > 0.7
+    parts = Calibrated(Smooth(), found[0], beside).forecast(own, np.arange(60), np.full(60, 100), 200, random)
+    said = np.concatenate([part.quantiles(LEVELS_OF_LOSS) for part in parts], axis=1)
+    assert loss(said, future) < 1.06 * loss(constant(rows[:, :100]), future)
+
+
+def test_a_value_before_a_shift_does_not_come_again() -> None:
+    rows = np.random.default_rng(3).normal(size=(2, 60))
+    rows[0, :30], rows[1, ::3] = 4, 4
+    part = Paths(np.full((2, 8, 7), 20.0))
+    made = Past(1.0, 0.0).mixed(part, panel(rows), np.arange(2), np.full(2, 60), SCALING).mean()
+    assert (made[:, 0] == 20).tolist() == [True, False]
 
 
 def test_new_and_discontinued_series_are_not_intermittent() -> None:
