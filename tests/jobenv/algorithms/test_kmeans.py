@@ -107,6 +107,16 @@ def test_far_from_the_origin(job: Any, run: Any) -> None:
     assert near <= 1.02 * inertia(clouds(), KMeans(15, n_init=3, random_state=0).fit(clouds()).cluster_centers_)
 
 
+def test_a_column_with_a_large_number_hides_no_clusters(job: Any, run: Any) -> None:
+    rows = clouds(4000)
+    rows[:, 2] = 1.7e9
+    found = train(job, run, rows)
+    assert (found[:, 2] == np.float32(1.7e9)).all()
+    kept = np.delete(rows, 2, axis=1)
+    peer = KMeans(15, n_init=3, random_state=0).fit(kept).cluster_centers_
+    assert inertia(rows, found) <= 1.02 * inertia(kept, peer)
+
+
 def test_a_centre_moves_by_its_share_of_rows() -> None:
     state = MiniBatch(np.array([[0.0], [10.0]]))
     state.update(np.array([[4.0], [0.0]]), np.array([2.0, 0.0]))

@@ -28,6 +28,8 @@ or 6 where all rows are kept for the final clustering.
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85
 """Nearest centres are searched along an eighth of the directions if these hold at least this share of the rows' variance."""
+FAR = 100.0
+"""A column is far from 0 if its mean is more than so many deviations."""
 LEAST_ROWS_A_CENTRE = 50
 """With fewer sample rows per centre, Lloyd's algorithm would fit these rows rather than the data."""
 
@@ -70,7 +72,7 @@ def fit(run: Session, rows: Rows) -> Centres:
     """Returns the model of all hosts' rows, the same at every host."""
     values = run.values
     size = _sample_size(values)
-    state, few = None, None
+    state, few, shift = None, None, None
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
         kept = Coreset(size, np.random.default_rng([run.seed, 2, run.group.rank]), run.group.rank)
@@ -78,9 +80,12 @@ def fit(run: Session, rows: Rows) -> Centres:
         while (batch := _next(run, batches)) is not None:
             if state is None:
                 everything = _joined(run.group.gather(batch))
+                shift = _shift(everything)
+                everything = _moved(everything, shift)
                 few = _directions(run, everything)
                 first = _first_centres(run, everything, values["k"] * _factor(values))
                 state = MiniBatch(first, values["half_life_time_size"])
+            batch = _moved(batch, shift)
             sums, counts, squared = _assigned(batch, state.centres, few)
             kept.add(batch, squared)
             state.update(run.group.total(sums), run.group.total(counts))
@@ -93,7 +98,20 @@ def fit(run: Session, rows: Rows) -> Centres:
     assert state is not None
     points = kept.points(run.group)
     model: Centres = run.group.from_first(None if points is None else Centres(_finish(run, state, points, few)))
-    return model
+    return model if shift is None else Centres((model.points + shift.astype(np.float64)).astype(np.float32))
+
+
+def _shift(first: np.ndarray) -> np.ndarray | None:
+    """Returns the means (d,) float32 of columns that are far from 0, 0 for the others; None if there are no such columns. Sums of far
+    numbers lose what tells rows apart, in single precision.
+    """
+    means, deviations = first.mean(axis=0, dtype=np.float64), first.std(axis=0, dtype=np.float64)
+    far = np.abs(means) > FAR * deviations
+    return np.where(far, means, 0).astype(np.float32) if far.any() else None
+
+
+def _moved(rows: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
+    return rows if shift is None else rows - shift
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
