@@ -81,6 +81,32 @@ def test_matrix_products_find_what_is_nearest(
     assert all(len(set(row)) == count for row in numbers.tolist())
 
 
+@pytest.mark.parametrize("width", [3, 300])
+@pytest.mark.parametrize("lean", [False, True])
+def test_a_few_far_points_do_not_make_all_others_candidates(
+    monkeypatch: pytest.MonkeyPatch, width: int, lean: bool
+) -> None:
+    random = np.random.default_rng(0)
+    known, asked = (random.standard_normal((rows, width), dtype=np.float32) for rows in (2000, 200))
+    known[:, 20:] *= 0.01
+    known[:20] *= 1e4
+    asked[:5] = known[:5] + 1
+    pairs = []
+    distances = exact.Exact._distances
+
+    def counted(self: exact.Exact, rows: np.ndarray, row: np.ndarray, point: np.ndarray) -> np.ndarray:
+        pairs.append(len(row))
+        return distances(self, rows, row, point)
+
+    monkeypatch.setattr(exact.Exact, "_distances", counted)
+    found, numbers = exact.Exact(known, lean=lean).search(asked, 4)
+    wide = known.astype(np.float64), asked.astype(np.float64)
+    every = np.square(wide[1]).sum(axis=1)[:, None] - 2 * wide[1] @ wide[0].T + np.square(wide[0]).sum(axis=1)
+    assert_allclose(np.take_along_axis(every, numbers, 1), np.sort(every, axis=1)[:, :4], rtol=1e-5)
+    assert_allclose(found, np.sort(every, axis=1)[:, :4], rtol=1e-5)
+    assert sum(pairs) < len(known) * len(asked) / 10
+
+
 def test_a_few_directions_are_used_where_they_hold_nearly_all() -> None:
     random = np.random.default_rng(0)
     rows = random.standard_normal((5200, 300), dtype=np.float32)

@@ -102,8 +102,8 @@ def fit(run: Session, rows: Rows) -> Centres:
 
 
 def _shift(first: np.ndarray) -> np.ndarray | None:
-    """Returns the means (d,) float32 of columns that are far from 0, 0 for the others; None if there are no such columns. Sums of far
-    numbers lose what tells rows apart, in single precision.
+    """Returns the means (d,) float32 of columns that are far from 0, 0 for the others; None if there are no such columns. In single
+    precision, sums of far numbers lose what tells rows apart.
     """
     means, deviations = first.mean(axis=0, dtype=np.float64), first.std(axis=0, dtype=np.float64)
     far = np.abs(means) > FAR * deviations

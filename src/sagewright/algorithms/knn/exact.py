@@ -27,6 +27,10 @@ the variance.
 """
 SLACK = 1e-5
 """Margin for rounding errors, as a share of squared lengths."""
+UNEVEN = 100.0
+"""If the longest point's squared length is more than so many times the usual one, each point has a margin of its own: that of the
+longest would let nearly all others pass.
+"""
 
 
 class Exact:
@@ -41,6 +45,7 @@ class Exact:
         self._filter = points
         self._finer: _Finer | None = None
         self._halves: np.ndarray | None = None
+        self._uneven = False
         if inner_product:
             squares = _squares(points)
         else:
@@ -50,13 +55,13 @@ class Exact:
             self._basis = None if found is None else np.ascontiguousarray(found.basis[:, :few])
             if lean and found is None:
                 squares = self._lengths()
-                self._halves = squares / -2
+                self._halves = squares * self._half(squares)
             else:
                 self._filter, squares = self._reduced(points)
-                self._filter[:, -1] = squares / -2
+                self._filter[:, -1] = squares * self._half(squares)
             if found is not None:
                 self._finer = _Finer(points, self._centre, found.basis[:, few:], self._filter[:, -2])
-        self._longest = float(squares.max())
+        self._longest = 0.0 if self._uneven else float(squares.max())
         self._few = len(points) <= AT_ONCE and (self._halves is None or points.size <= PRODUCTS)
 
     def search(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +69,13 @@ class Exact:
         size = min(ROWS, PRODUCTS // len(self.points)) if self._few else ROWS
         parts = threads.each(lambda start: self._block(rows[start : start + size], count), range(0, len(rows), size))
         return np.concatenate([part.distances for part in parts]), np.concatenate([part.numbers for part in parts])
+
+    def _half(self, squares: np.ndarray) -> np.float32:
+        """Returns the factor of squared lengths (n,) in products: minus a half, or a little less if points have margins of their
+        own.
+        """
+        self._uneven = bool(squares.max() > UNEVEN * np.median(squares))
+        return np.float32((SLACK - 1) / 2 if self._uneven else -0.5)
 
     def _lengths(self) -> np.ndarray:
         """Returns the (n,) squared lengths of the points minus the centre."""
@@ -108,7 +120,7 @@ class Exact:
         sample = np.arange(size) * points // size  # from everywhere, since points may come in an order
         products = filtered @ self._filtered(slice(size) if self._few else sample).T
         slack = SLACK * (squares + self._longest)
-        if self._basis is None:  # the products are the nearness itself
+        if self._basis is None and not self._uneven:  # the products are the nearness itself
             worst = base - scale * np.partition(products, size - count, axis=1)[:, size - count] + slack
         else:
             worst = self._worst(rows, sample, products, count)
