@@ -70,7 +70,11 @@ class PictureDraw:
 
 def series(random: np.random.Generator) -> SeriesDraw:
     """Days with a weekly season, of one of four kinds."""
-    kind = str(random.choice(["covariates decide", "new series of known categories", "levels shift", "few and short"]))
+    kind = str(
+        random.choice(
+            ["covariates decide", "new series of known categories", "levels shift", "few and short", "grades"]
+        )
+    )
     count = int(random.integers(8, 14) if kind == "few and short" else random.integers(20, 80))
     noise, cats = random.uniform(0.2, 3), random.integers(0, 4, count)
     levels, known, later, features = random.uniform(10, 60, 4), [], [], []
@@ -88,6 +92,8 @@ def series(random: np.random.Generator) -> SeriesDraw:
             y += 25 * feature
         if kind == "levels shift":
             y += 20 * random.normal() * (days > length - HORIZON - random.integers(8, 30))
+        if kind == "grades":
+            y = np.clip(np.round(3 + (y - y.mean()) / 5), 1, 5)
         known.append(y[:-HORIZON])
         later.append(y[-HORIZON:])
         features.append(feature)

@@ -237,7 +237,8 @@ def _clusters(drawn: Draw) -> tuple[Fit, dict[str, Fit], Judge]:
         return kmeans.fit(run, memory.Held(x)).points
 
     def judge(centres: np.ndarray) -> float:
-        wide, points = x.astype(np.float64), centres.astype(np.float64)
+        middle = x.mean(axis=0, dtype=np.float64)  # products lose precision far from the origin
+        wide, points = x - middle, centres - middle
         apart = (wide**2).sum(axis=1)[:, None] - 2 * wide @ points.T + (points**2).sum(axis=1)
         return float(np.maximum(apart.min(axis=1), 0).mean())
 

@@ -125,7 +125,7 @@ def rare_labels(random: np.random.Generator) -> Draw:
 
 
 def duplicates_and_shifts(random: np.random.Generator) -> Draw:
-    """Rows that come many times, columns that say the same, and test rows from elsewhere."""
+    """Rows that come many times, some as visits with columns of their own, columns twice, and test rows from elsewhere."""
     rows, columns, classes = int(_between(random, 100, 5000)), int(_between(random, 2, 30)), bool(random.random() < 0.5)
     x = random.normal(size=(rows + 2000, columns))
     x[rows:] += random.normal(0, _between(random, 0.01, 1), columns)
@@ -133,17 +133,19 @@ def duplicates_and_shifts(random: np.random.Generator) -> Draw:
     y = _labelled(random, x @ random.normal(size=x.shape[1]), classes, 1.0)
     again = np.concatenate([random.integers(0, max(2, rows // 10), rows), np.arange(rows, rows + 2000)])
     x, y = x[again].astype(np.float32) + np.float32(1e3 * (random.random() < 0.3)), y[again]
+    visits = int(random.integers(1, 4)) * (random.random() < 0.5)
+    x = np.column_stack([x, random.normal(size=(len(x), visits)).astype(np.float32)])
     if classes:
         y[:2] = 0, 1
-    words = f"rows ten times, columns twice, shifted: {rows:,} x {x.shape[1]}"
+    words = f"rows ten times{' as visits' if visits else ''}, columns twice, shifted: {rows:,} x {x.shape[1]}"
     return Draw("classes" if classes else "numbers", words, *_parts(x, y, rows), {})
 
 
 def uneven_clusters(random: np.random.Generator) -> Draw:
-    """One cluster with most of the rows, or far rows, or tails."""
+    """One cluster with most of the rows, or far rows, or tails, or a column of one large number."""
     rows, columns, k = int(_between(random, 300, 60_000)), int(_between(random, 2, 30)), int(_between(random, 3, 40))
     k = min(k, rows // 20)
-    kind = str(random.choice(["one large", "far rows", "heavy tails", "sizes fall"]))
+    kind = str(random.choice(["one large", "far rows", "heavy tails", "sizes fall", "a far column"]))
     share = np.arange(1, k + 1) ** -(1.5 if kind == "sizes fall" else 0.0)
     if kind == "one large":
         share[0] = share.sum() * random.uniform(4, 30)
@@ -154,6 +156,8 @@ def uneven_clusters(random: np.random.Generator) -> Draw:
         x[random.choice(rows, few, replace=False)] = 8 * _between(random, 10, 100) + random.normal(size=(few, columns))
     if kind == "heavy tails":
         x += random.standard_t(2, (rows, columns))
+    if kind == "a far column":
+        x[:, -1] = _between(random, 1e5, 1e10)
     x = x.astype(np.float32)
     return Draw("clusters", f"clusters, {kind}: {rows:,} x {columns}, k {k}", (x, which), (x, which), {"k": k})
 
@@ -180,7 +184,11 @@ def pairs(random: np.random.Generator) -> Draw:
     score = (mine[user] * its[thing]).sum(axis=1) * random.uniform(0, 1.5) + random.normal(size=users)[user]
     y = score + random.normal(0, _between(random, 0.2, 3), rows * 2)
     x = hstack([_indicators(user, users), _indicators(thing, things)]).tocsr()
-    words = f"ratings: {rows:,} of {users} users and {things} things"
+    copied = bool(random.random() < 0.2)
+    if copied:
+        again = np.append(random.integers(0, max(20, rows // 5), rows), np.arange(rows, 2 * rows))
+        x, y = x[again], y[again]
+    words = f"ratings{', copied' if copied else ''}: {rows:,} of {users} users and {things} things"
     return Draw("machines", words, *_parts(x, y, rows), {"num_factors": int(random.integers(1, 12))})
 
 
