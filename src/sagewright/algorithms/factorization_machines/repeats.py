@@ -17,7 +17,7 @@ from sagewright.algorithms.formats.table import Sparse
 
 FEWER = 0.5
 """Maximum number of different rows, as a share of those that chance gives."""
-MOST_CELLS = 1 << 24
+MOST_CELLS = 1 << 22
 """Limit on rows times variables."""
 
 
