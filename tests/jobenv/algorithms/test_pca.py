@@ -77,6 +77,33 @@ def test_components_are_those_of_the_data_in_ascending_order(job: Any, run: Any,
     assert_allclose(found["mean"][0], expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("centred", ["true", "false"])
+@pytest.mark.parametrize("count", [3, 30, 40])
+def test_few_rows_of_many_columns_are_decomposed_themselves(
+    job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, count: int, centred: str
+) -> None:
+    monkeypatch.setattr(moments.Moments, "add", None)
+    rows = rows_of(count, 80, 5.0)
+    rows[-1] = rows[0]
+    job.configure(values(80, subtract_mean=centred), {"train": PROTOBUF})
+    job.put("train", "a", records(rows[:2]))
+    job.put("train", "b", records(rows[2:]))
+    assert run(job, "pca") == 0, job.output
+    found = arrays(job)
+    singular, vectors = reference(rows, centred == "true")
+    assert_allclose(found["s"], singular, rtol=1e-5, atol=1e-4)
+    assert_same_directions(found["v"][:, singular > 1e-3], vectors[:, singular > 1e-3], 1e-6)
+    assert_allclose(found["v"].T @ found["v"], np.eye(3), atol=1e-5)
+
+
+def test_fewer_rows_than_components_are_summed(job: Any, run: Any) -> None:
+    rows = rows_of(2, 80)
+    job.configure(values(80), {"train": PROTOBUF})
+    job.put("train", "a", records(rows))
+    assert run(job, "pca") == 0, job.output
+    assert_allclose(arrays(job)["s"], [0, 0, np.linalg.norm(rows[0] - rows[1]) / 2**0.5], rtol=1e-5, atol=1e-3)
+
+
 def test_randomized_finds_nearly_as_much(job: Any, run: Any) -> None:
     random = np.random.default_rng(0)
     rows = (random.standard_normal((4000, 80)) / np.arange(1, 81) @ random.standard_normal((80, 80))).astype(np.float32)

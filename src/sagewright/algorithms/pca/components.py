@@ -16,6 +16,12 @@ def exact(products: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values, 0), _signed(vectors)
 
 
+def of_rows(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Does the same for the products of the columns of rows (n, d), n at least `count`, without these products."""
+    _, singular, right = linalg.svd(rows, full_matrices=False, overwrite_a=True, check_finite=False)
+    return np.square(singular[:count][::-1]), _signed(right[:count][::-1].T)
+
+
 def sketched(products: np.ndarray, test: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Does the same for a symmetric matrix A of which only A T is known: `products` (d, r), `test` T (d, r).
 

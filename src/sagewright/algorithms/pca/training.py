@@ -1,11 +1,12 @@
-"""PCA training: one pass sums products of columns, then their eigenvectors are computed."""
+"""PCA training: one pass sums products of columns, then their eigenvectors are computed. Few rows of many columns are decomposed
+themselves."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.pca import components
 from sagewright.algorithms.pca.declaration import DECLARATION
@@ -23,6 +25,10 @@ from sagewright.algorithms.pca.moments import Moments, shift_for
 LEAST_EXTRA = 10
 SQUARES = 24
 """Bytes for each pair of features: sums, their increments, and the working memory of eigenvectors."""
+WIDER = 2
+"""Columns per row, at least, of rows that are decomposed themselves."""
+NUMBERS = 32
+"""Bytes for each number of them: in double precision, with both factors."""
 LOOKED_AT = 2000
 """Rows that show whether the data lies far from the origin, and where it varies."""
 
@@ -30,12 +36,6 @@ LOOKED_AT = 2000
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/PCA", job, values) as run, threads.shared():
-        if values["algorithm_mode"] == "regular":
-            memory.require(
-                SQUARES * values["feature_dim"] ** 2,
-                f"The covariance of feature_dim {values['feature_dim']}",
-                "algorithm_mode randomized takes less.",
-            )
         expected = ExpectedColumns(columns=values["feature_dim"])
         rows = run.rows("train", expected)
         assert rows is not None
@@ -49,27 +49,67 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Rows) -> Projection:
     """Returns the model of all hosts' rows, the same at every host."""
     began = time.monotonic()
-    moments, seen = _read(run, rows)
+    blocks = threads.ahead(rows.blocks())
+    few, begun = _few(run, blocks)
+    if few is None:
+        moments, seen = _read(run, itertools.chain(begun, blocks))
+    else:
+        seen = len(few)
     run.lines.progress(1, 1)
     run.lines.throughput(seen, time.monotonic() - began)
     run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=0)
     began = time.monotonic()
+    mean, squares, vectors = _of_rows(run, few) if few is not None else _of_moments(run, moments)
+    run.lines.metrics({"finalize.time": 1000 * (time.monotonic() - began)})
+    parts = (each.astype(np.float32) for each in (mean, vectors, np.sqrt(squares)))
+    model: Projection = run.group.from_first(Projection(*parts))
+    return model
+
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The point (d,) that is subtracted, the eigenvalues (k,) and their vectors (d, k)."""
+
+
+def _few(run: Session, blocks: Iterator[Table]) -> tuple[np.ndarray | None, list[Table]]:
+    """Returns all rows (n, d) if they are so few that their covariance would be much larger, None otherwise; and the tables that
+    were taken from `blocks`."""
+    begun: list[Table] = []
+    count, columns = 0, run.values["feature_dim"]
+    if run.group.size > 1 or run.values["algorithm_mode"] != "regular":
+        return None, begun
+    for block in blocks:
+        begun.append(block)
+        count += block.rows
+        if WIDER * count > columns:
+            return None, begun
+    return (np.concatenate([each.features for each in begun]) if count >= run.values["num_components"] else None), begun
+
+
+def _of_rows(run: Session, rows: np.ndarray) -> Found:
+    memory.require(NUMBERS * rows.size, f"{len(rows)} rows of feature_dim {rows.shape[1]}", "Fewer take less.")
+    mean = rows.mean(axis=0, dtype=np.float64) if run.values["subtract_mean"] else np.zeros(rows.shape[1])
+    return mean, *components.of_rows(rows - mean, run.values["num_components"])
+
+
+def _of_moments(run: Session, moments: Moments) -> Found:
     count = run.values["num_components"]
     mean, products = moments.centred() if run.values["subtract_mean"] else (None, moments.plain())
     if moments.test is None:
         squares, vectors = components.exact(products, count)
     else:
         squares, vectors = components.sketched(products, moments.test, count)
-    run.lines.metrics({"finalize.time": 1000 * (time.monotonic() - began)})
-    centre = np.zeros(run.values["feature_dim"]) if mean is None else mean
-    parts = (each.astype(np.float32) for each in (centre, vectors, np.sqrt(squares)))
-    model: Projection = run.group.from_first(Projection(*parts))
-    return model
+    return np.zeros(run.values["feature_dim"]) if mean is None else mean, squares, vectors
 
 
-def _read(run: Session, rows: Rows) -> tuple[Moments, int]:
-    """Returns the moments of all hosts' rows, and the number of rows that this host has read."""
-    blocks = threads.ahead(rows.blocks())
+def _read(run: Session, blocks: Iterator[Table]) -> tuple[Moments, int]:
+    """Returns the moments of all hosts' rows, and the number of rows that this host has read. Raises UserError if they don't fit in
+    memory."""
+    if run.values["algorithm_mode"] == "regular":
+        memory.require(
+            SQUARES * run.values["feature_dim"] ** 2,
+            f"The covariance of feature_dim {run.values['feature_dim']}",
+            "algorithm_mode randomized takes less.",
+        )
     first = next(blocks)
     sample = np.asarray(first.features)[:LOOKED_AT]
     shift, test = run.group.from_first((shift_for(sample), _test_matrix(run, sample)))
