@@ -27,6 +27,7 @@ FRAME = {
     "contest",
     "corpora",
     "deepdraws",
+    "drawnmasks",
     "drawnobjects",
     "drawnscenes",
     "drawnsentences",

@@ -45,7 +45,18 @@ class Scene:
 def objects(random: np.random.Generator) -> Case:
     """Triangles, rings, crosses and others, which differ by shape, by texture or by colour, on grounds of any colour."""
     kind = one_of(random, *KINDS)
-    count, side, classes = whole(random, 30, 60), 8 * whole(random, 10, 16), whole(random, 3, 6)
+    return _drawn(random, kind, whole(random, 30, 60), (8 * whole(random, 10, 16), whole(random, 3, 6)))
+
+
+def few_objects(random: np.random.Generator) -> Case:
+    """The same things, of one to three classes, in as few as 20 scenes."""
+    kind = one_of(random, *KINDS)
+    return _drawn(random, kind, whole(random, 20, 80), (8 * whole(random, 8, 16), whole(random, 1, 3)))
+
+
+def _drawn(random: np.random.Generator, kind: str, count: int, sizes: tuple[int, int]) -> Case:
+    """`sizes`: the side of the scenes, and the number of classes."""
+    side, classes = sizes
     colours = random.integers(0, 255, (classes, 3))
     made = [_scene(random, kind, side, colours) for _ in range(count + LATER)]
     words = f"objects, {kind}: {count} scenes of {side} px, {classes} classes"

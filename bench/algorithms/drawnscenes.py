@@ -36,7 +36,7 @@ def scenes(random: np.random.Generator) -> Case:
         colours[1:] = colours[1]
     made = [_scene(random, kind, side, colours, noise) for _ in range(count + LATER)]
     words = f"scenes, {kind}: {count} of {side} px, {classes} classes, noise {noise:.0f}"
-    return _entry(words, made, count, (side, classes))
+    return entry(words, made, count, (side, classes))
 
 
 def _scene(
@@ -64,7 +64,8 @@ def _png(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def _entry(words: str, made: list[tuple[np.ndarray, np.ndarray]], count: int, sizes: tuple[int, int]) -> Case:
+def entry(words: str, made: list[tuple[np.ndarray, np.ndarray]], count: int, sizes: tuple[int, int]) -> Case:
+    """A whole job on the first `count` scenes, of which a fifth validates; `sizes`: the side of each, and the number of classes."""
     side, classes = sizes
     held = max(2, count // 5)
     parts = {"train": made[: count - held], "validation": made[count - held : count]}

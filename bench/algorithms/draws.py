@@ -66,12 +66,12 @@ of each document; for vectors of words, the share whose nearest is of another gr
 the curve; for components, the part of the variance that is left; for scenes, 1 less the mean over the classes of intersection by
 union; for sentences, the share of wrong words; for objects, 1 less the mean average precision. *Library* is the best open library
 with its defaults, on plain or scaled features; for series, GluonTS's DeepAR, the last season or a ridge regression on lags; for
-visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means around them; for sentences, a
-dictionary, or an encoder and decoder with attention; for objects, a small network that predicts centres; for pairs, a linear
-model on counts, places and products, or factors of users and things; for pictures, a linear model or a forest on pixels, or a
-small network. *Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the library's,
-and, for texts, words, anomalies, visits, scenes, sentences, objects and pictures of a kind, by more than chance. *CPU* is the
-ratio of our CPU seconds to the library's, with one thread each. Lost draws come first.
+visits, counts of pairs or their factorisation; for scenes, a classifier of pixels and of the means around them, or a small U-Net;
+for sentences, a dictionary, or an encoder and decoder with attention; for objects, a small network that predicts centres; for
+pairs, a linear model on counts, places and products, or factors of users and things; for pictures, a linear model or a forest on
+pixels, or a small network. *Constant* is a model that uses no feature. A draw is **lost** if our loss is more than 2 % above the
+library's, and, for texts, words, anomalies, visits, scenes, sentences, objects and pictures of a kind, by more than chance. *CPU*
+is the ratio of our CPU seconds to the library's, with one thread each. Lost draws come first.
 """
 
 
@@ -145,6 +145,11 @@ def hold_pictures(seed: int) -> Result:
 def hold_scenes(seed: int) -> Result:
     """One draw of scenes, for semantic segmentation."""
     return _held_case(seed, morecases.scenes(seed))
+
+
+def hold_masks(seed: int) -> Result:
+    """One draw of other scenes, for semantic segmentation."""
+    return _held_case(seed, morecases.masks(seed))
 
 
 def hold_sentences(seed: int) -> Result:
@@ -351,6 +356,7 @@ def main() -> None:
     parser.add_argument("--relations", type=int, default=None, help="draws of other pairs; a twentieth without it")
     parser.add_argument("--pictures", type=int, default=None, help="draws of pictures; a fiftieth without it")
     parser.add_argument("--scenes", type=int, default=None, help="draws of scenes; a fiftieth without it")
+    parser.add_argument("--masks", type=int, default=None, help="draws of other scenes; a fiftieth without it")
     parser.add_argument("--sentences", type=int, default=None, help="draws of sentences; a fiftieth without it")
     parser.add_argument("--objects", type=int, default=None, help="draws of scenes with objects; a fiftieth without it")
     parser.add_argument("--keep", action="store_true", help="keep the present results of algorithms that are not drawn")
@@ -369,12 +375,13 @@ def main() -> None:
     relations = asked.draws // 20 if asked.relations is None else asked.relations
     pictures = asked.draws // 50 if asked.pictures is None else asked.pictures
     scenes = asked.draws // 50 if asked.scenes is None else asked.scenes
+    masks = asked.draws // 50 if asked.masks is None else asked.masks
     sentences = asked.draws // 50 if asked.sentences is None else asked.sentences
     objects = asked.draws // 50 if asked.objects is None else asked.objects
     turns = [
         (hold, asked.draws), (hold_deep, deep), (hold_more, more), (hold_pairs, pairs),
-        (hold_relations, relations), (hold_pictures, pictures), (hold_scenes, scenes), (hold_sentences, sentences),
-        (hold_objects, objects),
+        (hold_relations, relations), (hold_pictures, pictures), (hold_scenes, scenes), (hold_masks, masks),
+        (hold_sentences, sentences), (hold_objects, objects),
     ]  # fmt: skip
     for draw, seed in ((draw, first + place) for draw, count in turns for place in range(count)):
         if draw is hold_more and asked.of not in {None, morecases.class_of(seed).__name__}:

@@ -43,6 +43,13 @@ def scenes(seed: int) -> Case:
     return drawnscenes.scenes(np.random.default_rng([seed, 37]))
 
 
+def masks(seed: int) -> Case:
+    """Another draw for semantic segmentation, in which no single pixel says what it belongs to."""
+    import drawnmasks
+
+    return drawnmasks.masks(np.random.default_rng([seed, 37]))
+
+
 def sentences(seed: int) -> Case:
     """A draw for Seq2Seq, which takes a minute."""
     import drawnsentences

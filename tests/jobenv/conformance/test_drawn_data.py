@@ -15,7 +15,7 @@ import pytest
 BENCH = Path(__file__).parents[3] / "bench" / "algorithms"
 MODULES = ("draws", "hard", "deepdraws", "memory", "contest", "page", "morecases", "cases", "wholejob", "heldout", "generators",
            "drawnpairs", "drawntexts", "drawntopics", "drawnvisits", "drawnrows", "drawnsentences", "drawnobjects",
-           "drawnrelations", "drawnpictures", "data")  # fmt: skip
+           "drawnrelations", "drawnpictures", "drawnscenes", "drawnmasks", "data")  # fmt: skip
 CLASSES, MORE = 10, 7
 LOST, WORSE = 0.25, 0.06
 """Allowed results over many draws: losses to the best of several libraries by 2 %, and results worse than a constant by 2 %."""
@@ -129,7 +129,9 @@ def test_a_seed_draws_the_same_case_again(draws: Any) -> None:
         assert one.judge(one.others["constant"](0)) == other.judge(other.others["constant"](0))
 
 
-@pytest.mark.parametrize(("kind", "least"), [("sentences", 0.3), ("objects", 0.3), ("relations", 0), ("pictures", 0)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("sentences", 0.3), ("objects", 0.3), ("relations", 0), ("pictures", 0), ("masks", 0.3)]
+)
 def test_a_seed_draws_the_same_case_of_a_slow_algorithm_again(draws: Any, kind: str, least: float) -> None:
     if kind == "pictures" and not importlib.import_module("data").FASHION.is_dir():
         pytest.skip("some pictures are Fashion-MNIST's, which is not here")
