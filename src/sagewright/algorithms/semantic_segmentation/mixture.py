@@ -1,4 +1,4 @@
-"""A network and a linear model of pixels, whose probabilities are mixed."""
+"""A network, a linear model of pixels and a small U-Net, whose probabilities are mixed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from sagewright.algorithms.deep.images.linear import mixed
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
+from sagewright.algorithms.semantic_segmentation.unet import UNet
 
 REACHES = (3, 9)
 """Sides of the squares, in pixels, whose means a pixel is judged by."""
@@ -33,12 +34,20 @@ class PixelModel(nn.Module):
 
 
 class SegmentationMixture(nn.Module):
-    """As a Segmenter, the logarithms of probabilities that are the network's to the `share` and the linear model's to the rest."""
+    """As a Segmenter, the logarithms of probabilities that are a weighted mean of several models'. `share` is the network's,
+    `unet_share` the small U-Net's, if there is one; the rest is the linear model's.
+    """
 
-    def __init__(self, network: Segmenter, pixels: PixelModel, share: float) -> None:
+    def __init__(
+        self, network: Segmenter, pixels: PixelModel, share: float, unet: UNet | None = None, unet_share: float = 0.0
+    ) -> None:
         super().__init__()
-        self.network, self.pixels, self.share = network, pixels, share
+        self.network, self.pixels, self.unet = network, pixels, unet
+        self.share, self.unet_share = share, unet_share
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, None]:
-        scores = self.network(pixels)[0].float(), self.pixels(pixels).float()
-        return mixed(scores, (self.share, 1 - self.share)), None
+        scores, shares = [self.network(pixels)[0].float(), self.pixels(pixels).float()], [self.share, 1 - self.share]
+        if self.unet is not None:
+            scores.append(self.unet(pixels).float())
+            shares = [self.share, max(0.0, 1 - self.share - self.unet_share), self.unet_share]
+        return mixed(scores, shares), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,51 +9,24 @@ import torch
 from torch.nn import functional
 
 from sagewright.algorithms.deep.images import linear
+from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.semantic_segmentation.data import Scenes, scaled
-from sagewright.algorithms.semantic_segmentation.mixture import PixelModel, SegmentationMixture
-from sagewright.algorithms.semantic_segmentation.network import Segmenter
+from sagewright.algorithms.semantic_segmentation.mixture import PixelModel
 from sagewright.algorithms.semantic_segmentation.records import HOLE
-from sagewright.algorithms.semantic_segmentation.scores import Confusion
-from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrainer
 
-MOST_IMAGES, PIXELS = 500, 20_000
-"""Maximum number of training and of validation images for which the model is fitted, and about how many pixels of each are used."""
-MOST_NUMBERS = 1 << 26
-"""Maximum number of scores of the images that are measured at once: mixing needs three times the memory of the network's own."""
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""Shares of the network that are compared in validation."""
+PIXELS = 20_000
+"""About how many pixels of training and of validation images are used."""
 
 
-def beside(trainer: SegmentationTrainer, network: Segmenter) -> tuple[SegmentationMixture, dict[str, float]] | None:
-    """The trained network mixed with a linear model, and its measures in validation; None if images are many or large, or if the
-    network alone has the best mIOU."""
-    own, train, validation = trainer.own, trainer.train, trainer.validation
-    if max(len(train), len(validation)) > MOST_IMAGES or own.termination.requested:
-        return None
-    base, at_once = own.values["base_size"], min(len(validation), own.values["validation_mini_batch_size"])
-    if at_once * own.values["num_classes"] * base**2 > MOST_NUMBERS:
-        return None
+def fitted(own: Run, parts: tuple[Scenes, Scenes]) -> PixelModel | None:
+    """The model of pixels of the first of `parts`, with the penalty that is best on the second; None if all of either are holes."""
     pixels = PixelModel(own.values["num_classes"]).to(own.device.place)
     random = np.random.default_rng([own.seed, 3])
-    known, asked = (_some(pixels, scenes, base, random) for scenes in (train, validation))
-    if not len(known[1]) or not len(asked[1]):  # all are holes
+    known, asked = (_some(pixels, scenes, own.values["base_size"], random) for scenes in parts)
+    if not len(known[1]) or not len(asked[1]):
         return None
     linear.fit(pixels.linear, known, asked)
-    mixture = SegmentationMixture(network, pixels, 1.0).eval()
-    confusions = [Confusion(own.values["num_classes"]) for _ in SHARES]
-    for share, confusion in zip(SHARES, confusions, strict=True):
-        mixture.share = share
-        for said, right in trainer.answers(mixture):
-            confusion.add(said, right)
-    measures = [each.measures() for each in confusions]
-    best = max(range(len(SHARES)), key=lambda number: measures[number]["mIOU"])
-    if not best:
-        return None
-    mixture.share = SHARES[best]
-    logging.info(
-        "Images are few: the network has a share of %.2f, and a linear model of pixels the rest.", mixture.share
-    )
-    return mixture, measures[best]
+    return pixels.eval()
 
 
 def _some(

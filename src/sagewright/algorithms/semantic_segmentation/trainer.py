@@ -73,9 +73,7 @@ class SegmentationTrainer:
     def answers(self, module: torch.nn.Module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yields the predicted and the right classes of validation images, (n, h, w); the module is in evaluation mode."""
         with torch.inference_mode():
-            for rows in self._groups():
-                pictures = np.stack([self.validation.pictures[row] for row in rows])
-                masks = np.stack([self.validation.masks[row][:, :, 0] for row in rows])
+            for pictures, masks in self.groups():
                 size = (masks.shape[1], masks.shape[2])
                 said = predicting.scores(module, self.own.device, pictures, size).argmax(1)
                 yield said, self.own.device.put(torch.from_numpy(masks))
@@ -97,6 +95,12 @@ class SegmentationTrainer:
             for each in (said, second)
         ]
         return losses[0] + SECOND * losses[1]
+
+    def groups(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields validation images that are measured at once, (n, h, w, 3) uint8, and their masks in their own size."""
+        for rows in self._groups():
+            pictures = np.stack([self.validation.pictures[row] for row in rows])
+            yield pictures, np.stack([self.validation.masks[row][:, :, 0] for row in rows])
 
     def _groups(self) -> Iterator[list[int]]:
         """Yields groups of successive images of equal sizes, at most `validation_mini_batch_size` each."""

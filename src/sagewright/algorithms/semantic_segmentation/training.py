@@ -19,7 +19,7 @@ from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.semantic_segmentation import artefact, commonest, data, network, pixels, rules
+from sagewright.algorithms.semantic_segmentation import artefact, commonest, companions, data, network, rules
 from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDescription
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.mixture import SegmentationMixture
@@ -56,7 +56,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         trainer = SegmentationTrainer(own, course, state, (scenes[0], scenes[1]), pace.batch)
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
-        found = pixels.beside(trainer, module.eval()) if patience.best is not None else None
+        found = companions.beside(trainer, module.eval()) if patience.best is not None else None
         if found is None:
             say_kept(course, trainer)
         else:

@@ -1,4 +1,4 @@
-"""Semantic segmentation of few images: a linear model of pixels beside the network."""
+"""Semantic segmentation of few images: a linear model of pixels and a small U-Net beside the network."""
 
 from __future__ import annotations
 
@@ -16,16 +16,25 @@ from PIL import Image
 
 from pictures import encoded
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.semantic_segmentation import artefact, model, pixels
+from sagewright.algorithms.semantic_segmentation import artefact, companions, model, unet_training
 from sagewright.algorithms.semantic_segmentation.mixture import PixelModel, SegmentationMixture
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
 
-SHARED = re.compile(r"Images are few: the network has a share of (\S+), and a linear model of pixels the rest.")
+SHARED = re.compile(
+    r"Images are few: the network has a share of (\S+), a linear model of pixels (\S+), a small U-Net (\S+)\."
+)
 
 
 def trained(run: Any, job: Any) -> Any:
     assert run(job, "semantic-segmentation") == 0, job.output
     return job
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small U-Net, which has a test of its own, takes seconds otherwise."""
+    monkeypatch.setattr(unet_training, "STEPS", 4)
+    monkeypatch.setattr(unet_training, "ROUNDS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +49,8 @@ def mixture(kept: dict[str, Path], make_job: Any, run: Any, tmp_path_factory: py
         job = trained(run, put_scenes(make_job("mixture"), epochs="1", learning_rate="1e-9"))
         kept["model"] = tmp_path_factory.mktemp("mixture") / "model"
         job.model.rename(kept["model"])
-        (share,) = SHARED.findall(job.output)
-        assert float(share) < 1
+        (shares,) = SHARED.findall(job.output)
+        assert float(shares[0]) < 1 == sum(map(float, shares))
         said = [float(each) for each in re.findall(r"validation mIOU: (\S+)", job.output)]
         assert said[-1] > 0.9 > said[0]
     return kept["model"]
@@ -109,16 +118,16 @@ def test_features_are_values_and_means_around_them() -> None:
 
 
 @pytest.mark.parametrize("counts", [(4, 1), (1, 4)])
-def test_many_images_have_no_pixel_model(monkeypatch: pytest.MonkeyPatch, counts: tuple[int, int]) -> None:
-    monkeypatch.setattr(pixels, "MOST_IMAGES", 3)
+def test_many_images_have_no_other_models(monkeypatch: pytest.MonkeyPatch, counts: tuple[int, int]) -> None:
+    monkeypatch.setattr(companions, "MOST_IMAGES", 3)
 
     class Trainer:
         own, train, validation = None, range(counts[0]), range(counts[1])
 
-    assert pixels.beside(Trainer(), None) is None  # type: ignore[arg-type]
+    assert companions.beside(Trainer(), None) is None  # type: ignore[arg-type]
 
 
-def test_large_images_have_no_pixel_model(job: Any, run: Any) -> None:
+def test_large_images_have_no_other_models(job: Any, run: Any) -> None:
     """The limit is on validation_mini_batch_size x classes x base_size²: 2 x 254 x 400² is beyond it."""
     changes = {"num_classes": "254", "base_size": "400", "crop_size": "40", "epochs": "1"}
     trained(run, put_scenes(job, count=2, later=2, **changes))
@@ -126,7 +135,7 @@ def test_large_images_have_no_pixel_model(job: Any, run: Any) -> None:
     assert "validation mIOU" in job.output
 
 
-def test_holes_teach_the_pixel_model_nothing(make_job: Any, run: Any) -> None:
+def test_holes_teach_no_model_anything(make_job: Any, run: Any) -> None:
     job = put_scenes(make_job("holes"), count=6, later=2, epochs="1", learning_rate="1e-9")
     for number in range(6):
         job.put("train_annotation", f"some/{number}.png", encoded(np.full((32, 40), 255, np.uint8)))

@@ -24,7 +24,7 @@ from sagewright.algorithms.deep import residual
 from sagewright.algorithms.deep.training.pace import Pace
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import record, recordio
-from sagewright.algorithms.semantic_segmentation import model, network
+from sagewright.algorithms.semantic_segmentation import model, network, unet_training
 from sagewright.algorithms.semantic_segmentation.data import Crops, Scenes
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
@@ -51,6 +51,13 @@ def failure(run: Any, job: Any) -> str:
 def weights(job: Any) -> bytes:
     found: bytes = (job.model / "model_best.params").read_bytes()
     return found
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small U-Net, which has a test of its own, takes seconds otherwise."""
+    monkeypatch.setattr(unet_training, "STEPS", 4)
+    monkeypatch.setattr(unet_training, "ROUNDS", 0)
 
 
 @pytest.mark.sampled(1)
