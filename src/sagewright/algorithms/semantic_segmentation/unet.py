@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTHS = (16, 32, 64, 64)
+WIDTHS = (16, 32, 64)
 """Channels of its levels; each level has half the resolution of the one above."""
 SIDE = 256
 """Maximum long side, in pixels, of the images that it sees: larger ones are reduced."""

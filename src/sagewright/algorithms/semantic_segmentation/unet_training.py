@@ -23,9 +23,9 @@ from sagewright.algorithms.semantic_segmentation.data import Scenes, scaled
 from sagewright.algorithms.semantic_segmentation.records import HOLE
 from sagewright.algorithms.semantic_segmentation.unet import SIDE, UNet
 
-BATCH, RATE = 4, 0.002
+BATCH, RATE = 4, 0.001
 """Images in each step of Adam, and the rate of the first."""
-STEPS, ROUNDS = 240, 40
+STEPS, ROUNDS = 300, 60
 """Number of steps, unless so many rounds of all images are more."""
 CROP = 64
 """Maximum sides, in pixels, of the windows that are cut out of larger images."""
