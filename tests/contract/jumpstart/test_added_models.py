@@ -33,7 +33,7 @@ ENCODER, QUESTIONS, TAGGER, TRANSLATOR = (
     "huggingface-translation-t5-small",
 )
 LLAMA = "deepseek-llm-r1-distill-llama-8b"
-CLASSIFIER = "huggingface-tc-bert-base-cased"
+CLASSIFIER = "huggingface-tc-bert-base-multilingual-cased"
 
 
 def models(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
