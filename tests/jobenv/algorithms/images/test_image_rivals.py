@@ -78,7 +78,8 @@ def test_a_segmentation_that_learnt_nothing_says_so(make_job: Any, run: Any) -> 
     for channel, numbers in (("train", range(24)), ("validation", range(100, 106))):
         for number in numbers:
             poor.put(channel, f"some/{number}.png", grey)
-            noise = np.random.default_rng(number).choice(3, (32, 40), p=[0.9, 0.05, 0.05])  # no place says anything either
+            # No place says anything either.
+            noise = np.random.default_rng(number).choice(3, (32, 40), p=[0.9, 0.05, 0.05])
             poor.put(f"{channel}_annotation", f"some/{number}.png", encoded(noise.astype(np.uint8)))
     assert ratio(trained(run, poor)) >= 1
     good = {"base_size": "96", "crop_size": "96", "optimizer": "adam", "learning_rate": "0.01", "epochs": "8"}
