@@ -49,7 +49,7 @@ class Goal:
 
 
 CREATE = (
-    "a Describe alone is answered 18 to 24 times as often as moto answers the mix; of a Create's some 2 ms, the request takes .8, "
+    "a Describe alone is answered 16 to 24 times as often as moto answers the mix; of a Create's some 2 ms, the request takes .8, "
     "the index of Search .5, the engine .3 and lineage .2; an estimate of the least for the same rows is 1.5"
 )
 SHARED = "clients, front and the model's server share two cores; the front checks a signature each time, no peer does"

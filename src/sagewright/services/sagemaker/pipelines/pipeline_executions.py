@@ -10,6 +10,7 @@ import secrets
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -43,6 +44,8 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
+MOST_PARSED = 16
+"""Definitions, of at most 1 MiB each, whose MLflow settings are remembered."""
 ALPHABET = string.ascii_lowercase + string.digits
 LIST = ListSpec(
     "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
@@ -245,12 +248,18 @@ def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> di
 def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
     """Returns the definition's MLflow settings, with the experiment that the execution was started with."""
     text = VersionDocument.read(version.document).definition
-    config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
-    described = dict(config) if isinstance(config, dict) else {}
+    described = dict(_mlflow_config(text)) if "MlflowConfig" in text else {}
     if experiment := execution.document.get("MlflowExperimentName"):
         described["MlflowExperimentName"] = experiment
     requested = ("MlflowResourceArn", "MlflowExperimentName")
     return {name: described[name] for name in requested if isinstance(described.get(name), str)}
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _mlflow_config(text: str) -> Mapping[str, Any]:
+    """Returns the member of a definition. Clients that wait for an execution ask again and again, and the event loop answers."""
+    config = read_json(text).get("MlflowConfig")
+    return config if isinstance(config, dict) else {}
 
 
 @operation("sagemaker", "DescribePipelineDefinitionForExecution")
