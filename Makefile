@@ -44,7 +44,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray dist image lint format bench bench-guard bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside clusters environments alone soak unit contract jobenv clarify wrangler packages inside ray dist image lint format bench bench-guard bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -92,11 +92,16 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 
 # Tests of what runs inside jobs take the time that `shared` waits. The three suites in environments of their own run when something
 # that they reach has changed, or with SAGEWRIGHT_TEST_ALL=1.
+# Those of the clusters mostly wait for daemons, so they run beside all others.
 test: setup ## Every test
-	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/clarify/.ready .cache/wrangler/.ready .cache/ray/.ready
-	$(MAKE) --jobs=2 shared beside
+	$(MAKE) --jobs=2 environments
+	$(MAKE) --jobs=3 shared beside clusters
 	$(MAKE) alone
-	$(UNCHANGED) ray $(MAKE) ray
+
+environments: clients system .cache/jobenv/.ready .cache/clarify/.ready .cache/wrangler/.ready .cache/ray/.ready ## All that tests run in
+
+clusters: setup .cache/ray/.ready system
+	$(UNCHANGED) ray nice -n 5 $(MAKE) ray
 
 beside: setup .cache/jobenv/.ready .cache/clarify/.ready .cache/wrangler/.ready
 	$(UNCHANGED) clarify nice -n 10 $(MAKE) clarify WORKERS=1

@@ -32,7 +32,7 @@ def test_bias_of_data(server: RunningServer, tmp_path: Path) -> None:
     assert "metric: CDDL None Group variable is empty or not provided" in out
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_bias_and_explanations_of_a_model(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v2(PROGRAMS / "clarify_explain_v2.py", str(tmp_path))
     out = said(done, server)
@@ -96,7 +96,7 @@ def test_the_command_says_what_is_missing(server: RunningServer, option: tuple[s
     assert "Could not find" in done.stderr
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_explanations_of_texts(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v2(PROGRAMS / "clarify_text_v2.py", str(tmp_path)), server).splitlines()
     assert "status: Completed: SageMaker XAI Analyzer ran successfully" in lines
@@ -109,7 +109,7 @@ def test_explanations_of_texts(server: RunningServer, tmp_path: Path) -> None:
     assert len(pieces) == 3, "the empty text has none"
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_hosts_share_rows_of_json_lines(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v2(PROGRAMS / "clarify_hosts_v2.py", str(tmp_path)), server).splitlines()
     assert "status: Completed: SageMaker XAI Analyzer ran successfully" in lines
@@ -119,7 +119,7 @@ def test_hosts_share_rows_of_json_lines(server: RunningServer, tmp_path: Path) -
     assert "left: []" in lines
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_heat_maps_of_pictures(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v2(PROGRAMS / "clarify_images_v2.py", str(tmp_path)), server).splitlines()
     assert lines.count("status: Completed: SageMaker XAI Analyzer ran successfully") == 2
@@ -130,7 +130,7 @@ def test_heat_maps_of_pictures(server: RunningServer, tmp_path: Path) -> None:
     assert "left: []" in lines
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_the_classes_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v3(PROGRAMS / "clarify_v3.py", str(tmp_path)), server).splitlines()
     assert "bias: pre_training_bias_metrics [('CI', 0.3429), ('DPL', -0.0056)]" in lines
@@ -139,7 +139,7 @@ def test_the_classes_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     assert "baseline: analysis.json" in lines
 
 
-@pytest.mark.sampled(3, of="analyses by the SDKs' classes")
+@pytest.mark.sampled(2, of="analyses by the SDKs' classes")
 def test_asymmetric_values_of_time_series(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v2(PROGRAMS / "clarify_series_v2.py", str(tmp_path)), server).splitlines()
     assert lines.count("status: Completed: SageMaker XAI Analyzer ran successfully") == 2

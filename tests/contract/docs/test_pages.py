@@ -51,7 +51,7 @@ def run(name: str, content: str, place: Path, running: Any) -> None:
         clean(running)
 
 
-@pytest.mark.sampled(24)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", sorted(set(PAGES) - set(DEAR)))
 def test_a_page_does_what_it_says(name: str, docs_server: Any, tmp_path: Path) -> None:
     run(name, PAGES[name].read_text(), tmp_path, docs_server)

@@ -81,7 +81,7 @@ def train(
     return done.stdout + done.stderr
 
 
-@pytest.mark.sampled(1, of="DDP over hosts")
+@pytest.mark.sampled(1, of="trainings over hosts")
 @pytest.mark.parametrize(
     ("distribution", "setup", "options", "backend"),
     [
@@ -237,7 +237,7 @@ dist.destroy_process_group()
 SHARING = {"smdistributed": {"dataparallel": {"enabled": True}}}
 
 
-@pytest.mark.sampled(1, of="DDP over hosts")
+@pytest.mark.sampled(1, of="trainings over hosts")
 @pytest.mark.parametrize(
     "setup",
     [
@@ -270,7 +270,7 @@ dist.destroy_process_group()
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.sampled(1, of="DDP over hosts")
+@pytest.mark.sampled(1, of="trainings over hosts")
 def test_three_hosts_share_memory(server: RunningServer, tmp_path: Path) -> None:
     programs = ["smddp_collectives.py", "smddp_models.py"]
     (tmp_path / "code").mkdir()
@@ -295,7 +295,7 @@ for step in range(100):
 """
 
 
-@pytest.mark.sampled(1, of="DDP over hosts")
+@pytest.mark.sampled(1, of="trainings over hosts")
 def test_a_process_that_is_killed_fails_the_job_with_its_hosts_name(server: RunningServer, tmp_path: Path) -> None:
     before = shared_files()
     (tmp_path / "code").mkdir()

@@ -67,7 +67,7 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
 
 
 @MPIRUN
-@pytest.mark.sampled(1, of="model parallelism")
+@pytest.mark.sampled(1, of="trainings over hosts")
 @pytest.mark.parametrize(
     ("parameters", "hosts", "processes", "held"),
     [
@@ -119,7 +119,7 @@ def test_a_model_over_several_processes_learns_as_one(
 
 
 @MPIRUN
-@pytest.mark.sampled(1, of="model parallelism")
+@pytest.mark.sampled(1, of="trainings over hosts")
 def test_transformers_are_divided(server: RunningServer, tmp_path: Path) -> None:
     out = run(server, tmp_path, V2, "train_transformer.py", by_mpi({"tensor_parallel_degree": 2}, 2, 1))
     for rank in (0, 1):
@@ -133,7 +133,7 @@ def test_degrees_that_do_not_fit_are_refused_by_name(server: RunningServer, tmp_
         run(server, tmp_path, V2, "train_smp.py", by_mpi({"pipeline_parallel_degree": 3, "microbatches": 2}, 1, 2))
 
 
-@pytest.mark.sampled(1, of="model parallelism")
+@pytest.mark.sampled(1, of="trainings over hosts")
 def test_version_2_divides_tensors_over_two_hosts(server: RunningServer, tmp_path: Path) -> None:
     parallel = {"enabled": True, "parameters": {"tensor_parallel_degree": 2}}
     distribution = {"torch_distributed": {"enabled": True}, "smdistributed": {"modelparallel": parallel}}
@@ -147,7 +147,7 @@ def test_version_2_divides_tensors_over_two_hosts(server: RunningServer, tmp_pat
         assert found.getnames()[-1].endswith("model.pt")
 
 
-@pytest.mark.sampled(1, of="model parallelism")
+@pytest.mark.sampled(1, of="trainings over hosts")
 def test_version_2_by_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     out = run(server, tmp_path, V3, "train_tsm.py", {"tensor_parallel_degree": 1, "hybrid_shard_degree": 2})
     for rank in range(4):

@@ -183,7 +183,7 @@ def test_models_that_are_not_here_are_added_and_answer(server: RunningServer, ch
         pass
 
 
-@pytest.mark.sampled(1, of="added models that cost much")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_an_encoder_embeds_and_a_classifier_is_fine_tuned(server: RunningServer, checkpoints: Path) -> None:
     assert models(server, "add", ENCODER, str(checkpoints / "encoder")).returncode == 0
     with Deployed(server, ENCODER) as endpoint:
@@ -195,7 +195,7 @@ def test_an_encoder_embeds_and_a_classifier_is_fine_tuned(server: RunningServer,
     tune(server, CLASSIFIER, "tune-added", b"0,bad film\n1,good film\n" * 20)
 
 
-@pytest.mark.sampled(1, of="added models that cost much")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_a_model_that_answers_questions_is_fine_tuned(server: RunningServer, checkpoints: Path) -> None:
     assert models(server, "add", QUESTIONS, str(checkpoints / "eqa")).returncode == 0
     nouns, verbs = ("cat", "dog", "mat", "bad", "who"), ("sat", "ran")
@@ -238,7 +238,7 @@ def own(server: RunningServer, folder: Path, image: str, **environment: str) -> 
     return {"Image": uri, "ModelDataSource": {"S3DataSource": source}, "Environment": environment}
 
 
-@pytest.mark.sampled(1, of="added models that cost much")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_the_image_of_tgi_answers_and_streams(server: RunningServer, checkpoints: Path) -> None:
     container = own(server, checkpoints / "llama", TGI, HF_MODEL_ID="/opt/ml/model", SM_NUM_GPUS="1")
     with Endpoint(server, "own-tgi", container) as endpoint:

@@ -35,7 +35,7 @@ def text(count: int) -> bytes:
     return ". ".join(draw.choice(SENTENCES) for _ in range(count)).encode()
 
 
-@pytest.mark.sampled(1, of="language models that are trained")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_a_language_model_is_trained_and_streams(models: JumpStartModels) -> None:
     job = models.train("sage-lm", MODEL, {"texts.txt": text(300)}, **SMALL)
     assert job["TrainingJobStatus"] == "Completed", models.server.lines("sage-lm")[-20:]
@@ -57,7 +57,7 @@ def test_a_language_model_is_trained_and_streams(models: JumpStartModels) -> Non
     assert documents[-1]["generated_text"] == found["generated_text"]
 
 
-@pytest.mark.sampled(1, of="language models that are trained")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_the_example_trains_and_deploys_sage_lm(server: RunningServer) -> None:
     done = server.sdk_v2(EXAMPLE, "1", "20000")
     assert done.returncode == 0, done.stdout + done.stderr

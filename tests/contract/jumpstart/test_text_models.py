@@ -41,6 +41,7 @@ def table(*rows: tuple[Any, ...]) -> bytes:
     return text.getvalue().encode()
 
 
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_minilm_is_fine_tuned_and_deployed(models: JumpStartModels) -> None:
     rows = [
         row
@@ -134,6 +135,7 @@ def test_hosted_models_of_texts_answer_their_payloads(models: JumpStartModels, m
         assert set(models.ask_sample(name, payload)) == answer
 
 
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 @pytest.mark.soak
 def test_pairs_are_fine_tuned_with_adapters(models: JumpStartModels) -> None:
     same = [(1, text, text.replace("The", "A")) for text in SPORT + FOOD]

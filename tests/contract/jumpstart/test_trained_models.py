@@ -116,7 +116,7 @@ def test_a_file_that_is_no_picture_is_named(models: JumpStartModels) -> None:
     assert "b/notes.txt is not a picture" in job["FailureReason"]
 
 
-@pytest.mark.sampled(1, of="models that SDK v2 trains by id")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_sdk_v2_hosts_and_trains_by_id(server: RunningServer) -> None:
     done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "jumpstart_models_v2.py")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -125,7 +125,7 @@ def test_sdk_v2_hosts_and_trains_by_id(server: RunningServer) -> None:
         assert line in done.stdout, done.stdout
 
 
-@pytest.mark.sampled(1, of="models that SDK v2 trains by id")
+@pytest.mark.sampled(2, of="models of JumpStart that are trained")
 def test_sdk_v2_fine_tunes_entities(server: RunningServer) -> None:
     done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "jumpstart_entities_v2.py")
     assert done.returncode == 0, done.stdout + done.stderr

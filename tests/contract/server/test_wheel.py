@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -23,13 +24,20 @@ print(staged_library(Path(sagewright.__file__).parent, Path(sys.argv[1])))
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source distribution, unpacked."""
-    place = tmp_path_factory.mktemp("wheel")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source distribution and its wheel."""
+    place = tmp_path_factory.mktemp("made")
     uv = Path(sys.executable).parent / "uv"
     subprocess.run([sys.executable, ROOT / "tools" / "docs.py"], check=True, timeout=120)
-    subprocess.run([uv, "build", "--quiet", "--out-dir", place / "made", ROOT], check=True, timeout=240)
-    (wheel,) = (place / "made").glob("sagewright-*.whl")
+    subprocess.run([uv, "build", "--quiet", "--out-dir", place, ROOT], check=True, timeout=240)
+    return place
+
+
+@pytest.fixture(scope="module")
+def installed(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the source distribution, unpacked."""
+    place = tmp_path_factory.mktemp("wheel")
+    (wheel,) = made.glob("sagewright-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(place / "installed")
     return place / "installed"
@@ -51,6 +59,15 @@ def test_jobs_of_an_installed_server_have_the_library_of_a_checkout(installed: P
     assert _files(Path(staged.stdout.strip())) == _files(
         staged_library(ROOT / "src" / "sagewright", tmp_path / "other")
     )
+
+
+def test_the_sources_are_all_that_git_has(made: Path) -> None:
+    """What is added at the top must be named in pyproject.toml, since nothing else is walked."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    (archive,) = made.glob("sagewright-*.tar.gz")
+    with tarfile.open(archive) as sources:
+        packed = {name.partition("/")[2] for name in sources.getnames()}
+    assert {name for name in listed if not name.startswith((".ci/", "docs/images/")) and name not in packed} == set()
 
 
 def test_aws_names_are_for_jobs_alone(installed: Path) -> None:

@@ -55,6 +55,7 @@ def rows(url: str, statement: str) -> list[tuple[str, ...]]:
     return found
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_both_answer_for_an_endpoint_and_one_goes_on_alone(pair: tuple[RunningServer, RunningServer, str]) -> None:
     one, other, url = pair
     first = Hosting(one)
@@ -78,6 +79,7 @@ def test_both_answer_for_an_endpoint_and_one_goes_on_alone(pair: tuple[RunningSe
     second.all_answered("shared", "next x")
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_endpoints_and_asynchronous_invocations_outlive_kills_of_either_server(
     pair: tuple[RunningServer, RunningServer, str],
 ) -> None:
@@ -114,6 +116,7 @@ def test_endpoints_and_asynchronous_invocations_outlive_kills_of_either_server(
     assert Hosting(other).settled("kept")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_a_dead_servers_job_is_taken_over_soon(pair: tuple[RunningServer, RunningServer, str]) -> None:
     one, other, url = pair
     one.run_shell("long", "sleep 3; echo done", image="python:3.11")
@@ -130,6 +133,7 @@ def test_a_dead_servers_job_is_taken_over_soon(pair: tuple[RunningServer, Runnin
     assert survivor.wait("long")["TrainingJobStatus"] == "Completed"
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_pipelines_and_tuning_jobs_go_on(pair: tuple[RunningServer, RunningServer, str]) -> None:
     one, other, _ = pair
     pipelines, tuners = Pipelines(one), Tuners(one)
@@ -145,6 +149,7 @@ def test_pipelines_and_tuning_jobs_go_on(pair: tuple[RunningServer, RunningServe
     assert Tuners(other).wait("shared-tuning")["HyperParameterTuningJobStatus"] == "Completed"
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_a_schedule_fires_once(pair: tuple[RunningServer, RunningServer, str]) -> None:
     one, other, _ = pair
     sqs = other.boto("sqs")
@@ -173,6 +178,7 @@ def test_a_schedule_fires_once(pair: tuple[RunningServer, RunningServer, str]) -
     assert sorted(found) == ["0", "1"]
 
 
+@pytest.mark.sampled(3, of="what two servers do for endpoints")
 def test_an_asynchronous_invocation_of_a_dead_server_is_taken_over(
     pair: tuple[RunningServer, RunningServer, str],
 ) -> None:

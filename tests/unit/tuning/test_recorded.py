@@ -64,6 +64,7 @@ def test_a_trial_is_one_of_its_configurations_repeats() -> None:
         one.repeats({**values, "eta": "7"})
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_the_model_finds_in_fifteen_trials_what_random_search_finds_in_thirty() -> None:
     ours, random = [], []
     for name in TABLES:
@@ -74,6 +75,7 @@ def test_the_model_finds_in_fifteen_trials_what_random_search_finds_in_thirty() 
     assert statistics.fmean(ours) < statistics.fmean(random)
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_hyperband_finds_as_good_a_model_with_a_third_of_the_epochs() -> None:
     spent, found = {"Hyperband": 0, "Random": 0}, {"Hyperband": [], "Random": []}
     for name in TABLES:

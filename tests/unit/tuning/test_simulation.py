@@ -41,6 +41,7 @@ def test_what_failed_has_no_objective() -> None:
     assert [(trial.state, trial.value) for trial in course.trials] == [(TrialState.FAILED, None)] * 3
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_early_stopping_saves_epochs_and_finds_as_good_a_trial() -> None:
     epochs, best = {}, {}
     for strategy, early in (("Random", False), ("Random", True), ("Hyperband", False)):

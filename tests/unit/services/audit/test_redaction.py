@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagewright.model.aws.service_models import operation_model
@@ -57,12 +57,13 @@ def test_long_texts_lists_and_deep_documents_are_cut() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=2000) | st.binary(max_size=50),
-    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=20), inner, max_size=80),
-    max_leaves=200,
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=20), inner, max_size=40),
+    max_leaves=40,
 )
 
 
-@given(st.dictionaries(st.text(max_size=20), values, max_size=80))
+@settings(max_examples=40)
+@given(st.dictionaries(st.text(max_size=20), values, max_size=20))
 def test_every_request_becomes_bounded_json(request: dict[str, Any]) -> None:
     text = orjson.dumps(Redactor().redacted(request, None), option=orjson.OPT_NON_STR_KEYS, default=str)
     assert len(text) < 4 * 250 * (MOST_TEXT + 100)

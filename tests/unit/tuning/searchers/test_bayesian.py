@@ -36,6 +36,7 @@ def plans(space: Space, strategy: str = "Bayesian", **more: object) -> list[Stud
     return [study(space, strategy, seed=seed, **more) for seed in SEEDS]
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 @pytest.mark.parametrize(("space", "objective"), [(PLANE, branin), (MIXED, mixed)])
 def test_it_finds_in_thirty_trials_what_random_does_not_in_sixty(space: Space, objective: Objective) -> None:
     learned = found(objective, plans(space), 30)
@@ -43,6 +44,7 @@ def test_it_finds_in_thirty_trials_what_random_does_not_in_sixty(space: Space, o
     assert statistics.median(learned) < 0.5 * statistics.median(drawn)
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_four_at_once_are_hardly_worse_than_one_after_the_other() -> None:
     one = found(branin, plans(PLANE), 32)
     four = found(branin, plans(PLANE, most_parallel=4), 32)
@@ -58,11 +60,13 @@ def test_what_is_asked_at_once_lies_apart() -> None:
     assert min(apart) > 0.02
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_a_maximum_is_found_too() -> None:
     learned = found(lambda values: -branin(values), plans(PLANE, maximize=True), 30)
     assert statistics.median(learned) > -0.3
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_regions_that_fail_are_left() -> None:
     def failing(values: Mapping[str, str]) -> float:
         return math.nan if float(values["x"]) > 2 else branin(values)

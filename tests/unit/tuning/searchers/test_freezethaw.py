@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping
 
+import pytest
 from simulation import SimulatedCourse, SimulatedOutcome, Simulation
 from tuning.studies import MIXED, SMALL, mixed, study
 
@@ -38,6 +39,7 @@ def trained(course: SimulatedCourse) -> float:
     return min(curve[-1] for curve in whole_curves(course.trials).values() if len(curve) == EPOCHS)
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_with_the_epochs_of_eight_trainings_it_finds_what_thirty_random_ones_do_not() -> None:
     found = statistics.median(trained(run(plan(seed))) for seed in range(4))
     drawn = statistics.median(trained(run(study(MIXED, "Random", seed=seed, most_trials=30))) for seed in range(4))

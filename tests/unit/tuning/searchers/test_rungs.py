@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping
 
+import pytest
 from simulation import SimulatedOutcome, Simulation
 from tuning.studies import MIXED, SMALL, mixed, study
 
@@ -25,6 +26,7 @@ def trial(number: int, values: Mapping[str, str], *curve: float, state: TrialSta
     return Trial(number, values, state, curve, curve[-1] if curve else None)
 
 
+@pytest.mark.sampled(4, of="whole searches over simulated trainings")
 def test_it_finds_better_points_than_random_search_with_fewer_epochs() -> None:
     best: dict[str, list[float]] = {"Hyperband": [], "Random": []}
     epochs = {"Hyperband": 0, "Random": 0}
