@@ -231,7 +231,7 @@ def test_a_cluster_that_cannot_be_used_is_said(
 def test_jobs_go_on_while_the_api_server_is_away(
     backend: Backend, kubernetes_server: RunningServer, job_name: str, cluster: KubernetesCluster
 ) -> None:
-    kubernetes_server.run_shell(job_name, "echo begun; sleep 3; echo m > /opt/ml/model/m")
+    kubernetes_server.run_shell(job_name, "echo begun; sleep 10; echo m > /opt/ml/model/m")
     kubernetes_server.when_logged(job_name, "begun")
     handle = next(one for one in kubernetes_server.handles() if agents_of(one))
     cluster.api.stop()
