@@ -32,8 +32,12 @@ ROUNDS = 4
 """Rounds of an epoch; after each, the copies are merged if there are several."""
 POWER = 0.75
 """The exponent of a word's count in the distribution of negative samples."""
-ENOUGH, MOST_EPOCHS = 300_000, 100
-"""The least number of words, over all epochs, that vectors are learnt from where `epochs` has its default, and the most epochs."""
+ENOUGH, MOST_EPOCHS = {"cbow": 1_000_000, "skipgram": 300_000, "batch_skipgram": 300_000}, 100
+"""The least number of words, over all epochs, that vectors are learnt from where `epochs` has its default, and the most epochs.
+CBOW makes one step a word, the others one for each of its neighbours.
+"""
+MOST_THRESHOLD, LONG = 1e-3, 100_000
+"""The highest `sampling_threshold` where it has its default, and the words of a text that can have it."""
 ROWS_TOGETHER = 1 << 14
 TEXT, BINARY, EVALUATION = "vectors.txt", "vectors.bin", "eval.json"
 
@@ -153,7 +157,10 @@ class Word2VecLearner:
 def learn(run: Session, model: Word2VecLearner, sentences: Sentences, counts: np.ndarray) -> None:
     """Runs all epochs in place, with the same result at every host."""
     values, rate = run.values, run.values["learning_rate"]
-    noise = noise_of(counts, values["sampling_threshold"])
+    skipped_above = threshold(run, counts)
+    if skipped_above != values["sampling_threshold"]:
+        logging.info("sampling_threshold is at its default: for %d known words it is %.3g.", len(counts), skipped_above)
+    noise = noise_of(counts, skipped_above)
     epochs = _epochs(run, float(counts @ noise[0].astype(np.float64)))
     settings = values["window_size"], values["negative_samples"], values["batch_size"]
     parts = max(1, min(MOST_PARTS, len(sentences.ids) // WORDS_A_PART))
@@ -178,13 +185,26 @@ def learn(run: Session, model: Word2VecLearner, sentences: Sentences, counts: np
     meter.end()
 
 
+def threshold(run: Session, counts: np.ndarray) -> float:
+    """The share of the text above which a word is skipped at times, given the counts of the known words.
+
+    The default is for large vocabularies: nearly every word of a small one is above it, so that most of the text is skipped. Where
+    it isn't set, it is at least the mean share of a word, but at most MOST_THRESHOLD. In short texts, whose epochs are many, it
+    rises with the number of words: there, frequent words would crowd out rare ones.
+    """
+    given = float(run.values["sampling_threshold"])
+    if "sampling_threshold" in run.chosen:
+        return given
+    return max(given, min(MOST_THRESHOLD, 1 / len(counts), float(counts.sum()) / LONG * MOST_THRESHOLD))
+
+
 def _epochs(run: Session, kept: float) -> int:
     """The number of epochs, given how many words of all hosts' text an epoch keeps: more than the default of a small text, whose
     vectors would hardly move."""
-    epochs = int(run.values["epochs"])
-    if "epochs" in run.chosen or kept * epochs >= ENOUGH:
+    epochs, enough = int(run.values["epochs"]), ENOUGH[run.values["mode"]]
+    if "epochs" in run.chosen or kept * epochs >= enough:
         return epochs
-    more = int(min(MOST_EPOCHS, np.ceil(ENOUGH / max(kept, 1.0))))
+    more = int(min(MOST_EPOCHS, np.ceil(enough / max(kept, 1.0))))
     logging.info("An epoch keeps %d words, so that there are %d epochs: the number is at its default.", kept, more)
     return more
 
@@ -233,7 +253,7 @@ def _save(run: Session, model: Word2VecLearner, known: Vocabulary, grams: Grams)
         bucket=grams.buckets,
         minn=grams.least,
         maxn=grams.most,
-        t=values["sampling_threshold"],
+        t=threshold(run, known.counts),
     )
     file = ModelFile(arguments, known, Vocabulary([], np.zeros(0)), grams, Dense(model.inputs), Dense(model.outputs))
     modelfile.write(directory / BINARY, file, int(known.counts.sum()))
