@@ -21,12 +21,18 @@ FEWEST, MOST_OF_FEW = 5, 100
 
 
 def divide(known: Pairs, seed: int) -> tuple[Pairs, Pairs] | None:
-    """The pairs to learn from, and the held-out ones; None if there are too few."""
-    parts = baseline.split(len(known), np.random.default_rng([seed, 8]), max(FEWEST, min(MOST_OF_FEW, len(known) // 5)))
+    """The pairs to learn from, and the held-out ones; None if there are too few. Each class, and each range of numbers, has its
+    share of the held-out pairs: without the rare class among them, a network that knows nothing of it would look best.
+    """
+    random = np.random.default_rng([seed, 8])
+    parts = baseline.split(len(known), random, max(FEWEST, min(MOST_OF_FEW, len(known) // 5)))
     if parts is None:
         return None
-    learnt, held = (Pairs(known.texts, known.members[part], known.labels[part]) for part in parts)
-    return learnt, held
+    order, count = np.lexsort((random.random(len(known)), known.labels)), len(parts[1])
+    held = np.sort(order[((np.arange(count) + random.random()) * (len(known) / count)).astype(np.int64)])
+    kept = np.delete(np.arange(len(known)), held)
+    learnt, apart = (Pairs(known.texts, known.members[part], known.labels[part]) for part in (kept, held))
+    return learnt, apart
 
 
 def constant(network: Object2VecNetwork, labels: np.ndarray) -> np.ndarray:
@@ -39,7 +45,7 @@ def constant(network: Object2VecNetwork, labels: np.ndarray) -> np.ndarray:
 
 def compare(network: Object2VecNetwork, nothing: np.ndarray, held: Pairs, device: Device) -> tuple[float, float]:
     """Returns the network's loss with the best of `baseline.SHARES` as a multiple of the constant's, and that share."""
-    held = _judged(held)
+    held = judged(held)
     flat, sums = device.put(torch.from_numpy(nothing)), np.zeros(len(baseline.SHARES))
     network.eval()
     with torch.inference_mode():
@@ -54,8 +60,8 @@ def compare(network: Object2VecNetwork, nothing: np.ndarray, held: Pairs, device
 
 
 def losses(network: Object2VecNetwork, held: Pairs, device: Device) -> np.ndarray:
-    """The loss (n,) of each of the held-out pairs, or of MOST of them."""
-    held = _judged(held)
+    """The loss (n,) of each of the held-out pairs that are `judged`."""
+    held = judged(held)
     found = np.empty(len(held))
     network.eval()
     with torch.inference_mode():
@@ -65,15 +71,27 @@ def losses(network: Object2VecNetwork, held: Pairs, device: Device) -> np.ndarra
     return found
 
 
-def is_better(losses: np.ndarray, simpler: np.ndarray) -> bool:
-    """True if the losses are lower than a simpler model's, by more than the standard error of the difference."""
+def is_better(losses: np.ndarray, simpler: np.ndarray, classes: np.ndarray | None = None) -> bool:
+    """True if the losses are lower than a simpler model's, by more than the standard error of the difference.
+
+    With the pairs' `classes`, it is the error of a mean over classes: a class of few pairs makes it large. One pair alone has the
+    variance of a deviation from 0. Of few pairs, fewer than FEWEST of a class can't tell: a network that is sure of the other
+    classes has a low loss on them, whatever it says of this one.
+    """
     gain = simpler - losses
-    return bool(gain.mean() > gain.std() / len(gain) ** 0.5)
+    if classes is None:
+        return bool(gain.mean() > gain.std() / len(gain) ** 0.5)
+    own = [gain[classes == each] for each in np.unique(classes)]
+    if len(gain) < MOST_OF_FEW and min(map(len, own)) < FEWEST:
+        return False
+    squares = [len(each) * float(each.var(ddof=1) if len(each) > 1 else each[0] ** 2) for each in own]
+    return bool(gain.mean() > sum(squares) ** 0.5 / len(gain))
 
 
-def _judged(held: Pairs) -> Pairs:
-    judged = baseline.some(len(held), np.random.default_rng(len(held)))
-    return Pairs(held.texts, held.members[judged], held.labels[judged])
+def judged(held: Pairs) -> Pairs:
+    """The held-out pairs, or MOST of them."""
+    some = baseline.some(len(held), np.random.default_rng(len(held)))
+    return Pairs(held.texts, held.members[some], held.labels[some])
 
 
 def _longest(held: Pairs) -> np.ndarray:

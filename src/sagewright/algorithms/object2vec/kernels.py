@@ -21,7 +21,9 @@ PENALTIES = tuple(np.logspace(3, -3, 13).tolist())
 """On the squared weights, with rows of about unit length a block; in sums over rows."""
 FOLDS = 5
 WORSE = 2
-"""Penalties in a row that are worse than the best one before the smaller ones are left out."""
+"""Penalties in a row that are clearly worse than the best one before the smaller ones are left out."""
+CLEARLY = 0.01
+"""The share by which a loss is clearly higher: under the largest penalties, losses differ by chance and less than that."""
 TINY = 1e-9
 Blocks = Mapping[str, np.ndarray]
 
@@ -89,7 +91,7 @@ def likely_penalty(kernel: Kernel, wanted: np.ndarray, random: np.random.Generat
     for penalty in PENALTIES:
         at = [descend(begun, rows[own], wanted[own], penalty / len(own)) for begun, own in zip(at, kept, strict=True)]
         loss = sum(_loss(found, rows[part], wanted[part]) for found, part in zip(at, parts, strict=True))
-        worse = 0 if loss < least else worse + 1
+        worse = worse + 1 if loss > (1 + CLEARLY) * least else 0
         if loss < least:
             best, least = penalty, loss
         if worse == WORSE:

@@ -18,6 +18,7 @@ from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deep.training import optimizers, schedules
 from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.deep.training.epochs import Course, run_epochs, say_kept
+from sagewright.algorithms.deep.training.overfitting import Overfitting
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.schedules import Schedule
@@ -46,8 +47,8 @@ OF_STEPS = (
     "optimizer", "token_embedding_storage_type", "weight_decay",
 )  # fmt: skip
 """Hyperparameters of the network's training, which a linear model has nothing of."""
-HELD = "held-out loss"
-"""The measure by which the epoch is chosen where there is no validation channel."""
+HELD, HELD_OUT = "choosing held-out loss", "held-out loss"
+"""The measures by which the epoch is chosen, and a training that overfits is ended, where there is no validation channel."""
 ENOUGH_HELD = 50
 """Minimum number of held-out pairs for their loss to choose; the loss of fewer is largely chance."""
 JUDGED = 512
@@ -112,7 +113,10 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
         schedule = schedules.warm_up(schedule, WARM_STEPS)
     watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
     choice = HELD if validation is None else None
-    course = run.course(values["epochs"], Patience(watched, "Minimize", _stopping(run, known), choice=choice))
+    held = HELD_OUT if validation is None else watched
+    overfitting = Overfitting(held, f"train {measures.loss_name(settings.output)}", values["early_stopping_patience"])
+    patience = Patience(watched, "Minimize", _stopping(run, known), choice=choice, overfitting=overfitting)
+    course = run.course(values["epochs"], patience)
     trainer = Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), parts, schedule)
     run_epochs(course, trainer)
     trainer.limit()
@@ -262,8 +266,9 @@ class Object2VecTrainer:
         counters["linear"] = 0
         if self.parts.linear is not None and not self.run.termination.requested:
             simpler = self._linear(0)
-            losses = [held_out.losses(each, judged, device) for each in (network, simpler)]
-            if not held_out.is_better(*losses):
+            own, simplers = (held_out.losses(each, judged, device) for each in (network, simpler))
+            classes = held_out.judged(judged).labels if network.settings.output == "softmax" else None
+            if not held_out.is_better(own, simplers, classes):
                 counters["linear"], network = 1, simpler
         counters["baseline_ratio"], counters["share"] = held_out.compare(network, nothing, judged, device)
 
@@ -292,8 +297,10 @@ class Object2VecTrainer:
             nothing = held_out.constant(self._network, self._pairs(number, np.random.default_rng(self.run.seed)).labels)
             self._compare(nothing, self.parts.held)
         if self.parts.validation is None:
-            chooses = self.parts.held is not None and len(self.parts.held) >= ENOUGH_HELD
-            return {HELD: self._held_out_loss(number)} if chooses else {}
+            if self.parts.held is None:
+                return {}
+            loss = self._held_out_loss(number)
+            return {HELD_OUT: loss, **({HELD: loss} if len(self.parts.held) >= ENOUGH_HELD else {})}
         found = judge(self._network, self.parts.validation, self.course.device)
         measures.tell(self.run.lines, "validation", found, number)
         return {f"validation {name}": value for name, value in found.items()}

@@ -172,6 +172,44 @@ def test_a_network_has_to_be_better_by_more_than_chance() -> None:
     assert not held_out.is_better(simpler, simpler)
 
 
+def test_few_pairs_of_a_rare_class_do_not_choose_a_network() -> None:
+    classes, simpler = np.repeat([0.0, 1.0], [33, 3]), np.repeat([0.1, 1.5], [33, 3])
+    sure = np.repeat([0.001, 1.0], [33, 3])
+    assert held_out.is_better(sure, simpler)
+    assert not held_out.is_better(sure, simpler, classes)
+    assert held_out.is_better(np.repeat(sure, 4), np.repeat(simpler, 4), np.repeat(classes, 4))
+
+
+def test_each_class_has_its_share_of_the_held_out_pairs() -> None:
+    known = drawn(180)
+    for seed in range(10):
+        known.labels[:] = np.random.default_rng(seed).permutation(np.repeat([0, 1], [168, 12]))
+        divided = held_out.divide(known, seed)
+        assert divided is not None
+        learnt, held = divided
+        assert (len(learnt), len(held)) == (144, 36)
+        assert held.labels.sum() in (2, 3)
+        both = np.concatenate([learnt.members, held.members])
+        np.testing.assert_array_equal(np.unique(both[:, 0]), np.arange(180))
+
+
+def test_losses_that_differ_by_chance_do_not_end_the_search_for_a_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the largest penalties, all predict almost the same."""
+    losses = dict(zip(kernels.PENALTIES, [0.6931, 0.6933, 0.6934, 0.69, 0.5, 0.4, 0.45, 0.5, *[9.0] * 5], strict=True))
+    asked: list[float] = []
+
+    def descend(begun: np.ndarray, rows: np.ndarray, wanted: np.ndarray, penalty: float) -> np.ndarray:
+        asked.append(min(losses, key=lambda each: abs(each - penalty * len(rows))))
+        return begun
+
+    monkeypatch.setattr(kernels, "descend", descend)
+    monkeypatch.setattr(kernels, "_loss", lambda *_: losses[asked[-1]])
+    random = np.random.default_rng(0)
+    kernel = Kernel.of({"x": random.normal(size=(50, 3))})
+    assert kernels.likely_penalty(kernel, np.eye(2)[random.integers(0, 2, 50)], random) == kernels.PENALTIES[5]
+    assert set(asked) == set(kernels.PENALTIES[:8])
+
+
 def test_the_model_is_the_same_again() -> None:
     known = drawn(60)
     one, other = (Linear.beside(network(), [0, 1], CPU, 3) for _ in range(2))
@@ -210,7 +248,7 @@ def trained(job: Any, run: Any, given: dict[str, str], **channels: Rows) -> dict
 def test_few_pairs_of_which_one_side_decides_are_learnt(job: Any, run: Any, kind: str) -> None:
     found = trained(job, run, {"enc0_network": kind, "epochs": "29"}, train=few(160, 0), test=few(300, 1))
     assert "a linear model of what is compared: that one is kept. epochs had no part in it." in job.output
-    assert found["test:cross_entropy"] < 0.5
+    assert found["test:cross_entropy"] < 0.55  # a constant has 0.69
     assert found["train:baseline_ratio"] < 1
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sagewright.algorithms.deep.training.overfitting import Overfitting
+
 Direction = Literal["Maximize", "Minimize"]
 
 
@@ -36,6 +38,7 @@ class Patience:
     """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch. Of epochs
     with the same measure, the one with the lowest `tie`, another measure's name, is the best; without it, the first one. With
     `choice`, the name of a loss, the epoch in which that is lowest is the best instead, and `metric` only says when to stop.
+    With `overfitting`, training also ends when that is found, however many epochs are the least.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class Patience:
         stopping: Stopping | None = None,
         tie: str | None = None,
         choice: str | None = None,
+        overfitting: Overfitting | None = None,
     ) -> None:
         self.metric, self._sign, self._stopping = metric, 1.0 if direction == "Maximize" else -1.0, stopping
         self.tie, self.choice, self._best_tie = tie, choice, math.inf
+        self.overfitting = overfitting
         self.best_epoch: int | None = None
         self._best = self._mark = -math.inf
         self._since = 0
@@ -63,6 +68,8 @@ class Patience:
     def is_best(self, epoch: int, measures: Mapping[str, float]) -> bool:
         """Records an epoch's measures, of which `metric` is one; returns True if it is better than all before."""
         value, tie = measures[self.metric] * self._sign, measures.get(self.tie or "", math.inf)
+        if self.overfitting is not None:
+            self.overfitting.add(measures)
         self._since = 0 if self._improves(value) else self._since + 1
         if self._since == 0:
             self._mark = value
@@ -78,6 +85,8 @@ class Patience:
     def is_over(self, epoch: int) -> bool:
         """True if training ends after this epoch, counted from 0."""
         rule = self._stopping
+        if self.overfitting is not None and self.overfitting.found:
+            return True
         return rule is not None and epoch + 1 >= rule.least and self._since >= rule.patience
 
     def _improves(self, value: float) -> bool:
@@ -91,13 +100,16 @@ class Patience:
         """The whole state, for a checkpoint."""
         numbers = {"best": self._best, "mark": self._mark, "tie": self._best_tie}
         known = {name: None if math.isinf(value) else value for name, value in numbers.items()}
-        return {**known, "best_epoch": self.best_epoch, "since": self._since}
+        own = {} if self.overfitting is None else {"overfitting": self.overfitting.document()}
+        return {**known, "best_epoch": self.best_epoch, "since": self._since, **own}
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restores the result of `document`. Raises LookupError, TypeError or ValueError for anything else."""
         given = {"tie": None, **document}
         best, mark, tie = (None if given[name] is None else float(given[name]) for name in ("best", "mark", "tie"))
         epoch = document["best_epoch"]
+        if self.overfitting is not None and "overfitting" in document:
+            self.overfitting.restore(document["overfitting"])
         self._best, self._mark = -math.inf if best is None else best, -math.inf if mark is None else mark
         self._best_tie = math.inf if tie is None else tie
         self.best_epoch, self._since = None if epoch is None else int(epoch), int(document["since"])
