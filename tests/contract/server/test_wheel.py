@@ -62,7 +62,7 @@ def test_jobs_of_an_installed_server_have_the_library_of_a_checkout(installed: P
 
 
 def test_the_sources_are_all_that_git_has(made: Path) -> None:
-    """What is added at the top must be named in pyproject.toml, since nothing else is walked."""
+    """Nothing is walked that pyproject.toml does not name, so that it must name each new folder."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     (archive,) = made.glob("sagewright-*.tar.gz")
     with tarfile.open(archive) as sources:
