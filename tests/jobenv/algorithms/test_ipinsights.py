@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty import adam, artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ipinsights import beginning, events, training
-from sagewright.algorithms.ipinsights.batches import Batches, MiniBatch
+from sagewright.algorithms.ipinsights.batches import Batches, MiniBatch, blurs
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.descent import Rows
 from sagewright.algorithms.ipinsights.events import Events
@@ -278,6 +278,28 @@ def test_an_epoch_has_every_event_once_and_some_without_their_smallest_blocks(co
     assert sorted(entities) == list(range(count))
     assert entities != sorted(entities)
     assert np.bincount(lengths, minlength=5) / count == pytest.approx([0, 0, 0.25, 0.25, 0.5], abs=0.08)
+
+
+def test_only_what_later_events_need_is_learnt_without_blocks() -> None:
+    assert blurs((1.0, 1.0)) == (0.5, 0.25, 0.25)
+    assert blurs((0.1, 0.1)) == pytest.approx((0.9, 0, 0.1))
+    assert blurs((0.5, 0.0)) == (0.5, 0.5, 0)
+    assert blurs((0.0, 0.0)) == (1, 0, 0)
+    known = Events(np.array([0, 0, 0, 1], np.int32), np.array([256, 256, 257, 512], np.uint32))
+    assert Habits.of(known, Group()).alone == (0.5, 0.25)
+
+
+def test_the_beginning_knows_many_addresses_of_an_entity() -> None:
+    random = np.random.default_rng(0)
+    user, which = random.integers(0, 300, 12_000), random.integers(0, 12, 12_000)
+    own = random.integers(0, 1 << 32, (300, 12), dtype=np.uint32)
+    known = Events(user.astype(np.int32), own[user, which])
+    habits = Habits.of(known, Group())
+    network = IPInsightsNetwork.begin(300, 16, 1, 0, (habits.entities[0], habits.keys))
+    beginning.align(network, habits, Rates(1, 6), 0)
+    strange = known.address[random.permutation(12_000)]
+    found = [network.scores(known.entity, each) for each in (known.address, strange)]
+    assert roc_auc_score(np.repeat([1, 0], 12_000), np.concatenate(found)) > 0.93
 
 
 def test_entities_that_never_occurred_are_undecided(job: Any, run: Any) -> None:

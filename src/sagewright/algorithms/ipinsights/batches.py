@@ -15,8 +15,10 @@ from sagewright.algorithms.ipinsights.pairs import Pairs, Rates, places, with_dr
 
 AHEAD = 1 << 12
 """Events whose mini-batches are prepared together."""
-BLURS = (0.5, 0.25, 0.25)
+Blurs = tuple[float, float, float]
 """Shares of addresses that are learnt with all their blocks, without the smallest, and without the two smallest."""
+BLURS: Blurs = (0.5, 0.25, 0.25)
+"""The most that are learnt without blocks."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class MiniBatch:
     @classmethod
     def of(cls, pairs: Pairs, blocks: Blocks) -> MiniBatch:
         return cls(pairs.entity.astype(np.int32), pairs.place, pairs.address, blocks.places(pairs.address))
+
+
+def blurs(alone: tuple[float, float]) -> Blurs:
+    """Returns the shares for events of which these shares are their entity's only ones at their address, and in its /24. So many
+    later events are in a block that is new to the entity (I. Good, "The population frequencies of species", Biometrika 40, 1953):
+    only what they need is learnt without the blocks.
+    """
+    two = min(BLURS[2], alone[1])
+    one = max(0.0, min(BLURS[1] + BLURS[2], alone[0]) - two)
+    return 1 - one - two, one, two
 
 
 NOTHING = MiniBatch(
@@ -52,10 +64,11 @@ class Batches:
     places: np.ndarray
     rates: Rates
     size: int
+    blurs: Blurs = BLURS
 
     @classmethod
-    def of(cls, known: Events, blocks: Blocks, rates: Rates, size: int) -> Batches:
-        return cls(known, blocks, blocks.places(known.address), rates, size)
+    def of(cls, known: Events, blocks: Blocks, rates: Rates, size: int, blurs: Blurs = BLURS) -> Batches:
+        return cls(known, blocks, blocks.places(known.address), rates, size, blurs)
 
     def epoch(self, random: np.random.Generator) -> Iterator[MiniBatch]:
         """Yields all events in random order, with pairs that are made up anew."""
@@ -80,6 +93,6 @@ class Batches:
     def _blurred(self, places: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The blocks of some addresses without the smallest ones. What is learnt of an address then holds for its neighbours too:
         otherwise the smallest block of a single event would explain it alone."""
-        kept = len(LENGTHS) - random.choice(len(BLURS), len(places), p=BLURS)
+        kept = len(LENGTHS) - random.choice(len(BLURS), len(places), p=self.blurs)
         none = np.int32(len(self.blocks.keys))
         return np.where(np.arange(len(LENGTHS)) < kept[:, None], places, none)

@@ -1,10 +1,11 @@
 """The vectors with which training begins: from counts of how often entities used blocks.
 
-Each block begins with a random vector, and each entity with the sum of its blocks' vectors, each weighted by how much of the
-entity's events it has and by how rare it is. Random vectors are almost orthogonal, so the product of an entity's and a block's
-vectors is about that weight, as in random indexing (P. Kanerva, J. Kristoferson and A. Holst, CogSci 2000), and entities with the
-same habits are alike from the start. A logistic regression of a sample of events, each without what it says itself, scales the
-products to logarithms of odds.
+Each block is given a random vector, and each entity the sum of its blocks' vectors, each weighted by how much of the entity's
+events it has and by how rare it is. Random vectors are almost orthogonal, so entities with the same habits begin alike,
+as in random indexing (P. Kanerva, J. Kristoferson and A. Holst, CogSci 2000). Each block then begins in the direction of the sum of
+its entities' vectors, with the same weights: the product with a block of an entity's own doesn't become less with the number of its
+other blocks, as that with the block's random vector does. A logistic regression of a sample of events, each without what it says
+itself, scales the products to logarithms of odds.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ def align(network: IPInsightsNetwork, habits: Habits, rates: Rates, seed: int) -
     """Sets the vectors of entities and blocks, and the last bias, for training with made-up pairs of these rates."""
     random = np.random.default_rng([seed, 2])
     common, blocks = _directions(habits.totals >= FEWEST, network.entities.shape[1], random)
-    network.blocks.vectors[:-1] = blocks
-    entities = _weights(habits) @ blocks
-    odds = Odds.of(*_sample(network, habits, entities, random), math.log(max(1, rates.shuffled)))
+    weights = _weights(habits)
+    entities = weights @ blocks
+    sums = weights.T @ entities
+    sample = _sample(habits, Vectors(blocks, entities, sums), random)
+    odds = Odds.of(*sample, math.log(max(1, rates.shuffled)))
+    blocks = _unit(sums)
     # Both sides of a product get vectors of about the same length.
     length = np.sqrt(np.einsum("ij,ij->", entities, entities, dtype=np.float64) / len(entities))
     half = (odds.scale * max(length, 1e-6)) ** 0.5
@@ -123,26 +127,47 @@ def _weights(habits: Habits) -> csr_matrix:
     return csr_matrix(found, shape=(len(habits.entities[0]), before))
 
 
-def _sample(
-    network: IPInsightsNetwork, habits: Habits, entities: np.ndarray, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-6)))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The random vectors of blocks `drawn` (b, d), those of `entities` (e, d), and of each block the `sums` (b, d) of its
+    entities' vectors.
+    """
+
+    drawn: np.ndarray
+    entities: np.ndarray
+    sums: np.ndarray
+
+
+def _sample(habits: Habits, vectors: Vectors, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Inputs of `Odds` (n, 3) and labels (n,): first events, as if each hadn't happened, then as many pairs of an event's entity
     with the next event's address.
     """
     drawn = random.integers(habits.events, size=min(SAMPLE, habits.events))
     pairs = habits.pairs[np.searchsorted(np.cumsum(habits.counts), drawn, side="right")]
     row = np.searchsorted(habits.entities[0], pairs >> 32)
-    own, events = entities[row], habits.entities[1][row]
-    address = network.blocks.sums(network.blocks.places((pairs & 0xFFFFFFFF).astype(np.uint32)))
-    there, strange = (np.einsum("ij,ij->i", own, each) for each in (address, np.roll(address, 1, axis=0)))
+    own, events = vectors.entities[row], habits.entities[1][row]
     rarity, before = np.zeros(len(pairs)), np.zeros(len(pairs))
+    parts, begin, without = [], 0, own.copy()
     for uses in habits.telling.values():
         use = uses.of(pairs)
         count, totals = uses.count[use], uses.totals[uses.place[use]]
-        there = there - _weight(count, events, totals, habits.events)
-        there += _weight(count - 1, events - 1, totals - 1, habits.events)
+        weight = _weight(count, events, totals, habits.events).astype(np.float32)[:, None]
+        less = _weight(count - 1, events - 1, totals - 1, habits.events).astype(np.float32)[:, None]
+        place = uses.place[use] + begin
+        without += (less - weight) * vectors.drawn[place]
+        parts.append((vectors.sums[place], weight, less))
         rarity += _rarity(totals, habits.events)
         before += _rarity(totals - 1, habits.events)
+        begin += len(uses.blocks)
+    there, strange = np.zeros(len(pairs)), np.zeros(len(pairs))
+    for sums, weight, less in parts:
+        strange += np.einsum("ij,ij->i", own, np.roll(_unit(sums), 1, axis=0))
+        left = np.where(weight > 0, _unit(sums - weight * own + less * without), np.float32(0))
+        there += np.einsum("ij,ij->i", without, left)
     happened = np.column_stack([there, np.log(np.maximum(1, events - 1)), before])
     made_up = np.column_stack([strange, np.log(events), np.roll(rarity, 1)])
     return np.concatenate([happened, made_up]), np.repeat([1.0, 0.0], len(pairs))

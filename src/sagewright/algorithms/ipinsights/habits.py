@@ -103,6 +103,12 @@ class Habits:
         return uses.entity, uses.count
 
     @property
+    def alone(self) -> tuple[float, float]:
+        """The shares of events that are their entity's only ones at their address, and in its first 24 bits."""
+        address, block = (np.count_nonzero(self.uses(length).count == 1) / self.events for length in (BITS, 24))
+        return address, block
+
+    @property
     def keys(self) -> np.ndarray:
         """The keys, as of `Blocks`, of the blocks that matter."""
         return np.concatenate(

@@ -17,7 +17,7 @@ from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.ipinsights import beginning, descent, events
-from sagewright.algorithms.ipinsights.batches import NOTHING, Batches
+from sagewright.algorithms.ipinsights.batches import NOTHING, Batches, blurs
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
 from sagewright.algorithms.ipinsights.habits import Habits
@@ -126,7 +126,7 @@ def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNet
     pace = _pace(run, habits.events)
     found = _begun(run, habits, pace.rates)
     learner = IPInsightsLearner(found, pace.rate, values["weight_decay"], _trust(found, habits))
-    batches = Batches.of(known, found.blocks, pace.rates, pace.batch)
+    batches = Batches.of(known, found.blocks, pace.rates, pace.batch, blurs(habits.alone))
     before = math.inf
     for epoch in range(pace.epochs):
         share = _epoch(run, learner, batches, pace, epoch)
