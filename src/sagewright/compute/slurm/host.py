@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,10 @@ def environ() -> dict[str, str]:
 
 
 def say(**said: Any) -> None:
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
+    """Tells the gang, which may be gone after the controller was away: what is left of the host is to be removed all the same."""
+    with suppress(OSError):
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
