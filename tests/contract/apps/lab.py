@@ -21,7 +21,7 @@ from sagewright.store.database import Database
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-PATIENCE_S = 240
+PATIENCE_S = 480
 
 
 class _OverSocket(http.client.HTTPConnection):

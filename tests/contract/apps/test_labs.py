@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.contract.apps.lab import Lab, Studio
 
+pytestmark = pytest.mark.timeout(600)  # the first app waits for its environment
 AWS = Path(__file__).parents[3] / ".cache" / "clients" / "aws-cli" / "bin" / "aws"
 SCRIPT = """#!/bin/bash
 set -eu
