@@ -160,7 +160,7 @@ def test_jobs_go_on_while_the_controller_does_not_answer(
     slurm_cluster.start_controller()
     job = slurm_server.wait(job_name, timeout_s=90)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    until(lambda: not directory_of(handle).exists(), 180)
+    until(lambda: not directory_of(handle).exists())
 
 
 @pytest.mark.parametrize(
