@@ -18,7 +18,7 @@ AHEAD = 1 << 12
 Blurs = tuple[float, float, float]
 """Shares of addresses that are learnt with all their blocks, without the smallest, and without the two smallest."""
 BLURS: Blurs = (0.5, 0.25, 0.25)
-"""The most that are learnt without blocks."""
+"""Those of events of which most are new to their entity: never more are learnt without blocks."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class MiniBatch:
 
 
 def blurs(alone: tuple[float, float]) -> Blurs:
-    """Returns the shares for events of which these shares are their entity's only ones at their address, and in its /24. So many
-    later events are in a block that is new to the entity (I. Good, "The population frequencies of species", Biometrika 40, 1953):
-    only what they need is learnt without the blocks.
+    """Returns the shares for events of which these shares are `alone`: their entity's only ones at their address, and in its /24.
+    About as many of the later events will be at an address, or in a /24, that is new to the entity (I. Good, "The population
+    frequencies of species", Biometrika 40, 1953).
     """
     two = min(BLURS[2], alone[1])
     one = max(0.0, min(BLURS[1] + BLURS[2], alone[0]) - two)

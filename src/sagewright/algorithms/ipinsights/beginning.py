@@ -38,13 +38,13 @@ RAREST = -8.0
 def align(network: IPInsightsNetwork, habits: Habits, rates: Rates, seed: int) -> None:
     """Sets the vectors of entities and blocks, and the last bias, for training with made-up pairs of these rates."""
     random = np.random.default_rng([seed, 2])
-    common, blocks = _directions(habits.totals >= FEWEST, network.entities.shape[1], random)
+    common, drawn = _directions(habits.totals >= FEWEST, network.entities.shape[1], random)
     weights = _weights(habits)
-    entities = weights @ blocks
-    sums = weights.T @ entities
-    sample = _sample(habits, Vectors(blocks, entities, sums), random)
+    entities = weights @ drawn
+    blocks = weights.T @ entities
+    sample = _sample(habits, Vectors(drawn, entities, blocks), random)
     odds = Odds.of(*sample, math.log(max(1, rates.shuffled)))
-    blocks = _unit(sums)
+    blocks /= _lengths(blocks)
     # Both sides of a product get vectors of about the same length.
     length = np.sqrt(np.einsum("ij,ij->", entities, entities, dtype=np.float64) / len(entities))
     half = (odds.scale * max(length, 1e-6)) ** 0.5
@@ -127,8 +127,9 @@ def _weights(habits: Habits) -> csr_matrix:
     return csr_matrix(found, shape=(len(habits.entities[0]), before))
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-6)))
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """The lengths (n, 1) of vectors (n, d), to divide by: never 0."""
+    return np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), np.float32(1e-6))[:, None]
 
 
 @dataclass(frozen=True)
@@ -159,15 +160,16 @@ def _sample(habits: Habits, vectors: Vectors, random: np.random.Generator) -> tu
         less = _weight(count - 1, events - 1, totals - 1, habits.events).astype(np.float32)[:, None]
         place = uses.place[use] + begin
         without += (less - weight) * vectors.drawn[place]
-        parts.append((vectors.sums[place], weight, less))
+        parts.append((place, weight, less))
         rarity += _rarity(totals, habits.events)
         before += _rarity(totals - 1, habits.events)
         begin += len(uses.blocks)
     there, strange = np.zeros(len(pairs)), np.zeros(len(pairs))
-    for sums, weight, less in parts:
-        strange += np.einsum("ij,ij->i", own, np.roll(_unit(sums), 1, axis=0))
-        left = np.where(weight > 0, _unit(sums - weight * own + less * without), np.float32(0))
-        there += np.einsum("ij,ij->i", without, left)
+    for place, weight, less in parts:  # of one length at a time: each has a vector for each event
+        sums = vectors.sums[place]
+        strange += np.einsum("ij,ij->i", own, np.roll(sums / _lengths(sums), 1, axis=0))
+        sums += less * without - weight * own
+        there += np.where(weight[:, 0] > 0, np.einsum("ij,ij->i", without, sums / _lengths(sums)), 0.0)
     happened = np.column_stack([there, np.log(np.maximum(1, events - 1)), before])
     made_up = np.column_stack([strange, np.log(events), np.roll(rarity, 1)])
     return np.concatenate([happened, made_up]), np.repeat([1.0, 0.0], len(pairs))
