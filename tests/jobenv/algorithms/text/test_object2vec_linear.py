@@ -244,11 +244,11 @@ def trained(job: Any, run: Any, given: dict[str, str], **channels: Rows) -> dict
     return {name: float(values[-1]) for name, values in found.items() if values}
 
 
-@pytest.mark.parametrize("kind", ["pooled_embedding", "hcnn", "bilstm"])
-def test_few_pairs_of_which_one_side_decides_are_learnt(job: Any, run: Any, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "most"), [("pooled_embedding", 0.5), ("hcnn", 0.51), ("bilstm", 0.5)])
+def test_few_pairs_of_which_one_side_decides_are_learnt(job: Any, run: Any, kind: str, most: float) -> None:
     found = trained(job, run, {"enc0_network": kind, "epochs": "29"}, train=few(160, 0), test=few(300, 1))
     assert "a linear model of what is compared: that one is kept. epochs had no part in it." in job.output
-    assert found["test:cross_entropy"] < 0.55  # a constant has 0.69
+    assert found["test:cross_entropy"] < most  # a constant has 0.69
     assert found["train:baseline_ratio"] < 1
 
 
