@@ -227,7 +227,8 @@ def test_columns_in_different_units_count_alike() -> None:
     rows = random.normal(size=(1500, 4)).astype(np.float32)
     rows[:20, 0] += 6
     rows *= np.array([1, 1e6, 1e-6, 1e3], np.float32)
-    assert units.find(rows[:, [0, 0]] * np.array([1, 50], np.float32)) is None
+    assert units.find(rows[:, [0, 0]] * np.array([1, 9], np.float32)) is None
+    assert units.find(rows[:, [0, 0]] * np.array([1, 11], np.float32)) is not None
     unit = units.find(rows)
     assert unit is not None
     dealt = sampling.deal(len(rows), 50, 256, random)

@@ -6,10 +6,12 @@ in metres and another in seconds, the forest would look at nothing but the one w
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 
-DIFFERENT = 100.0
-"""Columns have different units if the largest deviation is more than so many times the median one."""
+DIFFERENT = 10.0
+"""Columns have different units if the largest deviation is more than so many times the median one (of an even number, the smaller)."""
 
 
 def find(rows: np.ndarray) -> np.ndarray | None:
@@ -18,7 +20,7 @@ def find(rows: np.ndarray) -> np.ndarray | None:
     """
     deviations = np.std(rows, axis=0, dtype=np.float64)
     varying = np.ptp(rows, axis=0) > 0
-    if not varying.any() or deviations[varying].max() <= DIFFERENT * np.median(deviations[varying]):
+    if not varying.any() or deviations[varying].max() <= DIFFERENT * statistics.median_low(deviations[varying]):
         return None
     units = np.where(varying, deviations, 1).astype(np.float32)
     return np.where(units > 0, units, np.float32(1))
