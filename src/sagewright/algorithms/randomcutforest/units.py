@@ -11,7 +11,9 @@ import statistics
 import numpy as np
 
 DIFFERENT = 10.0
-"""Columns have different units if the largest deviation is more than so many times the median one (of an even number, the smaller)."""
+"""Columns have different units if the largest deviation is more than so many times the median one; of an even number, the smaller
+of the middle two.
+"""
 
 
 def find(rows: np.ndarray) -> np.ndarray | None:
