@@ -14,13 +14,14 @@ from pathlib import Path
 import load
 import peers
 import psutil
-from rows import Row, median, spread
+from rows import Row, against, median, spread
 from server import Process, Sagewright, client, running, scratch
 
 SECTION = "f"
 STARTS = 5
 SETTLE_S = 1.5
 FORKED_S = 20.0
+FLOOR = "uvicorn and SQLAlchemy, a constant answer: Python's floor"
 LIMITS = "1,200 modules to load: SQLAlchemy 70 ms of CPU, own ones 200; the store, a trial sandbox"
 
 
@@ -43,23 +44,34 @@ def measure() -> list[Row]:
                     own_mb.append(size_mb + _children_mb(server))
                     changed_mb.append(_after_a_change(server))
         name, starts, their_lists, theirs_mb = _moto(directory)
+        floor, floor_mb = _constant(directory)
+    existing = Row(
+        SECTION,
+        "exec → first answer, existing data",
+        median(again),
+        "ms",
+        name,
+        _median(starts),
+        LIMITS,
+        spread(again, "ms"),
+    )
+    idle = Row(
+        SECTION, "RSS of the idle server and its processes, after one request", median(own_mb), "MB", name,
+        _median(theirs_mb), "the code of 1,200 modules, SQLAlchemy's 16 MB of it",
+    )  # fmt: skip
     return [
         Row(
             SECTION, "exec → first answer, new data directory", median(fresh), "ms", name, _median(starts),
             f"{LIMITS}, the store's migration (Alembic)", spread(fresh, "ms"),
         ),
-        Row(
-            SECTION, "exec → first answer, existing data", median(again), "ms", name, _median(starts),
-            LIMITS, spread(again, "ms"),
-        ),
+        existing,
+        against(existing, FLOOR, floor),
         Row(
             SECTION, "exec → first signed ListTrainingJobs answered", median(lists), "ms", name, _median(their_lists),
             LIMITS, spread(lists, "ms"),
         ),
-        Row(
-            SECTION, "RSS of the idle server and its processes, after one request", median(own_mb), "MB", name,
-            _median(theirs_mb), "the code of 1,200 modules, SQLAlchemy's 16 MB of it",
-        ),
+        idle,
+        against(idle, FLOOR, floor_mb),
         Row(
             SECTION, "RSS of the server and its processes, after the first change", median(changed_mb), "MB", name,
             _median(theirs_mb), "the same, and what the fork server keeps loaded so that jobs start at once: botocore, the agent",
@@ -99,6 +111,18 @@ def _children_mb(server: Process) -> float:
     assert server.process is not None
     children = psutil.Process(server.process.pid).children(recursive=True)
     return float(sum(child.memory_info().rss for child in children)) / 1e6
+
+
+def _constant(directory: Path) -> tuple[float, float]:
+    """Returns milliseconds to the first answer of a server without services, and its MB."""
+    times, sizes = [], []
+    for turn in range(STARTS + 1):
+        server = peers.constant(directory / "constant.log", b"{}")
+        with running(server):
+            if turn:  # the first one writes bytecode that is missing
+                times.append(1000 * server.started_s)
+                sizes.append(server.rss_mb())
+    return median(times), median(sizes)
 
 
 def _moto(directory: Path) -> tuple[str, list[float], list[float], list[float]]:

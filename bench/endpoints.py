@@ -244,6 +244,11 @@ def _canned(_model: Path, directory: Path) -> Process:
     return peers.canned(directory / "canned.log", head.encode() + b"[0]")
 
 
+def _constant(_model: Path, directory: Path) -> Process:
+    """No model, no signature, no second process: what HTTP in Python costs."""
+    return peers.constant(directory / "constant.log", b"[0]")
+
+
 def _litserve(model: Path, directory: Path) -> Process:
     port = free_port()
     command = [str(BIN / "python"), str(PROGRAMS / "with_litserve.py"), str(model), str(port)]
@@ -284,7 +289,8 @@ _PEERS: dict[str, Callable[[Path, Path], Process]] = {
     "MLServer": _mlserver,
     "LitServe": _litserve,
     "BentoML": _bentoml,
-    "a canned answer, no model: the floor": _canned,
+    "uvicorn, a constant answer, no model: Python's floor": _constant,
+    "a canned answer, no model: the clients' floor": _canned,
 }
 
 

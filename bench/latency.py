@@ -25,9 +25,14 @@ def measure() -> list[Row]:
         load.ask(server.port, signer.request("CreateTrainingJob", job_request(NAME, CANNOT_RUN)))
         time.sleep(1)
         _, answer = load.ask(server.port, signer.request("DescribeTrainingJob", {"TrainingJobName": NAME}))
-        with running(peers.canned(directory / "canned.log", answer, core)) as canned:
-            clients = {"ours": client(server.endpoint, server.key()), "canned": client(canned.endpoint, server.key())}
-            if _answer(clients["ours"]) != _answer(clients["canned"]):
+        body = answer.partition(b"\r\n\r\n")[2]
+        with (
+            running(peers.canned(directory / "canned.log", answer, core)) as canned,
+            running(peers.constant(directory / "constant.log", body, core)) as constant,
+        ):
+            asked = {"ours": server, "canned": canned, "constant": constant}
+            clients = {name: client(one.endpoint, server.key()) for name, one in asked.items()}
+            if len({str(_answer(one)) for one in clients.values()}) > 1:
                 raise RuntimeError("the canned answer is not what the server answers")
             with pinned(cores()[0]):
                 times = _alternate(clients)
@@ -42,7 +47,12 @@ def measure() -> list[Row]:
         "boto3 itself; then HTTP, signature and the building of the answer",
         spread(times["ours"], "ms"),
     )
-    return [own, against(own, moto_name, moto)]
+    constant_ms = percentile(times["constant"], 50)
+    return [
+        own,
+        against(own, "uvicorn, a constant answer, nothing checked: Python's floor", constant_ms),
+        against(own, moto_name, moto),
+    ]
 
 
 def _alternate(clients: dict[str, Any]) -> dict[str, list[float]]:

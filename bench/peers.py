@@ -69,6 +69,14 @@ def canned(log: Path, answer: bytes, core: int | None = None, certificate: Seque
     return (SecuredProcess if certificate else Process)(command, port, "/", log, core)
 
 
+def constant(log: Path, answer: bytes, core: int | None = None) -> Process:
+    """uvicorn with one answer, and SQLAlchemy beside it: the floor of a server in Python that does nothing."""
+    port = free_port()
+    file = log.with_suffix(".answer")
+    file.write_bytes(answer)
+    return Process([sys.executable, str(PROGRAMS / "constant.py"), str(port), str(file)], port, "/", log, core)
+
+
 def ray(directory: Path, log: Path) -> Process:
     """A Ray head with its job server, in the foreground. `directory`: a short path (Ray's sockets lie in it)."""
     install()

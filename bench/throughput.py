@@ -48,9 +48,9 @@ def measure() -> list[Row]:
                 name, theirs, own_rounds = "moto_server", *_alternate(own, directory, core)
             except peers.NoPeer as error:
                 name, theirs, own_rounds = str(error), [], [own.round() for _ in range(ROUNDS)]
-            floor = _floor(own, directory, core)
+            floors = _floors(own, directory, core)
         queue = _with_queue(directory, core)
-    return _rows(own_rounds, name, theirs, queue, floor)
+    return _rows(own_rounds, name, theirs, queue, floors)
 
 
 def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
@@ -60,11 +60,14 @@ def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
     return [first for first, _ in pairs], [second for _, second in pairs]
 
 
-def _floor(own: Load, directory: Path, core: int) -> float:
-    """Requests a second that are answered at once with what a Describe answers: the client, and an exchange over TCP in Python."""
+def _floors(own: Load, directory: Path, core: int) -> tuple[float, float]:
+    """Requests a second that are answered at once with what a Describe answers: by asyncio without a parser of HTTP, which leaves
+    the client's own cost, and by uvicorn."""
     answer = own.described()
     with running(peers.canned(directory / "canned.log", answer, core)) as canned:
-        return median([own.read_from(canned.port) for _ in range(ROUNDS)])
+        bare = median([own.read_from(canned.port) for _ in range(ROUNDS)])
+    with running(peers.constant(directory / "constant.log", answer.partition(b"\r\n\r\n")[2], core)) as constant:
+        return bare, median([own.read_from(constant.port) for _ in range(ROUNDS)])
 
 
 def _with_queue(directory: Path, core: int) -> tuple[float, float]:
@@ -167,7 +170,7 @@ def _in_progress(signer: load.Signer) -> int:
         token = {"NextToken": page["NextToken"]}
 
 
-def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float], floor: float) -> list[Row]:
+def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float], floors: tuple[float, float]) -> list[Row]:
     def of(rounds: Rounds, column: int) -> float | None:
         return median([one[column] for one in rounds]) if rounds else None
 
@@ -180,7 +183,8 @@ def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float], fl
     )
     return [
         first,
-        against(first, "canned answers: the floor", floor),
+        against(first, "canned answers: the client's floor", floors[0]),
+        against(first, "uvicorn, a constant answer, nothing checked: Python's floor", floors[1]),
         Row(
             SECTION, "the same, server CPU, engine included", cpu, "ms/req", name, of(theirs, 1),
             CREATE, f"{number(1000 / cpu)} req per CPU second",
