@@ -15,6 +15,7 @@ from pathlib import Path
 
 import load
 import peers
+import sqlitefloor
 from rows import Row, against, median, number, percentile
 from server import Process, Sagewright, cores, job_request, pinned, running, scratch
 
@@ -23,13 +24,16 @@ ROUNDS = 3
 REQUESTS = 3000
 PEER_REQUESTS = 1000
 KNOWN = 100
+CREATED = 500
 QUEUED = 300
 DRAIN_S = 120
 CANNOT_RUN = (
     "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"  # which no Python runs any more
 )
 RUNNABLE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-LIMITS = "Python on one core: HTTP is half of it, then the signature; the engine takes the GIL in between"
+LIMITS = (
+    "Python on one core: HTTP and its limits, the signature, a row and its JSON; the engine takes the GIL in between"
+)
 CREATE = (
     "of a Create with its end in the engine, by the clocks of the server's threads: the request 36 %, the index of Search about a "
     "quarter, the engine 15, lineage 9"
@@ -49,8 +53,9 @@ def measure() -> list[Row]:
             except peers.NoPeer as error:
                 name, theirs, own_rounds = str(error), [], [own.round() for _ in range(ROUNDS)]
             floors = _floors(own, directory, core)
+            created = _created(own, ours, directory)
         queue = _with_queue(directory, core)
-    return _rows(own_rounds, name, theirs, queue, floors)
+    return [*_rows(own_rounds, name, theirs, queue, floors), created]
 
 
 def _alternate(own: Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
@@ -68,6 +73,23 @@ def _floors(own: Load, directory: Path, core: int) -> tuple[float, float]:
         bare = median([own.read_from(canned.port) for _ in range(ROUNDS)])
     with running(peers.constant(directory / "constant.log", answer.partition(b"\r\n\r\n")[2], core)) as constant:
         return bare, median([own.read_from(constant.port) for _ in range(ROUNDS)])
+
+
+def _created(own: Load, server: Sagewright, directory: Path) -> Row:
+    """A Create alone with all that follows from it, beside SQLite, which writes the same rows."""
+    store, used = server.data / "store.sqlite", []
+
+    def create() -> None:
+        before = server.cpu_s()
+        own.create(CREATED)
+        sqlitefloor.wait_for_index(store)
+        used.append(1000 * (server.cpu_s() - before) / CREATED)
+
+    floor_ms, rows = sqlitefloor.cpu_ms(store, create, CREATED, directory)
+    return Row(
+        SECTION, "a Create, its end in the engine and the index of Search: server CPU", used[0], "ms",
+        "SQLite alone, the same rows, a transaction a job: the floor of storing", floor_ms, CREATE, f"{rows:.0f} rows a job",
+    )  # fmt: skip
 
 
 def _with_queue(directory: Path, core: int) -> tuple[float, float]:
@@ -121,6 +143,15 @@ class Load:
         asked = self._asked()
         with pinned(cores()[0]):
             return load.drive(port, [asked[n % KNOWN] for n in range(self._size)]).rate
+
+    def create(self, count: int) -> None:
+        """Creates so many jobs, and waits until the engine is done with them."""
+        prefix = uuid.uuid4().hex[:12]
+        requests = [self._create(f"{prefix}-{n}") for n in range(count)]
+        outcome = load.drive(self._server.port, requests, context=self._server.context)
+        if outcome.refused:
+            raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
+        _drain(self._signer, self._server.context)
 
     def round(self) -> tuple[float, float, float, float]:
         """Signed first, then sent; CPU is counted until the engine is done with the jobs that were created."""
