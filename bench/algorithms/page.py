@@ -31,8 +31,13 @@ LDA's words was chosen on held-out documents of 20 Newsgroups' train part. `benc
 
 
 def write() -> None:
+    PAGE.write_text(rendered())
+
+
+def rendered() -> str:
+    """Returns the page of all kept results."""
     documents = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    PAGE.write_text("\n".join([HEAD, *itertools.chain.from_iterable(map(_algorithm, documents))]).rstrip() + "\n")
+    return "\n".join([HEAD, *itertools.chain.from_iterable(map(_algorithm, documents))]).rstrip() + "\n"
 
 
 def _algorithm(document: dict[str, Any]) -> Iterator[str]:
