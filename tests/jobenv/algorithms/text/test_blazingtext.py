@@ -122,6 +122,12 @@ def test_held_out_parts_have_their_share_of_every_label() -> None:
     assert all(len(np.union1d(known, held)) == 120 == len(known) + len(held) for known, held in parts)
 
 
+def test_of_many_texts_a_third_is_held_out() -> None:
+    belongs = np.ones((selection.MANY, 1), bool)
+    (known, held), *more = selection._parts(belongs, np.random.default_rng(0))
+    assert (len(known), len(held), more) == (3333, 1667, [])
+
+
 def test_what_chance_gains_is_not_kept() -> None:
     assert selection.kept(0.0, 7) == selection.kept(math.log(7) + 0.9, 7) == 0
     assert selection.kept(2 * (math.log(7) + 1), 7) == pytest.approx(0.5)

@@ -4,8 +4,8 @@ model.
 In fastText a text's vector is the mean of its rows' vectors. If these hold a number for each label, and the output matrix is a
 multiple of the identity, the most likely label is the one with the largest sum of weights: a linear classifier on counts. Its
 weights are those of one-against-the-rest support vector machines with squared hinge loss, on counts times powers of their inverse
-document frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on a
-held-out tenth. So are the multiple, which calibrates the probabilities, the weight of the labels' shares, which is in the rows of
+document frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on
+held-out texts. So are the multiple, which calibrates the probabilities, the weight of the labels' shares, which is in the rows of
 all words, and how far the classifier deviates from the shares.
 """
 

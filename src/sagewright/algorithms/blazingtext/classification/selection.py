@@ -1,7 +1,7 @@
 """Chooses the convex classifier's settings on texts that it did not learn from, and compares it with the labels' shares.
 
-A tenth of the texts is held out; of few texts, several tenths one after another, so that a choice rests on some hundred texts, or
-on all.
+A tenth of the texts is held out, of many texts a third; of few texts, several tenths one after another, so that a choice rests on
+some hundred texts, or on all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from sagewright.algorithms.firstparty import baseline
 
 PARTS, ENOUGH, FEWEST, MOST = 10, 500, 10, 30_000
 """One text in PARTS is held out at a time, until ENOUGH were; fewer than FEWEST texts choose nothing, and at most MOST do."""
+MANY, PARTS_OF_MANY = 5_000, 3
+"""From so many texts on, one in PARTS_OF_MANY: settings are seldom told apart by fewer, and what is left to learn from suffices."""
 POWERS, SHARES, ENDS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5), (0.0, 0.25, 0.5, 1.0), (0.0, 0.3, 1.0)
 COSTS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 SWEEPS = 6
@@ -118,8 +120,9 @@ def _parts(belongs: np.ndarray, random: np.random.Generator) -> Sequence[tuple[n
         return []
     order = random.permutation(len(belongs))[:MOST]
     order = order[np.argsort(belongs[order].argmax(axis=1), kind="stable")]
-    pieces = [order[part::PARTS] for part in range(PARTS)]
-    times = min(PARTS, math.ceil(ENOUGH / len(pieces[0])))
+    parts = PARTS if len(order) < MANY else PARTS_OF_MANY
+    pieces = [order[part::parts] for part in range(parts)]
+    times = min(parts, math.ceil(ENOUGH / len(pieces[0])))
     return [(np.concatenate([*pieces[:each], *pieces[each + 1 :]]), pieces[each]) for each in range(times)]
 
 
