@@ -422,25 +422,6 @@ def test_a_model_of_ones_own_is_served() -> None:
         )
 
 
-@pytest.mark.parametrize("rows", [5, 40])
-def test_factors_are_narrowed_to_their_principal_directions(rows: int) -> None:
-    random = np.random.default_rng(0)
-    factors, squares = random.normal(size=(rows, 12)).astype(np.float32), random.uniform(1, 9, rows)
-    root = np.sqrt(squares)[:, None]
-    left, strengths, _ = np.linalg.svd(factors * root, full_matrices=False)
-    best = (left[:, :3] * strengths[:3] ** 2) @ left[:, :3].T
-    found = gibbs.narrowed(factors, squares, 3) * root
-    assert found.shape == (rows, 3)
-    assert_allclose(found @ found.T, best, atol=1e-3)
-
-
-def test_more_factors_than_columns_stay() -> None:
-    factors = np.random.default_rng(1).normal(size=(2, 12)).astype(np.float32)
-    found = gibbs.narrowed(factors, np.ones(2), 4)
-    assert found.shape == (2, 4)
-    assert_allclose(found @ found.T, factors @ factors.T, rtol=1e-4)
-
-
 def test_a_few_held_out_rows_do_not_shrink_a_machine_by_chance() -> None:
     random = np.random.default_rng(2)
     truth = random.normal(size=17)

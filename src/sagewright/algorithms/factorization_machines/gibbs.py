@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 
 from sagewright.algorithms.factorization_machines import kernel
 from sagewright.algorithms.factorization_machines.blocks import blocks
+from sagewright.algorithms.factorization_machines.mean import PROBIT, MeanMachine
 from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.factorization_machines.variable import Variable
@@ -30,18 +31,10 @@ BEGUN = 0.03
 RATE_A_COLUMN = 0.001
 """Twice the rate of the precision's prior, for each column of a block, up to 1. With 1 for all, 20 uninformative columns would keep
 weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
-MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
-"""Limits of the mean machine: the number of factors that it is made of, and of values in all of them."""
-TOGETHER, NARROWED = 12, 4
-"""Machines whose factors are kept before they are reduced to as many as NARROWED machines have."""
-LEAST_SQUARES = 0.5
-"""Minimum sum of squares, and that of columns that occur in no row."""
 NO_FACTOR = 1e12, 0.0, 0.0
 """For a factor that must be 0: its precision, its mean, and the normal number to draw with."""
 REFRESHED = 20
 """Sweeps between two exact calculations of the errors, and between two lines of the log."""
-PROBIT = 1.702
-"""The logistic function of PROBIT · x approximates the normal distribution function of x to within 0.01."""
 
 
 class Priors:
@@ -174,12 +167,16 @@ class Sampler:
             self.alpha = self.random.gamma((1 + self.rows) / 2, 2 / (1 + squares))
         self._draw_bias()
         prior = self.priors.draw(self.weights, self.random)
+        self.draw((self.error, self.product, self.weights), prior, self.alpha)
+
+    def draw(self, state: kernel.State, prior: np.ndarray, alpha: float) -> None:
+        """Draws all weights of a state once. `prior` (m, k + 1, 3): see `kernel`; columns that must have no factors get none."""
         prior[self._flat, 1:] = NO_FACTOR
         if self.variables is None:
-            kernel.sweep(self.columns, (self.error, self.product, self.weights), prior, self.alpha)
+            kernel.sweep(self.columns, state, prior, alpha)
         else:
             for each in self.variables:
-                each.draw((self.error, self.product, self.weights), prior, self.alpha, self.group)
+                each.draw(state, prior, alpha, self.group)
 
     def _draw_bias(self) -> None:
         precision = self.alpha * self.rows + 1e-9
@@ -227,82 +224,9 @@ def _by_column(x: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(array, kind) for array, kind in kinds)
 
 
-class _Mean:
-    """The mean of the chain's machines. The factors of some machines are placed side by side, and now and then reduced."""
-
-    def __init__(self, sampler: Sampler, sweeps: int) -> None:
-        most = max(1, min(MOST_FACTORS, MOST_CELLS // sampler.task.x.shape[1]) // max(sampler.task.factors, 1))
-        self.sampler, self.sweeps, self.step, self.done = sampler, sweeps, -(-sweeps // most), 0
-        self.bias, self.linear, self.of_blocks = 0.0, np.zeros(len(sampler.active)), np.zeros_like(sampler.priors.mean)
-        cells = (len(sampler.active) + len(sampler.priors.mean)) * sampler.task.factors
-        self._together = max(2, min(TOGETHER, MOST_CELLS // max(cells, 1)))
-        self._factors: list[np.ndarray] = []
-        self._machines = 0
-        self._squares_of_rows = self._squares()
-        self.total, self.square = np.zeros(len(sampler.y)), np.zeros(len(sampler.y))
-
-    def add(self) -> None:
-        chain, share = self.sampler, 1 / self.sweeps
-        self.done += 1
-        self.bias += chain.bias * share
-        self.linear += chain.weights[:, 0] * share
-        self.of_blocks += chain.priors.mean * share
-        if chain.task.binary:
-            predicted = chain.predicted()
-            self.total += predicted * share
-            self.square += predicted * predicted * share
-        if self.done % self.step == 0 or self.done == self.sweeps:
-            self._machines += 1
-            self._factors.append(np.concatenate([chain.weights[:, 1:], chain.priors.mean[:, 1:]], dtype=np.float32))
-            width = chain.task.factors
-            if width and sum(each.shape[1] for each in self._factors) >= self._together * width:
-                self._factors = [self._narrowed(max(1, self._together * NARROWED // TOGETHER))]
-
-    def machine(self) -> Machine:
-        chain = self.sampler
-        scale = chain.scale
-        if chain.task.binary:
-            spread = np.array([np.sum(self.square - self.total**2), len(self.total)])
-            scale = PROBIT / np.sqrt(1 + max(float(np.divide(*chain.group.total(spread))), 0.0))
-        linear = chain.everywhere(self.linear[:, None], self.of_blocks[:, :1])[:, 0]
-        factors = self._narrowed(1) * np.float32(np.sqrt(scale / self._machines))
-        active = len(chain.active)
-        whole = chain.everywhere(factors[:active], factors[active:])
-        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), whole)
-
-    def _narrowed(self, machines: int) -> np.ndarray:
-        """The factors of all machines so far, reduced to as many as so many machines have: those of the active columns, and below
-        them those of the blocks' other columns."""
-        beside = self._factors[0] if len(self._factors) == 1 else np.hstack(self._factors)
-        return narrowed(beside, self._squares_of_rows, machines * self.sampler.task.factors)
-
-    def _squares(self) -> np.ndarray:
-        """The sums of squares over all hosts' rows, (m,) of the active columns, and (blocks,) of the others together."""
-        chain = self.sampler
-        x, others = chain.x, np.zeros(len(chain.priors.mean))
-        own = np.bincount(x.indices, np.square(x.data, dtype=np.float64), len(chain.active))
-        return np.concatenate([np.maximum(chain.group.total(own), LEAST_SQUARES), others + LEAST_SQUARES])
-
-
-def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray:
-    """The (d, width) factors whose products are nearest to those of `factors` (d, more), with each column of the data weighted by
-    its sum of `squares`: the first principal directions.
-    """
-    if factors.shape[1] <= width:
-        return factors
-    root = np.sqrt(squares).astype(np.float32)[:, None]
-    weighted = factors * root
-    if len(weighted) < factors.shape[1]:
-        strengths, found = np.linalg.eigh((weighted @ weighted.T).astype(np.float64))
-        narrow = found[:, -width:] * np.sqrt(np.maximum(strengths[-width:], 0)) / root
-        return np.asarray(np.pad(narrow, ((0, 0), (max(0, width - narrow.shape[1]), 0))), np.float32)
-    _, directions = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
-    return np.asarray(factors @ directions[:, -width:].astype(np.float32), np.float32)
-
-
 def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
-    """The mean machine of the sweeps after the burn-in. The products of its factors approximate the mean of the chain's."""
-    mean = _Mean(sampler, length.kept)
+    """The mean machine of the sweeps after the burn-in."""
+    mean = MeanMachine(sampler, length.kept)
     sweeps = length.burn_in + length.kept
     for number in range(sweeps):
         sampler.sweep()
