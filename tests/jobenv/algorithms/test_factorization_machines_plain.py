@@ -74,7 +74,7 @@ def test_factors_that_are_reduced_now_and_then_say_the_same(monkeypatch: pytest.
     y = (score + random.normal(0, 0.5, 2000)).astype(np.float32)
     task = Task(csr_matrix(x), y, 3, binary=False, starts=variables(csr_matrix(x), 32, Group()))
     often = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
-    monkeypatch.setattr(gibbs, "TOGETHER", 1000)
+    monkeypatch.setattr("sagewright.algorithms.factorization_machines.mean.TOGETHER", 1000)
     once = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
     assert often.factors.shape == once.factors.shape == (87, 3)
     apart = often.raw(task.x) - once.raw(task.x)
