@@ -81,6 +81,19 @@ def test_factors_that_are_reduced_now_and_then_say_the_same(monkeypatch: pytest.
     assert np.sqrt(np.mean(apart**2)) < 0.02 * once.raw(task.x).std()
 
 
+def test_of_few_rows_a_share_is_kept_that_their_classes_suggest() -> None:
+    random = np.random.default_rng(8)
+    score = random.normal(0, 2, 60)
+    truth = (random.random(60) < 1 / (1 + np.exp(-score))).astype(np.float64)
+    ratio, share = held_out.compare_few(score, np.zeros(60), truth)
+    assert share > 0.8
+    assert ratio < 0.8
+    ratio, share = held_out.compare_few(-score, np.zeros(60), truth)
+    assert share < 0.1
+    assert ratio == pytest.approx(1, abs=0.1)
+    assert held_out.compare_few(np.zeros(1), np.zeros(1), truth[:1]) == (pytest.approx(1), pytest.approx(0.5))
+
+
 def test_targets_of_classes_are_drawn_on_the_labels_side() -> None:
     """Their means are those of a normal distribution of which one side is cut off."""
     rows = 200_000

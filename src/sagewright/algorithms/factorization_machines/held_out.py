@@ -7,6 +7,7 @@ likelihoods on the held-out rows, weakened because these depend on the split.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,6 +101,19 @@ def compare(
     return baseline.ratio(own[best] / max(rows, 1), of_nothing / max(rows, 1)), baseline.shrunk(best)
 
 
+def compare_few(said: np.ndarray, nothing: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """As `compare`, for few rows of classes. The share is the mean of all from 0 to 1, each weighted by its likelihood, since one is
+    seldom much likelier than another.
+    """
+    shares = np.linspace(0, 1, 11)
+    losses = np.array([_losses(True, nothing + each * (said - nothing), truth).sum() for each in shares])
+    likely = np.exp(losses.min() - losses)
+    share = float(likely @ shares / likely.sum())
+    loss = float(_losses(True, nothing + share * (said - nothing), truth).sum())
+    logging.info("There are few rows: of the deviation from a constant score, %.2g %% are kept.", 100 * share)
+    return baseline.ratio(loss, float(losses[0])), share
+
+
 def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None:
     """Returns None if there are too few rows to hold some out. Of few rows on one host, each is held out once."""
     folds = _folds(len(task.y), np.random.default_rng([seed, 8, group.rank]), group)
@@ -122,7 +136,11 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
         if part > CHANCE:
             break
     said = np.concatenate([part * fold.own.said + (1 - part) * fold.plain.said for fold in tried])
-    found = compare(said, np.concatenate([fold.nothing for fold in tried]), truth, task.binary, group)
+    nothing = np.concatenate([fold.nothing for fold in tried])
+    if task.binary and len(tried) > 1:
+        found = compare_few(said, nothing, truth)
+    else:
+        found = compare(said, nothing, truth, task.binary, group)
     chains = tried[0].own.chain.reached(), tried[0].plain.chain.reached()
     return Checked(chains[0], *found, constant(task.y, task.binary, group), chains[1], part)
 
