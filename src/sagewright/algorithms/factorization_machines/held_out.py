@@ -102,8 +102,8 @@ def compare(
 
 
 def compare_few(said: np.ndarray, nothing: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """As `compare`, for few rows of classes. The share is the mean of all from 0 to 1, each weighted by its likelihood, since one is
-    seldom much likelier than another.
+    """As `compare`, for few rows of classes. The share is the mean of all from 0 to 1, each weighted by its likelihood, since one
+    is seldom much likelier than another.
     """
     shares = np.linspace(0, 1, 11)
     losses = np.array([_losses(True, nothing + each * (said - nothing), truth).sum() for each in shares])
