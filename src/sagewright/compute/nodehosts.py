@@ -14,6 +14,10 @@ from sagewright.jobfiles.removal import remove_tree
 
 MARK = "agent.json"
 """File with the handle of the host's agent, in its directory."""
+BEAT = "launcher.beat"
+"""File in a host's directory that its launcher touches while it lives, if nobody can ask for the host's log afterwards."""
+FETCHED_S = 20.0
+"""Time after a host's end within which a server may ask for its log."""
 _LOG_BYTES = 64 * 1024
 _STALE_S = 24 * 3600
 
@@ -44,10 +48,18 @@ def remove_host(directory: Path) -> str:
     return text
 
 
+def beat(directory: Path) -> None:
+    """Shows that the host's launcher lives."""
+    with suppress(OSError):  # a full disk ends no host
+        (directory / BEAT).touch()
+
+
 def sweep_hosts(hosts: Path) -> None:
-    """Removes remains of hosts whose node was unreachable for the server when they ended."""
+    """Removes remains of hosts whose launcher was killed, or whose node was unreachable for the server when they ended."""
     for lock in hosts.glob("*/*/agent.lock"):
         with suppress(OSError), lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - lock.parent.stat().st_mtime > _STALE_S:
+            pulse = lock.parent / BEAT
+            seen, patience = (pulse, FETCHED_S) if pulse.is_file() else (lock.parent, _STALE_S)
+            if time.time() - seen.stat().st_mtime > patience:
                 remove_host(lock.parent)

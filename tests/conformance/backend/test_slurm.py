@@ -16,6 +16,7 @@ import pytest
 
 from backend.agents import agents_of, directory_of, gang, until
 from sagewright.compute.backend import Backend, BackendUnreachable, LaunchFailed, NoBackend
+from sagewright.compute.nodehosts import BEAT
 from sagewright.compute.slurm.backend import SlurmBackend, placement
 from sagewright.compute.slurm.commands import SlurmNode
 from sagewright.model.aws.instance_types import Resources
@@ -104,6 +105,12 @@ def test_a_job_that_somebody_cancels_is_seen(
     slurm_cluster.command("scancel", handles[0]["job"])
     until(lambda: not any(backend.poll(handle) for handle in handles))
     until(lambda: agents_of(*handles) == [])
+    left = [directory_of(handle) for handle in handles if directory_of(handle).exists()]
+    for directory in left:  # as if it had been a while ago
+        os.utime(directory / BEAT, (0, 0))
+    again = launch(gang(tmp_path, *PAIR))
+    until(lambda: len(agents_of(*again)) == 2)
+    assert [str(directory) for directory in left if directory.exists()] == []
 
 
 def test_nodes_with_another_version_and_wrong_options_are_said(

@@ -18,11 +18,9 @@ from typing import Any
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.local import LocalBackend
-from sagewright.compute.nodehosts import MARK, agent_environ, clean_host, remove_host, sweep_hosts
+from sagewright.compute.nodehosts import FETCHED_S, MARK, agent_environ, beat, clean_host, remove_host, sweep_hosts
 
 _LOOK_S = 0.2
-_FETCHED_S = 20.0
-"""Time after the agent's end within which a server may ask for its log; the host's share is free afterwards."""
 
 
 def main(what: str, directory: str = "") -> int:
@@ -38,7 +36,7 @@ def main(what: str, directory: str = "") -> int:
 
 def start(order: dict[str, Any]) -> int:
     """Runs one host until its agent has ended and its directory is gone. Whatever ends this process ends the agent: without
-    control groups Slurm does not find processes whose parent has ended."""
+    control groups Slurm does not find processes whose parent has ended. Its directory is then removed when the next host starts."""
     directory = Path(order["directory"]).expanduser()
     local = LocalBackend(fork_server=False, environ=environ(), starter=("setpriv", "--pdeathsig", "KILL", "--"))
     try:
@@ -53,9 +51,10 @@ def start(order: dict[str, Any]) -> int:
         if asked:  # Slurm kills what is left after its KillWait
             local.stop(handle)
             asked.clear()
+        beat(directory)
         time.sleep(_LOOK_S)
     say(ended=pulse.reason)
-    deadline = time.monotonic() + _FETCHED_S
+    deadline = time.monotonic() + FETCHED_S  # the host's share is free afterwards
     while directory.exists() and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
     if directory.exists():
