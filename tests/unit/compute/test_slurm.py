@@ -36,7 +36,7 @@ def test_a_host_is_removed_though_nobody_hears_of_its_end(tmp_path: Path, monkey
         monkeypatch.setattr(sys, "stdout", broken)
         monkeypatch.setattr(host, "LocalBackend", Ended)
         monkeypatch.setattr(host, "launch", lambda *_: {})
-        monkeypatch.setattr(host, "_FETCHED_S", 0.0)
+        monkeypatch.setattr(host, "FETCHED_S", 0.0)
         assert host.start({"directory": str(directory)}) == 0
         monkeypatch.undo()
         os.dup2(os.open(os.devnull, os.O_WRONLY), said)  # what is buffered goes somewhere
