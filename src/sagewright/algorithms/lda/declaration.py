@@ -32,7 +32,7 @@ DECLARATION = Declaration(
             "_sweeps",
             Either(("auto",), Integer("[0, +inf)")),
             default="auto",
-            note="not AWS's: sweeps of Gibbs sampling after the decomposition; auto: at most 300, by the words; 0: none",
+            note="not AWS's: sweeps of Gibbs sampling after the decomposition; auto: at most 500, by the words; 0: none",
         ),
         *declaring.COMMON,
     ),

@@ -28,6 +28,8 @@ AUTO_SWEEPS, FEWEST = 300, 20
 FEW_WORDS, FEW_SWEEPS = 50_000, 200
 """Up to so many words, fewer sweeps under `auto` predict new documents as well: chosen on joined documents of 20 Newsgroups and on
 generated ones, with Reuters R8 as the corpus that is too large for it."""
+MANY_WORDS, MANY_SWEEPS = 500_000, 500
+"""From so many words on, more sweeps under `auto`: the more words, the longer topics take to settle."""
 MOST_DRAWS = 30_000_000_000
 """Limit on words times topics times sweeps under `auto`: a few minutes."""
 REFINED = Limits(restarts=1, iterations=50)
@@ -134,7 +136,7 @@ def _sweeps(values: Mapping[str, Any], corpus: Any) -> int:
     possible = bool((corpus.data == np.floor(corpus.data)).all())
     if configured == "auto":
         most = int(MOST_DRAWS // max(words * values["num_topics"], 1))
-        usual = AUTO_SWEEPS if words > FEW_WORDS else FEW_SWEEPS
+        usual = FEW_SWEEPS if words <= FEW_WORDS else AUTO_SWEEPS if words < MANY_WORDS else MANY_SWEEPS
         return min(usual, most) if possible and most >= FEWEST else 0
     if configured and not possible:
         raise UserError("_sweeps needs documents of whole numbers of words.")

@@ -166,8 +166,11 @@ def test_refining_predicts_better_than_the_moments_alone(make_job: Any, run: Any
     assert reached[1] > reached[0]
 
 
-@pytest.mark.parametrize(("documents", "sweeps"), [(499, 200), (500, 200), (501, 300), (60_000, 166), (600_000, 0)])
-def test_few_words_and_very_many_take_fewer_sweeps(documents: int, sweeps: int) -> None:
+@pytest.mark.parametrize(
+    ("documents", "sweeps"),
+    [(499, 200), (500, 200), (501, 300), (4_999, 300), (5_000, 500), (60_000, 166), (600_000, 0)],
+)
+def test_sweeps_grow_with_the_words_until_they_would_take_long(documents: int, sweeps: int) -> None:
     counts = csr_matrix(np.full((documents, 1), 100.0))
     assert training._sweeps({"_sweeps": "auto", "num_topics": 30}, counts) == sweeps
     assert training._sweeps({"_sweeps": "7", "num_topics": 30}, counts) == 7
