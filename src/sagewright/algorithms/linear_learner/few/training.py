@@ -40,6 +40,14 @@ rows that are looked at first.
 """
 LEAST_SHARE = 0.05
 """Smallest share in an average of some rows of a model that is solved for with all."""
+MANY_CLASSES, SCARCE, SCARCER = 10, 50, 4
+"""With at least MANY_CLASSES classes and at most SCARCE rows for each, SCARCER times as much work is worth it, for penalties half a
+decade apart and closer scores of rows left out.
+"""
+MOST_TOGETHER, MOST_CUBES = 2200, 1_000_000_000
+"""Limits for looking at all classes together: on their number times that of the features, whose cube is the cost, and on the cube
+of their number times that of the rows.
+"""
 COARSE = 4_000_000
 """Amount of work above which penalties are whole decades apart instead of half."""
 ALIKE = 10.0
@@ -170,8 +178,12 @@ def _is_cheap(data: Data, loss: Loss, total: int) -> bool:
     least = min(total, columns) + 1
     most = MOST_SQUARED if data.train.dense else MOST_SPARSE
     work = 0 if loss.regresses else total * least**2 * loss.classes
-    most_work = MOST_WORK if loss.classes == 1 else MOST_CLASSES
+    most_work = MOST_WORK if loss.classes == 1 else MOST_CLASSES * (SCARCER if _are_scarce(total, loss.classes) else 1)
     return total >= FEWEST and least <= most and total * columns <= MOST_NUMBERS and work <= most_work
+
+
+def _are_scarce(rows: int, classes: int) -> bool:
+    return classes >= MANY_CLASSES and rows <= SCARCE * classes
 
 
 def _is_rare(data: Data) -> bool:
@@ -306,6 +318,8 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | N
     tried = _widths(run, data, rows, len(rows.y) < few * columns)
     centred = rotation.centre(rows.x, rows.weights, bool(run.values["use_bias"]))
     families = [_family(rows, centred, widths, squared, first) for widths in tried]
+    if rows.y.ndim == 2 and _are_scarce(*rows.y.shape):
+        families = _closer(rows, families)
     models = [each for family in families for each in family.solutions]
     losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared) for each in models])
     counted = rows.counted
@@ -348,14 +362,16 @@ def _family(rows: Rows, centred: Centred, widths: np.ndarray, squared: bool, fir
         penalties = averages.penalties(len(widths), 0.5, least)
         return Family(widths, rotated, paths.squared(rotated, rows.y, penalties))
     work = rows.y.size * len(rotated.squares) ** 2
-    coarse = rows.y.ndim == 2 or work > COARSE or bool((rows.out < 1).any())
+    several = rows.y.ndim == 2
+    coarse = several or work > COARSE or bool((rows.out < 1).any())
+    coarse = coarse and not (several and _are_scarce(*rows.y.shape))
     penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)[::-1]
     begun, ways = None, [penalties]
     if first is not None:
-        begun = _begun(rotated, first, widths, rows.y.ndim == 2)
+        begun = _begun(rotated, first, widths, several)
         weaker = penalties <= begun.penalty
         ways = [penalties[weaker], penalties[~weaker][::-1]]
-    solve = softmax.solve if rows.y.ndim == 2 else paths.logistic
+    solve = softmax.solve if several else paths.logistic
     solutions, best = [], -np.inf
     for way in ways:
         for each in solve(rotated, rows.y, rows.out, way, begun):
@@ -368,6 +384,31 @@ def _family(rows: Rows, centred: Centred, widths: np.ndarray, squared: bool, fir
             if found < best - (averages.NO_SHARE if first is None else averages.LITTLE):
                 break
     return Family(widths, rotated, solutions)
+
+
+def _closer(rows: Rows, families: Sequence[Family]) -> list[Family]:
+    """Returns the families of several classes with closer scores of rows left out, for those of the models that may have more than
+    a LITTLE share. The others look better than they are.
+    """
+    found = [list(family.solutions) for family in families]
+
+    def log_share(number: int, place: int) -> float:
+        each = found[number][place]
+        mean = scores.mean_loss(each.left_out, rows.y, rows.weights, squared=False)
+        prior = averages.log_prior(np.array(each.penalty), rows.x.shape[1], squared=False)
+        return float(averages.log_likelihood(mean, rows.counted, squared=False) + prior)
+
+    hopes = {(number, place): log_share(number, place) for number, own in enumerate(found) for place in range(len(own))}
+    best, classes = -np.inf, rows.y.shape[1]
+    for number, place in sorted(hopes, key=lambda each: -hopes[each]):
+        rotated = families[number].rotated
+        if classes * (rotated.rows.shape[1] + 1) > MOST_TOGETHER or rows.y.size * classes**2 > MOST_CUBES:
+            break
+        if hopes[number, place] < best - averages.LITTLE:
+            break
+        found[number][place] = softmax.closer(rotated, rows.y, rows.out, found[number][place])
+        best = max(best, log_share(number, place))
+    return [replace(family, solutions=own) for family, own in zip(families, found, strict=True)]
 
 
 def _begun(rotated: Rotated, first: First, widths: np.ndarray, several: bool) -> Solution:

@@ -47,6 +47,39 @@ def test_rows_left_out_are_scored_as_by_models_without_them(columns: int) -> Non
         assert scores.mean_loss(each.left_out, shares, np.ones(40), squared=False) == pytest.approx(exact, rel=0.03)
 
 
+def test_weak_penalties_of_many_classes_are_judged_by_all_classes_together() -> None:
+    random = np.random.default_rng(5)
+    y = np.repeat(np.arange(12), 6)
+    x = random.normal(size=(12, 8))[y] + random.normal(size=(72, 8))
+    x -= x.mean(axis=0)
+    rotated, shares, every = rotation.rotate(x, np.ones(72), centred=True), np.eye(12)[y], np.ones(72)
+    first = next(softmax.solve(rotated, shares, every, np.array([0.1])))
+    peer = LogisticRegression(C=10, tol=1e-8, max_iter=5000)
+    others = [peer.fit(x[kept], y[kept]).predict_proba(x[~kept])[0] for kept in ~np.eye(72, dtype=bool)]
+    exact = log_loss(y, np.array(others))
+    closer = softmax.closer(rotated, shares, every, first)
+    assert scores.mean_loss(closer.left_out, shares, every, squared=False) == pytest.approx(exact, rel=0.15)
+    assert scores.mean_loss(first.left_out, shares, every, squared=False) < 0.8 * exact
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(softmax, "CELLS", 200)
+        again = softmax.closer(rotated, shares, every, first)
+    assert_allclose(again.left_out, closer.left_out)
+
+
+@pytest.mark.parametrize("columns", [30, 60])
+def test_many_classes_of_ten_rows_are_no_worse_than_scikit_learn(columns: int) -> None:
+    """Some columns say nothing: the unscaled features do better."""
+    random = np.random.default_rng(columns)
+    centres = np.zeros((50, columns))
+    centres[:, : columns // 4] = random.normal(0, 2, (50, columns // 4))
+    y = np.append(np.repeat(np.arange(50), 10), random.integers(0, 50, 2000))
+    x = (centres[y] + random.normal(size=(2500, columns))).astype(np.float32)
+    model = fit(x[:500], y[:500].astype(np.float32), predictor_type="multiclass_classifier", num_classes="50")
+    peer = LogisticRegression(max_iter=1000).fit(x[:500], y[:500])
+    ours = log_loss(y[500:], probabilities(model, x[500:]))
+    assert ours < 1.03 * log_loss(y[500:], peer.predict_proba(x[500:]))
+
+
 def test_two_classes_are_those_of_the_logistic_loss() -> None:
     x, y = drawn(2, 60, 8, 2, 0.5)
     rotated = rotation.rotate(x, np.ones(60), centred=True)
