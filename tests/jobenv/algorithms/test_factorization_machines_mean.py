@@ -46,7 +46,7 @@ def after_sweeps(chain: gibbs.Sampler, sweeps: int = 40) -> MeanMachine:
 
 
 def distance(found: MeanMachine) -> float:
-    """Of the machine's predictions for the rows from the mean of the machines' (in the units of the labels)."""
+    """How far the machine's predictions for the rows are from the mean of all machines'."""
     chain = found.sampler
     own = (found.machine().raw(chain.task.x) - chain.shift) / chain.scale
     total = found.total
