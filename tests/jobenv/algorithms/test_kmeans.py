@@ -17,7 +17,7 @@ from sagewright.algorithms.firstparty import ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.formats import protobuf
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.kmeans import distances, lloyd, model
+from sagewright.algorithms.kmeans import distances, lloyd, model, together
 from sagewright.algorithms.kmeans.coreset import Coreset
 from sagewright.algorithms.kmeans.training import MiniBatch
 
@@ -229,6 +229,52 @@ def test_lloyd_does_not_lose_weighted_points() -> None:
     found = lloyd.refine(points, np.array([3, 1, 1], np.float32), points[[0, 2]], lloyd.Settings())
     assert found.centres.tolist() == [[0.25], [10]]
     assert found.cost == pytest.approx((3 * 0.25**2 + 0.75**2) / 5)
+
+
+@pytest.mark.parametrize("kind", ["clouds", "few points", "far", "copies"])
+@pytest.mark.parametrize("method", ["kmeans++", "random"])
+def test_trials_at_once_are_those_one_by_one(kind: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    points = random.normal(0, 5, (200, 4)).astype(np.float32)
+    points = {"clouds": points, "few points": points[:5], "far": points + 1e3, "copies": points[random.integers(4, size=200)]}[kind]  # fmt: skip  # noqa: E501
+    weights = random.uniform(0.1, 9, len(points)).astype(np.float32)
+    settings = lloyd.Settings(method, trials=4)
+
+    def fit() -> list[lloyd.Fit]:
+        return lloyd.fit(points, weights, 6, settings, np.random.default_rng(5))
+
+    at_once = fit()
+    monkeypatch.setattr(lloyd, "FEW_CELLS", 0)
+    one_by_one = fit()
+    assert len(at_once) == len(one_by_one) == 4
+    for one, other in zip(at_once, one_by_one, strict=True):
+        assert one.cost == pytest.approx(other.cost, rel=1e-3, abs=1e-9)
+        assert_allclose(one.centres, other.centres, rtol=1e-4, atol=1e-3)
+    if kind == "clouds":
+        assert len({each.cost for each in at_once}) > 1
+
+
+def test_trials_at_once_end_one_by_one() -> None:
+    """The first begins at its optimum; the second needs several steps, and has a centre without points."""
+    points = np.array([[0], [1], [10], [11]], np.float32)
+    begun = np.array([[[0.5], [10.5], [99]], [[0], [1], [99]]], np.float32)
+    found, costs = together.refine(points, np.ones(4, np.float32), begun, 300, 1e-4)
+    assert_allclose(found, [[[0.5], [10.5], [99]]] * 2)
+    assert_allclose(costs, [0.25, 0.25])
+    early, costs = together.refine(points, np.ones(4, np.float32), begun, 1, 1e-4)
+    assert_allclose(early[1], [[0], [22 / 3], [99]], rtol=1e-5)
+    assert_allclose(costs, [0.25, (9**2 + 10**2) / 4], rtol=1e-5)
+
+
+def test_wide_rows_have_the_same_nearest_centres() -> None:
+    random = np.random.default_rng(4)
+    rows = (random.normal(size=(500, 3)) + 1e3).astype(np.float32)
+    points = rows[:7]
+    for one, other in zip(
+        distances.nearest(rows, points), distances.nearest(rows, points, wide=distances.widen(rows)), strict=True
+    ):
+        assert_allclose(one, other)
+    assert distances.nearest(rows, points)[0][:7].tolist() == list(range(7))
 
 
 def uneven(seed: int, rows: int = 30_000) -> np.ndarray:

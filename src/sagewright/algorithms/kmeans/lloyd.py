@@ -8,9 +8,11 @@ import numpy as np
 
 from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.directions import Directions
-from sagewright.algorithms.kmeans import distances
+from sagewright.algorithms.kmeans import distances, together
 
 ROUNDS = 3
+FEW_CELLS = 1 << 18
+"""Trials times points times centres up to which all trials run at once."""
 
 
 @dataclass(frozen=True)
@@ -39,39 +41,7 @@ def initial(
         return points[np.arange(count) % len(points)].copy()
     if method == "random":
         return points[random.choice(len(points), count, replace=False, p=weights / weights.sum())].copy()
-    return points[_plus_plus(points, count, random, weights)]
-
-
-def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weights: np.ndarray) -> np.ndarray:
-    """Returns the numbers of the points chosen by greedy k-means++: each time, of 2 + log k candidates, the one that lowers the
-    cost most.
-    """
-    points = points - points.mean(axis=0, dtype=np.float64).astype(
-        points.dtype
-    )  # otherwise products lose precision far from the origin
-    squares = np.einsum("ij,ij->i", points, points)
-    columns = np.vstack([-2 * points.T, squares, np.ones_like(squares)])
-    candidates = 2 + int(np.log(count))
-    chosen = [int(random.choice(len(points), p=weights / weights.sum()))]
-    closest = np.maximum(_squared(columns, chosen)[0], 0)
-    for _ in range(1, count):
-        mass = np.cumsum(closest * weights, dtype=np.float64)
-        if mass[-1] <= 0:  # every point is a centre already
-            chosen.append(int(random.integers(len(points))))
-            continue
-        picked = np.minimum(np.searchsorted(mass, random.random(candidates) * mass[-1]), len(points) - 1)
-        possible = _squared(columns, picked)
-        np.minimum(possible, closest, out=possible)
-        best = int((possible @ weights).argmin())
-        chosen.append(int(picked[best]))
-        closest = np.maximum(possible[best], 0)
-    return np.array(chosen)
-
-
-def _squared(columns: np.ndarray, picked: np.ndarray | list[int]) -> np.ndarray:
-    """Returns (picked, n) squared distances, up to rounding, from columns of -2 x, the square of x, and 1."""
-    own = columns[:, picked].T
-    return np.asarray(np.column_stack([own[:, :-2] / -2, own[:, -1], own[:, -2]]) @ columns)
+    return points[together.plus_plus(points, weights, count, [random])[0]]
 
 
 def fit(
@@ -84,6 +54,14 @@ def fit(
 ) -> list[Fit]:
     """Returns one fit for each trial. `points` (n, d) float32, `weights` (n,) float32, positive; `few` as in `refine`."""
     projected = points if few is None else few(points)
+    randoms = random.spawn(settings.trials)
+    if few is None and settings.trials * len(points) * count <= FEW_CELLS:
+        if settings.init_method == "random" or len(points) <= count:
+            begun = np.stack([initial(points, count, settings.init_method, own, weights) for own in randoms])
+        else:
+            begun = points[together.plus_plus(points, weights, count, randoms)]
+        found = together.refine(points, weights, begun, settings.iterations, settings.tolerance)
+        return [Fit(centres, float(cost)) for centres, cost in zip(*found, strict=True)]
 
     def attempt(own: np.random.Generator) -> Fit:
         begun = initial(projected, count, settings.init_method, own, weights)
@@ -91,7 +69,7 @@ def fit(
             begun = _whole(points, weights, projected, refine(projected, weights, begun, settings).centres)
         return refine(points, weights, begun, settings)
 
-    return threads.each(attempt, random.spawn(settings.trials))
+    return threads.each(attempt, randoms)
 
 
 def refine(
@@ -104,9 +82,9 @@ def refine(
     if few is not None:
         projected = few(points)
         centres = _whole(points, weights, projected, refine(projected, weights, few(centres), settings).centres)
-    total, cost = weights.sum(dtype=np.float64), np.inf
+    total, cost, wide = weights.sum(dtype=np.float64), np.inf, distances.widen(points)
     for _ in range(settings.iterations):
-        chosen, squared = distances.nearest(points, centres)
+        chosen, squared = distances.nearest(points, centres, wide=wide)
         before, cost = cost, float(squared @ weights.astype(np.float64) / total)
         moved = _means(points, weights, chosen, centres)
         if before - cost <= settings.tolerance * cost:
@@ -121,8 +99,8 @@ def oversampled(
     """Returns more centres than `count` to choose from, (K, d), and the weight of the points of each, (K,): `centres`, and points
     that are far from all of these, drawn in `ROUNDS` rounds (B. Bahmani et al., "Scalable K-Means++", VLDB 2012).
     """
-    random = np.random.default_rng([seed, 3])
-    chosen, squared = distances.nearest(points, centres)
+    random, wide = np.random.default_rng([seed, 3]), distances.widen(points)
+    chosen, squared = distances.nearest(points, centres, wide=wide)
     for _ in range(ROUNDS):
         mass = squared * weights
         far = np.flatnonzero(mass > 0)
@@ -130,7 +108,7 @@ def oversampled(
         drawn = points[far[np.argpartition(keys, count)[:count]] if len(far) > count else far]
         if not len(drawn):
             break
-        nearest, closer = distances.nearest(points, drawn)
+        nearest, closer = distances.nearest(points, drawn, wide=wide)
         moved = closer < squared
         chosen[moved], squared[moved] = nearest[moved] + len(centres), closer[moved]
         centres = np.concatenate([centres, drawn])
