@@ -40,7 +40,7 @@ class Forest:
     mass: np.ndarray
     boxes: np.ndarray
     units: np.ndarray | None = None
-    """What columns (d,) are divided by before they are compared with cuts and boxes; None: nothing."""
+    """The units that columns (d,) are divided by before they are compared with cuts and boxes; None: nothing."""
 
     @property
     def low(self) -> np.ndarray:
