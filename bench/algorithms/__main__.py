@@ -26,6 +26,7 @@ FRAME = {
     "cases",
     "contest",
     "corpora",
+    "coverage",
     "deepdraws",
     "drawnmasks",
     "drawnobjects",
