@@ -15,7 +15,7 @@ from sagewright.jobfiles.removal import remove_tree
 MARK = "agent.json"
 """File with the handle of the host's agent, in its directory."""
 BEAT = "launcher.beat"
-"""File in a host's directory that its launcher touches while it lives, if nobody can ask for the host's log afterwards."""
+"""File in a host's directory that its launcher touches while it lives; FETCHED_S later what is left may be removed."""
 FETCHED_S = 20.0
 """Time after a host's end within which a server may ask for its log."""
 _LOG_BYTES = 64 * 1024

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sklearn.linear_model import Ridge
 from tests.jobenv.algorithms.test_factorization_machines import NAME, PROTOBUF, protobuf
 
-from sagewright.algorithms.factorization_machines import gibbs, held_out
+from sagewright.algorithms.factorization_machines import gibbs, held_out, mean
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.model import MachineModel
 from sagewright.algorithms.factorization_machines.task import Length, Task
@@ -61,7 +61,7 @@ def test_a_machine_without_factors_has_none() -> None:
     whole = gibbs.Sampler(task, 0)
     chain = gibbs.Sampler(held_out.without_factors(task), 0, like=whole)
     assert chain.columns is whole.columns
-    machine = gibbs.fit(chain, Length(10, 40), lambda *_: None)
+    machine = mean.fit(chain, Length(10, 40), lambda *_: None)
     assert machine.factors.shape == (4, 0)
     assert np.mean((machine.raw(x) - y) ** 2) < 0.02
 
@@ -73,9 +73,9 @@ def test_factors_that_are_reduced_now_and_then_say_the_same(monkeypatch: pytest.
     score = (random.normal(size=(50, 2))[user] * random.normal(size=(35, 2))[thing]).sum(axis=1)
     y = (score + random.normal(0, 0.5, 2000)).astype(np.float32)
     task = Task(csr_matrix(x), y, 3, binary=False, starts=variables(csr_matrix(x), 32, Group()))
-    often = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
-    monkeypatch.setattr("sagewright.algorithms.factorization_machines.mean.TOGETHER", 1000)
-    once = gibbs.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
+    often = mean.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
+    monkeypatch.setattr(mean, "TOGETHER", 1000)
+    once = mean.fit(gibbs.Sampler(task, 0), Length(20, 60), lambda *_: None)
     assert often.factors.shape == once.factors.shape == (87, 3)
     apart = often.raw(task.x) - once.raw(task.x)
     assert np.sqrt(np.mean(apart**2)) < 0.02 * once.raw(task.x).std()

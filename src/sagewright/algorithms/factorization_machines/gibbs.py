@@ -10,7 +10,6 @@ from sums over all hosts' rows; the draws are the same at all hosts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +19,8 @@ from scipy.special import ndtr, ndtri
 
 from sagewright.algorithms.factorization_machines import kernel
 from sagewright.algorithms.factorization_machines.blocks import blocks
-from sagewright.algorithms.factorization_machines.mean import PROBIT, MeanMachine
 from sagewright.algorithms.factorization_machines.model import Machine
-from sagewright.algorithms.factorization_machines.task import Length, Task
+from sagewright.algorithms.factorization_machines.task import Task
 from sagewright.algorithms.factorization_machines.variable import Variable
 from sagewright.algorithms.firstparty.hosts import Group
 
@@ -33,8 +31,8 @@ RATE_A_COLUMN = 0.001
 weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 NO_FACTOR = 1e12, 0.0, 0.0
 """For a factor that must be 0: its precision, its mean, and the normal number to draw with."""
-REFRESHED = 20
-"""Sweeps between two exact calculations of the errors, and between two lines of the log."""
+PROBIT = 1.702
+"""The logistic function of PROBIT · x approximates the normal distribution function of x to within 0.01."""
 
 
 class Priors:
@@ -222,17 +220,3 @@ def _by_column(x: Any) -> tuple[np.ndarray, ...]:
     turned.sort_indices()
     kinds = zip((turned.indptr, turned.indices, turned.data), (np.int64, np.int32, np.float32), strict=True)
     return tuple(np.ascontiguousarray(array, kind) for array, kind in kinds)
-
-
-def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
-    """The mean machine of the sweeps after the burn-in."""
-    mean = MeanMachine(sampler, length.kept)
-    sweeps = length.burn_in + length.kept
-    for number in range(sweeps):
-        sampler.sweep()
-        if number >= length.burn_in:
-            mean.add()
-        if number % REFRESHED == REFRESHED - 1 or number == sweeps - 1:
-            sampler.refresh()
-            report(number, sampler)
-    return mean.machine()

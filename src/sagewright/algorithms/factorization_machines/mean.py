@@ -7,14 +7,13 @@ to the mean of the machines' predictions for the rows, which has no noise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
+from sagewright.algorithms.factorization_machines.gibbs import PROBIT, Sampler
 from sagewright.algorithms.factorization_machines.model import Machine
-
-if TYPE_CHECKING:
-    from sagewright.algorithms.factorization_machines.gibbs import Sampler
+from sagewright.algorithms.factorization_machines.task import Length
 
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
 """Limits of the mean machine: the number of factors that it is made of, and of values in all of them."""
@@ -24,8 +23,8 @@ LEAST_SQUARES = 0.5
 """Minimum sum of squares, and that of columns that occur in no row."""
 FITS, HELD = 2, 20.0
 """Passes over all weights of the fit to the mean prediction, and the penalty of a weight's move, for labels of variance 1."""
-PROBIT = 1.702
-"""The logistic function of PROBIT · x approximates the normal distribution function of x to within 0.01."""
+REFRESHED = 20
+"""Sweeps between two exact calculations of the errors, and between two lines of the log."""
 
 
 class MeanMachine:
@@ -120,3 +119,17 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
         return np.asarray(np.pad(narrow, ((0, 0), (max(0, width - narrow.shape[1]), 0))), np.float32)
     _, directions = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
     return np.asarray(factors @ directions[:, -width:].astype(np.float32), np.float32)
+
+
+def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
+    """The mean machine of the sweeps after the burn-in."""
+    mean = MeanMachine(sampler, length.kept)
+    sweeps = length.burn_in + length.kept
+    for number in range(sweeps):
+        sampler.sweep()
+        if number >= length.burn_in:
+            mean.add()
+        if number % REFRESHED == REFRESHED - 1 or number == sweeps - 1:
+            sampler.refresh()
+            report(number, sampler)
+    return mean.machine()

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, repeats, reported, units
+from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, mean, repeats, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
@@ -173,7 +173,7 @@ def _machine(run: Session, task: Task, length: Length, begun: gibbs.Reached | No
         reported.quality(run, "train", chain.raw(), task.y, epoch=before + number)
         run.lines.progress(before + number + 1, sweeps)
 
-    return gibbs.fit(sampler, length, report)
+    return mean.fit(sampler, length, report)
 
 
 def _with_factors(machine: Machine, count: int) -> Machine:

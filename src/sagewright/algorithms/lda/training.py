@@ -29,7 +29,7 @@ FEW_WORDS, FEW_SWEEPS = 50_000, 200
 """Up to so many words, fewer sweeps under `auto` predict new documents as well: chosen on joined documents of 20 Newsgroups and on
 generated ones, with Reuters R8 as the corpus that is too large for it."""
 MANY_WORDS, MANY_SWEEPS = 500_000, 500
-"""From so many words on, more sweeps under `auto`: the more words, the longer topics take to settle."""
+"""From so many words on, more sweeps under `auto`: 20 Newsgroups, of 1.1 million words, gains by them."""
 MOST_DRAWS = 30_000_000_000
 """Limit on words times topics times sweeps under `auto`: a few minutes."""
 REFINED = Limits(restarts=1, iterations=50)
