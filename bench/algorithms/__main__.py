@@ -26,7 +26,7 @@ FRAME = {
     "cases",
     "contest",
     "corpora",
-    "coverage",
+    "deepcoverage",
     "deepdraws",
     "drawnmasks",
     "drawnobjects",

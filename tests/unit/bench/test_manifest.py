@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,10 @@ def test_what_is_measured_is_an_algorithm() -> None:
     frame = re.findall(r'^    "(\w+)",$', (BOUTS.parent / "__main__.py").read_text(), re.MULTILINE)
     modules = [path for path in BOUTS.parent.glob("*.py") if path.stem not in frame]
     assert [path.stem for path in modules if "def contests()" not in path.read_text()] == []
+
+
+def test_no_module_takes_the_place_of_a_librarys() -> None:
+    """The folder of the bench comes first where modules are looked for."""
+    tried = {"coverage"}  # by numba, if it is there
+    taken = set(packages_distributions()) | sys.stdlib_module_names | tried
+    assert [path.stem for path in BOUTS.parent.glob("*.py") if path.stem in taken and path.stem != "__main__"] == []

@@ -1,6 +1,6 @@
 """How many later values lie below DeepAR's quantiles at 0.1, 0.5 and 0.9, over many trainings with defaults.
 
-`python bench/algorithms/coverage.py` prints the table of docs/reference/algorithms/forecasting-deepar.md; with names of rows it
+`python bench/algorithms/deepcoverage.py` prints the table of docs/reference/algorithms/forecasting-deepar.md; with names of rows it
 prints these alone. Values equal to a quantile count by half.
 """
 
