@@ -316,11 +316,13 @@ def write(results: Sequence[Result], page: Path = PAGE) -> None:
     lost, nothing = sum(each.lost for each in order), sum(each.worse_than_nothing for each in order)
     ratios = [each.seconds[0] / max(each.seconds[1], 1e-3) for each in order if not each.fault]
     middle = statistics.geometric_mean(max(each, 1e-3) for each in ratios) if ratios else float("nan")
-    days = sorted({each.day for each in order if each.day})
-    algorithms = ", ".join(sorted({each.task for each in order if each.day}))
+    on_days = [
+        f"{day}: {', '.join(sorted({each.task for each in order if each.day == day}))}"
+        for day in sorted({each.day for each in order if each.day})
+    ]
     lines = [
         HEAD,
-        *([f"Measured on {', '.join(days)}: {algorithms}; the others earlier.\n"] if days else []),
+        *([f"Measured on {'; on '.join(on_days)}.\n"] if on_days else []),
         f"{len(order)} draws, {lost} lost, {nothing} worse than a constant; CPU, geometric mean: {number(middle)}.\n",
         "| draw | seed | ours | library | theirs | constant | CPU | MB | |",
         "|---|---:|---:|---|---:|---:|---:|---:|---|",
