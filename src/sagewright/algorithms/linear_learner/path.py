@@ -20,9 +20,9 @@ ENOUGH_STEPS = 1000
 """Minimum number of mini-batches for stochastic gradients, where a setting asks for them, to come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
 """Penalties that are tried, in decades from that of a unit normal prior, the most likely first."""
-HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.0
-"""Penalties that are tried where held-out rows choose; the weaker ones from MANY rows per feature on. With fewer, a model of
-some of the rows may do well without a penalty while that of all rows does badly.
+HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0, -3.0), 1.0
+"""Penalties that are tried where held-out rows choose; the weaker ones for classes, and for numbers from MANY rows per feature
+on. With fewer, a regressor of some of the rows may do well without a penalty while that of all rows does badly.
 """
 FEW_ROWS_DECADE = 1.0
 """The penalty where there are too few rows to hold any out."""
@@ -96,9 +96,8 @@ def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few
     than `few` rows per feature.
     """
     one = first.take(np.array([0]))
-    decades = (
-        HELD_OUT_DECADES + (WEAKER if rows >= MANY * columns else ()) if chooses(values, columns, rows, few) else ()
-    )
+    weaker = values["predictor_type"] != "regressor" or rows >= MANY * columns
+    decades = HELD_OUT_DECADES + WEAKER * weaker if chooses(values, columns, rows, few) else ()
     wds = [prior(values, decade, rows) for decade in decades] or [float(one.wd[0])]
     several = one.take(np.zeros(len(wds), np.int64))
     return Mix(

@@ -53,3 +53,19 @@ def test_separable_classes_of_many_rows_are_told_surely(classes: int) -> None:
     ours = log_loss(y[600:], odds / odds.sum(axis=1, keepdims=True))
     peer = LogisticRegression(max_iter=1000).fit(x[:600], y[:600]).predict_proba(x[600:])
     assert ours < 0.7 * log_loss(y[600:], peer)
+
+
+@pytest.mark.parametrize("classes", [2, 20])
+def test_texts_of_more_words_than_rows_are_told_surely(classes: int) -> None:
+    random = np.random.default_rng(4)
+    words = np.exp(random.normal(0, 1.1, (classes, 2000))) / np.arange(1, 2001)
+    words /= words.sum(axis=1, keepdims=True)
+    y = random.integers(0, classes, 1500)
+    x = np.array([random.multinomial(40, words[each]) for each in y], np.float32)
+    given = {} if classes == 2 else {"predictor_type": "multiclass_classifier", "num_classes": str(classes)}
+    raw = fit(x[:800], y[:800].astype(np.float32), sparse=True, **given).raw(x[800:])
+    raw = np.column_stack([np.zeros(len(raw)), raw]) if classes == 2 else raw
+    odds = np.exp(raw - raw.max(axis=1, keepdims=True))
+    ours = log_loss(y[800:], odds / odds.sum(axis=1, keepdims=True))
+    peer = LogisticRegression(max_iter=1000).fit(x[:800], y[:800]).predict_proba(x[800:])
+    assert ours < 0.8 * log_loss(y[800:], peer)
