@@ -16,6 +16,7 @@ from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
+from sagewright.algorithms.linear_learner.few.scores import most
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -136,16 +137,16 @@ def part_of(run: Session, data: Data, table: Table) -> Data:
 
 
 def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, held: Table) -> tuple[np.ndarray, float]:
-    """Returns, over this host's `held` rows, sums (3, M) of the models' losses, of their differences from the first model's, and of
-    the squares of these; and the sum of the first constant's losses.
+    """Returns, over this host's `held` rows, sums (3, M) of the models' losses, each row's limited to `most`, of their differences
+    from the first model's, and of the squares of these; and the sum of the first constant's losses.
     """
     sums, constant = np.zeros((3, len(weights.bias) // loss.classes)), 0.0
     for x, y in source.prepared(held, data.scaler.prepare, BLOCK):
-        each = loss(weights.scores(x), y)[0].astype(np.float64)
+        nothing = loss(np.repeat(constants[:1].astype(np.float32), len(y), axis=0), y)[0][:, 0].astype(np.float64)
+        each = np.minimum(loss(weights.scores(x), y)[0], most(nothing, loss.regresses)[:, None])
         apart = each - each[:, :1]
         sums += np.stack([each.sum(axis=0), apart.sum(axis=0), np.square(apart).sum(axis=0)])
-        flat = np.repeat(constants[:1].astype(np.float32), len(y), axis=0)
-        constant += float(loss(flat, y)[0].sum(dtype=np.float64))
+        constant += float(nothing.sum())
     return sums, constant
 
 

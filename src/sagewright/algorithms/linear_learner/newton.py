@@ -25,7 +25,10 @@ from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic
 from sagewright.algorithms.linear_learner.mix import Mix
 
-MOST_STEPS = 50
+MOST_STEPS, MOST_PASSES = 50, 1000
+"""Limits on the steps of Newton's method on a sample, and on the passes of L-BFGS where these do not suffice."""
+BLOCK = 1024
+"""Rows that are in double precision at once."""
 SMALL = 1e-9
 """Added to second derivatives, as a share of them, so that identical columns cause no division by 0."""
 NEAR, NEAREST = 1e-3, 1e-6
@@ -244,8 +247,30 @@ def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray, nearness: 
         found = Solved(at, second, mean, gain / max(best, 1e-9))
         at = at - step
         if gain < nearness * best + 1e-9:
-            break
-    return found
+            return found
+    return _by_slopes(sample, penalty, begun)
+
+
+def _by_slopes(sample: Sample, penalty: np.ndarray, begun: np.ndarray) -> Solved:
+    """Returns the optimum by L-BFGS in double precision, where Newton's steps come to nothing: if some rows are far from the
+    others, second derivatives hold only nearby, and these rows' sums hide what the others say.
+    """
+
+    def penalised(at: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, slope = float(penalty @ (at * at)) / 2, penalty * at
+        for x, y, weights in sample.blocks():
+            losses, slopes = (each[:, 0] for each in logistic((x @ at)[:, None], y))
+            loss += float(losses @ weights) / sample.total
+            slope += x.T @ (slopes * weights) / sample.total
+        return loss, slope
+
+    options = {"maxfun": MOST_PASSES, "maxiter": MOST_PASSES, "gtol": 0.0, "ftol": NEAREST / 100, "maxcor": 20}
+    at = quasi_newton.lbfgs(penalised, begun, options)
+    second = np.zeros((len(at), len(at)))
+    for x, y, weights in sample.blocks():
+        slopes = np.abs(logistic((x @ at)[:, None], y)[1][:, 0])
+        second += (x.T * (slopes * (1 - slopes) * weights)) @ x / sample.total
+    return Solved(at, second, penalised(at)[0] - float(penalty @ (at * at)) / 2)
 
 
 @dataclass(frozen=True)
@@ -256,6 +281,12 @@ class Sample:
     y: np.ndarray
     weights: np.ndarray
     total: float
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yields the rows in double precision, a few at a time."""
+        for start in range(0, len(self.y), BLOCK):
+            part = slice(start, start + BLOCK)
+            yield self.x[part].astype(np.float64), self.y[part], self.weights[part]
 
 
 class Logistic:

@@ -106,6 +106,7 @@ def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few
 
 
 def chooses(values: Mapping[str, Any], columns: int, rows: int, few: float = FEW) -> bool:
-    """True if held-out rows choose the penalty: nothing else can, and the choice matters."""
-    free = values["wd"] == "auto" and values["num_models"] == "auto"
-    return free and rows < few * columns and not values.get("_tuning_objective_metric")
+    """True if held-out rows choose the penalty: nothing else can, and the choice matters. The number of models has no part in it:
+    of several, train would always prefer the one with the weakest penalty.
+    """
+    return values["wd"] == "auto" and rows < few * columns and not values.get("_tuning_objective_metric")

@@ -54,6 +54,9 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
+    several = not data.validated and run.values["num_models"] not in ("auto", 1)
+    if several and path.chooses(run.values, data.train.columns, total):
+        logging.info("num_models is not used: rows that are held out choose the penalty.")
     if few.suits(run, data, loss, total):
         return _average(run, data, loss, began)
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
@@ -86,13 +89,19 @@ def solve_models(run: Session, data: Data) -> Trained:
             chosen, ratio = _checked(run, data, models, search)
             weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
     examples = examples_of(run, chosen, data.counts)
-    criterion = reached
-    if data.validated or not examples.comparable:
-        criterion = run.group.from_first(compared(loss, weights, _prepared(data, data.judged), examples))
-    criterion = np.nan_to_num(criterion, nan=np.inf)
+    criterion = _criterion(run, data, loss, weights, reached, examples)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
     return Trained(loss, chosen, weights, criterion, examples, by_loss=True, ratio=ratio)
+
+
+def _criterion(
+    run: Session, data: Data, loss: Loss, weights: Weights, reached: np.ndarray, examples: Examples
+) -> np.ndarray:
+    """Returns what the models are chosen by: their losses on the channel validation, or those `reached` on train."""
+    if data.validated or not examples.comparable:
+        reached = run.group.from_first(compared(loss, weights, _prepared(data, data.judged), examples))
+    return np.nan_to_num(reached, nan=np.inf)
 
 
 def _joined(run: Session, data: Data, search: Search, advised: few.Advice, one: Mix) -> tuple[Weights, np.ndarray]:

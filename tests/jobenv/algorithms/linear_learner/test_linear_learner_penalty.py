@@ -69,3 +69,41 @@ def test_texts_of_more_words_than_rows_are_told_surely(classes: int) -> None:
     ours = log_loss(y[800:], odds / odds.sum(axis=1, keepdims=True))
     peer = LogisticRegression(max_iter=1000).fit(x[:800], y[:800]).predict_proba(x[800:])
     assert ours < 0.8 * log_loss(y[800:], peer)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_few_far_rows_do_not_make_the_model_a_constant(classes: bool, seed: int) -> None:
+    random = np.random.default_rng([5, seed])
+    x = random.normal(size=(4000, 8)).astype(np.float32)
+    score = x @ random.normal(size=8)
+    y = score + (random.logistic(size=4000) if classes else random.normal(size=4000))
+    y = (y > 0 if classes else y).astype(np.float32)
+    far = random.choice(2000, 20 if classes else 10, replace=False)
+    x[far] *= 10 ** random.uniform(1, 3, (len(far), 8)) if classes else random.uniform(20, 80, (len(far), 8))
+    (known, labels), (others, later) = (x[:2000], y[:2000]), (x[2000:], y[2000:])
+    scaled = (known - known.mean(axis=0)) / known.std(axis=0), (others - known.mean(axis=0)) / known.std(axis=0)
+    if classes:
+        said = 1 / (1 + np.exp(-fit(known, labels).raw(others)[:, 0]))
+        peer = LogisticRegression().fit(scaled[0], labels).predict_proba(scaled[1])
+        assert log_loss(later, said) < 1.04 * log_loss(later, peer)
+    else:
+        said = fit(known, labels, predictor_type="regressor").raw(others)[:, 0]
+        peer = Ridge().fit(scaled[0], labels).predict(scaled[1])
+        assert np.mean((said - later) ** 2) < 1.02 * np.mean((peer - later) ** 2)
+
+
+@pytest.mark.parametrize("number", ["1", "6", "32"])
+@pytest.mark.parametrize("predictor", ["binary_classifier", "regressor"])
+def test_the_number_of_models_does_not_undo_the_choice_of_the_penalty(
+    predictor: str, number: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    random = np.random.default_rng(6)
+    x = random.normal(size=(1150, 100)).astype(np.float32)
+    y = (x @ random.normal(0, 0.1, 100) + random.logistic(size=1150)).astype(np.float32)
+    y = (y > 0).astype(np.float32) if predictor == "binary_classifier" else y
+    usual = fit(x[:150], y[:150], predictor_type=predictor)
+    with caplog.at_level("INFO"):
+        model = fit(x[:150], y[:150], predictor_type=predictor, num_models=number)
+    assert_allclose(model.raw(x[150:]), usual.raw(x[150:]), rtol=1e-5)
+    assert ("num_models is not used" in caplog.text) == (number != "1")

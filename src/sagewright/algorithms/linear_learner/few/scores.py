@@ -8,6 +8,10 @@ import numpy as np
 
 TINY = 1e-12
 STEEPEST = 30.0
+FARTHEST, TIMES = 4.0, 10.0
+"""The most that a row counts with a model: of classes, twice its loss with the constant and FARTHEST; of numbers, TIMES the
+constant's mean loss more than with the constant.
+"""
 SEEN = 0.5
 """Rows that a constant adds to each class: the last row of a class would otherwise be impossible."""
 
@@ -25,10 +29,23 @@ def log_sums(scores: np.ndarray) -> np.ndarray:
     return np.asarray(most + np.log(np.exp(scores - most[:, None]).sum(axis=1)))
 
 
-def mean_loss(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool) -> float:
-    """Returns the mean loss of a model's scores at rows with these `weights` (n,)."""
-    each = np.square(scores - y) if squared else cross_entropy(scores, y)
-    return float(weights @ each / weights.sum())
+def losses(scores: np.ndarray, y: np.ndarray, squared: bool) -> np.ndarray:
+    """Returns the losses (n,) of a model's scores."""
+    return np.asarray(np.square(scores - y)) if squared else cross_entropy(scores, y)
+
+
+def mean_loss(
+    scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool, most: np.ndarray | float = np.inf
+) -> float:
+    """Returns the mean loss of a model's scores at rows with these `weights` (n,), none of which counts `most` (n,) or more."""
+    return float(weights @ np.minimum(losses(scores, y, squared), most) / weights.sum())
+
+
+def most(nothing: np.ndarray, numbers: bool) -> np.ndarray:
+    """Returns the most (n,) that rows which are held out may count, given their losses (n,) with a constant: a few rows far from
+    the others would otherwise decide that no model is any good.
+    """
+    return np.asarray(nothing + TIMES * nothing.mean(dtype=np.float64) if numbers and len(nothing) else 2 * nothing + FARTHEST)
 
 
 def constant(weights: np.ndarray, y: np.ndarray, squared: bool = False) -> np.ndarray:

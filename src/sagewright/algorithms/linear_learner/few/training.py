@@ -321,7 +321,10 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | N
     if rows.y.ndim == 2 and _are_scarce(*rows.y.shape):
         families = _closer(rows, families)
     models = [each for family in families for each in family.solutions]
-    losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared) for each in models])
+    use_bias = bool(run.values["use_bias"])
+    nothing = scores.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
+    most = scores.most(scores.losses(nothing, rows.y, squared), squared)
+    losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared, most) for each in models])
     counted = rows.counted
     if data.validated:
         losses, counted = _with_validation(data, families, losses, counted, squared)
@@ -330,14 +333,12 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | N
     if data.scaler.scale.max() > ALIKE * np.median(data.scaler.scale):
         likelihoods[len(families[0].solutions) :] -= UNLIKELY
     share = averages.shares(likelihoods, penalties, columns, squared)
-    use_bias = bool(run.values["use_bias"])
-    nothing = scores.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
     least = scores.mean_loss(nothing, rows.y, rows.weights, squared)
     said, kept = np.tensordot(share, [each.left_out for each in models], 1), 1.0
     if not squared:
         kept = averages.kept(nothing, said, rows.y, rows.weights * rows.out)
         said = nothing + kept * (said - nothing)
-    ratio = baseline.ratio(scores.mean_loss(said, rows.y, rows.weights, squared), least)
+    ratio = baseline.ratio(scores.mean_loss(said, rows.y, rows.weights, squared, most), least)
     wd = float(np.exp(share @ np.log(penalties)))
     logging.info("Averaged %d models, by their losses at rows left out: penalties %.3g on average.", len(models), wd)
     features, bias = np.zeros((columns, loss.classes)), np.zeros(loss.classes)
