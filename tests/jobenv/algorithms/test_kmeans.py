@@ -172,6 +172,8 @@ def test_the_log_tells_what_clients_read(job: Any, run: Any) -> None:
     job.put("train", "x", protobuf.dump(Table(rows[:10_000])))
     job.put("test", "x", protobuf.dump(Table(rows[10_000:])))
     assert run(job, "kmeans") == 0, job.output
+    trained = [line for line in job.output.splitlines() if ", train msd <loss>=" in line][-1]
+    assert float(trained.rpartition("=")[2]) == pytest.approx(inertia(rows[:10_000], centres(job)), rel=1e-5)
     msd = inertia(rows[10_000:], centres(job))
     described = {
         line.split(" <loss>=")[0].rpartition(" ")[2]: float(line.rpartition("=")[2])

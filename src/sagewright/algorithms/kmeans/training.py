@@ -180,6 +180,16 @@ def _settings(values: Mapping[str, Any], whole: bool) -> lloyd.Settings:
 
 
 def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
+    """Returns the k centres, (k, d) float32, and logs their mean square distance from the kept rows: from all, if all were kept."""
+    centres = _clustered(run, state, points, few)
+    _, squared = distances.nearest(points.rows, centres)
+    cost = float(np.average(squared.astype(np.float64), weights=points.weights))
+    logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), cost)
+    run.lines.quality("train", {"msd": cost}, "loss")
+    return centres
+
+
+def _clustered(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
     """Runs Lloyd's algorithm on the kept rows; skips it if old rows are to be forgotten, or there are too few rows."""
     k, settings = run.values["k"], _settings(run.values, points.whole)
     used = state.counts > 0
@@ -190,9 +200,7 @@ def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | No
     begun = _shrink(run, more, masses, settings, few)
     if not points.whole and len(points.rows) < LEAST_ROWS_A_CENTRE * k:
         return begun
-    found = lloyd.refine(points.rows, points.weights, begun, settings, few)
-    logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), found.cost)
-    return found.centres.astype(np.float32)
+    return lloyd.refine(points.rows, points.weights, begun, settings, few).centres.astype(np.float32)
 
 
 def _shrink(
@@ -204,9 +212,7 @@ def _shrink(
     fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]), few)
     for number, fit in enumerate(fits):
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
-    best = min(fits, key=lambda each: each.cost)
-    run.lines.quality("train", {"msd": best.cost}, "loss")
-    return best.centres.astype(np.float32)
+    return min(fits, key=lambda each: each.cost).centres.astype(np.float32)
 
 
 def _evaluate(run: Session, model: Centres, rows: Rows) -> None:

@@ -60,10 +60,14 @@ class SchemaWording:
     def out_of_range(self, name: str, value: Any, domain: Domain) -> UserError:
         if isinstance(domain, (Choice, Flag)):
             return self._invalid(name, value, f"is not one of {domain}", "enum")
-        return self._invalid(name, value, f"is not in {domain}: not valid under any of the given schemas", "oneOf")
+        return self._invalid(
+            name, value, f"is not in {domain}, the range of {name}: not valid under any of the given schemas", "oneOf"
+        )
 
-    def unsupported_content_type(self, given: str, accepted: tuple[str, ...]) -> UserError:  # noqa: ARG002 - as above
-        return UserError(f"No iterator has been registered for ContentType ('{given}', '1.0')")
+    def unsupported_content_type(self, given: str, accepted: tuple[str, ...]) -> UserError:
+        return UserError(
+            f"No iterator has been registered for ContentType ('{given}', '1.0'). Registered are: {', '.join(accepted)}."
+        )
 
     @staticmethod
     def _invalid(name: str, value: Any, what: str, keyword: str) -> UserError:

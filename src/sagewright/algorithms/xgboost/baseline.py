@@ -39,7 +39,15 @@ def report(plan: Plan, booster: Any, train: Table, validation: Table | None) -> 
     found = _measured(plan, booster, train, validation, loss)
     if found is not None:
         logging.info("baseline_ratio: %.6g", found)
-        baseline.warn(found)
+        if validation is not None:
+            baseline.warn(found)
+        elif found > 1 + baseline.ROUNDING:
+            logging.warning(
+                "A smaller booster, of a part of the rows, suggests that on rows that this one did not learn from its loss is "
+                "about %.4g times that of one that looks at no feature. Where features say little, more rows may bring it below: "
+                "a channel validation tells.",
+                found,
+            )
 
 
 def _measured(plan: Plan, booster: Any, train: Table, validation: Table | None, loss: Loss) -> float | None:

@@ -120,7 +120,9 @@ class Rows:
     def _hint(self, width: int, columns: int) -> str:
         if self._format != "csv" or width + self._layout.label_columns != columns:
             return ""
-        return f" Its content type says that {self._layout.label_columns} columns are labels (label_size)."
+        count = self._layout.label_columns
+        columns = "the first column is a label" if count == 1 else f"the first {count} columns are labels"
+        return f" By its content type {columns}: if none is, the ContentType must be text/csv;label_size=0."
 
 
 def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:

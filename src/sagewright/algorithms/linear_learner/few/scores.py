@@ -45,7 +45,9 @@ def most(nothing: np.ndarray, numbers: bool) -> np.ndarray:
     """Returns the most (n,) that rows which are held out may count, given their losses (n,) with a constant: a few rows far from
     the others would otherwise decide that no model is any good.
     """
-    return np.asarray(nothing + TIMES * nothing.mean(dtype=np.float64) if numbers and len(nothing) else 2 * nothing + FARTHEST)
+    return np.asarray(
+        nothing + TIMES * nothing.mean(dtype=np.float64) if numbers and len(nothing) else 2 * nothing + FARTHEST
+    )
 
 
 def constant(weights: np.ndarray, y: np.ndarray, squared: bool = False) -> np.ndarray:
