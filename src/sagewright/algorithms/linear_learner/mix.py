@@ -59,7 +59,7 @@ def make(values: Mapping[str, Any], task: Task) -> Mix:
     given_rate = values["learning_rate"]
     rates = optimizers.rates(values["optimizer"], task.steps) if given_rate == "auto" else (given_rate,)
     penalties = _penalties(values, task.rows)
-    weights = positive_weights(values["positive_example_weight_mult"], task.balanced)
+    weights = positive_weights(values, task.balanced)
     free = all(values[name] in ("auto", 0) for name in ("l1", "wd"))
     rotated = task.dense and free and task.columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
     chosen = []
@@ -89,7 +89,9 @@ def _penalties(values: Mapping[str, Any], rows: int) -> tuple[tuple[float, float
     return tuple(dict.fromkeys((each("l1", l1), each("wd", wd)) for l1, wd in PENALTIES))
 
 
-def positive_weights(given: float | str, balanced: float) -> tuple[float, ...]:
+def positive_weights(values: Mapping[str, Any], balanced: float) -> tuple[float, ...]:
+    """Returns the weights of positive examples that are tried: 1 if the predictor knows no positive examples."""
+    given = values["positive_example_weight_mult"] if values["predictor_type"] == "binary_classifier" else 1.0
     if given == "balanced":
         return (balanced,)
     if given == "auto":

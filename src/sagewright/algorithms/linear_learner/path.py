@@ -67,7 +67,7 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
     """Returns the models to solve for. A penalty is chosen among several where there are unseen rows to compare them on, and where
     there are few rows; otherwise it is that of a normal prior of variance 1 on each scaled feature's weight.
     """
-    weights = mix.positive_weights(values["positive_example_weight_mult"], balanced)
+    weights = mix.positive_weights(values, balanced)
     most = values["num_models"]
     if most == "auto":
         several = validated and rows < ENOUGH * columns

@@ -107,3 +107,16 @@ def test_the_number_of_models_does_not_undo_the_choice_of_the_penalty(
         model = fit(x[:150], y[:150], predictor_type=predictor, num_models=number)
     assert_allclose(model.raw(x[150:]), usual.raw(x[150:]), rtol=1e-5)
     assert ("num_models is not used" in caplog.text) == (number != "1")
+
+
+@pytest.mark.parametrize("predictor", ["regressor", "multiclass_classifier"])
+@pytest.mark.parametrize("rows", [150, 2000])
+def test_weights_of_positive_examples_are_those_of_binary_classifiers_only(predictor: str, rows: int) -> None:
+    random = np.random.default_rng(7)
+    x = random.normal(size=(rows, 10)).astype(np.float32)
+    y = (x[:, 0] + random.normal(size=rows)).astype(np.float32)
+    given = {"predictor_type": predictor}
+    if predictor == "multiclass_classifier":
+        y, given = np.digitize(y, [-0.5, 0.5]).astype(np.float32), {**given, "num_classes": "3"}
+    usual, other = fit(x, y, **given), fit(x, y, **given, positive_example_weight_mult="auto")
+    assert_allclose(other.raw(x), usual.raw(x), rtol=1e-6)

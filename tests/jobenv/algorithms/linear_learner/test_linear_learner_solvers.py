@@ -241,7 +241,7 @@ def test_a_threshold_that_gains_nothing_is_left_at_zero() -> None:
     raw, y = np.array([-5, -4, 1, 2], np.float32), np.array([0, 0, 1, 1], np.float32)
     assert selection.threshold(raw, y, values) == 0.0
     assert selection.threshold(raw + 10, y, values) == 8.5
-    assert mix.positive_weights("balanced", 3.0) == (3.0,)
+    assert mix.positive_weights(session(positive_example_weight_mult="balanced").values, 3.0) == (3.0,)
 
 
 def test_two_hosts_classify_as_one_does(make_job: Callable[[str], Any], run: Any, together: Any) -> None:

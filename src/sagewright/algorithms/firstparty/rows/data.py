@@ -121,8 +121,8 @@ class Rows:
         if self._format != "csv" or width + self._layout.label_columns != columns:
             return ""
         count = self._layout.label_columns
-        columns = "the first column is a label" if count == 1 else f"the first {count} columns are labels"
-        return f" By its content type {columns}: if none is, the ContentType must be text/csv;label_size=0."
+        labels = "the first column is a label" if count == 1 else f"the first {count} columns are labels"
+        return f" By its content type {labels}: if none is, the ContentType must be text/csv;label_size=0."
 
 
 def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:

@@ -19,7 +19,7 @@ from sagewright.algorithms.linear_learner.few.paths import Solution
 from sagewright.algorithms.linear_learner.few.rotation import Centred, Rotated
 from sagewright.algorithms.linear_learner.learner import Weights
 from sagewright.algorithms.linear_learner.losses import Loss
-from sagewright.algorithms.linear_learner.mix import Mix
+from sagewright.algorithms.linear_learner.mix import Mix, positive_weights
 
 FEWEST = 4
 MOST_NUMBERS = 1 << 23
@@ -160,7 +160,7 @@ def _is_free(run: Session, data: Data, loss: Loss) -> bool:
     """True if the penalty may be chosen, and the loss has the second derivatives that this needs."""
     values = run.values
     free = values["bias_wd_mult"] in ("auto", 0) and path.chooses(values, data.train.columns, 0)
-    single = values["positive_example_weight_mult"] != "auto"
+    single = values["positive_example_weight_mult"] != "auto" or values["predictor_type"] != "binary_classifier"
     both = data.counts is None or loss.classes > 1 or bool(data.counts.all())
     return free and single and both and loss.name in ("squared_loss", "logistic", "softmax_loss")
 
@@ -215,8 +215,7 @@ def solve(run: Session, data: Data, loss: Loss, total: int, first: First | None 
         )
         weights, ratio = Weights(np.zeros_like(weights.features), constants[0]), 1.0
     nothing = np.zeros(1, np.float32)
-    positive = run.values["positive_example_weight_mult"]
-    weight = data.balanced if positive == "balanced" else float(positive)
+    weight = positive_weights(run.values, data.balanced)[0]
     mix = Mix(nothing, nothing, np.array([found.wd], np.float32), np.array([weight], np.float32), nothing > 0)
     examples = examples_of(run, mix, data.counts)
     criterion = compared(loss, weights, source.prepared(data.judged, data.scaler.prepare), examples)
