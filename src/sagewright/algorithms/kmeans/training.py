@@ -181,26 +181,25 @@ def _settings(values: Mapping[str, Any], whole: bool) -> lloyd.Settings:
 
 def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
     """Returns the k centres, (k, d) float32, and logs their mean square distance from the kept rows: from all, if all were kept."""
-    centres = _clustered(run, state, points, few)
-    _, squared = distances.nearest(points.rows, centres)
-    cost = float(np.average(squared.astype(np.float64), weights=points.weights))
-    logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), cost)
-    run.lines.quality("train", {"msd": cost}, "loss")
-    return centres
+    found = _clustered(run, state, points, few)
+    logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), found.cost)
+    run.lines.quality("train", {"msd": found.cost}, "loss")
+    return found.centres.astype(np.float32)
 
 
-def _clustered(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
+def _clustered(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> lloyd.Fit:
     """Runs Lloyd's algorithm on the kept rows; skips it if old rows are to be forgotten, or there are too few rows."""
     k, settings = run.values["k"], _settings(run.values, points.whole)
     used = state.counts > 0
     centres, counts = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
-    if run.values["half_life_time_size"]:
-        return _shrink(run, centres, counts, settings, few)
-    more, masses = lloyd.oversampled(points.rows, points.weights, centres, k, run.seed)
-    begun = _shrink(run, more, masses, settings, few)
-    if not points.whole and len(points.rows) < LEAST_ROWS_A_CENTRE * k:
-        return begun
-    return lloyd.refine(points.rows, points.weights, begun, settings, few).centres.astype(np.float32)
+    forgets = bool(run.values["half_life_time_size"])
+    if not forgets:
+        centres, counts = lloyd.oversampled(points.rows, points.weights, centres, k, run.seed)
+    begun = _shrink(run, centres, counts, settings, few)
+    if forgets or (not points.whole and len(points.rows) < LEAST_ROWS_A_CENTRE * k):
+        _, squared = distances.nearest(points.rows, begun)
+        return lloyd.Fit(begun, float(np.average(squared.astype(np.float64), weights=points.weights)))
+    return lloyd.refine(points.rows, points.weights, begun, settings, few)
 
 
 def _shrink(
