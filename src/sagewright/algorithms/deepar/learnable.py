@@ -99,7 +99,7 @@ def _scaling(series: Sequence[Series], likelihood: str, frequency: Frequency, to
     """The scaling; its forecasts are not negative if no value is."""
     negative = together.most(int(any(float(np.nanmin(each.target)) < 0 for each in series)))
     kinds: dict[str, Kind] = {"beta": "shares", "negative-binomial": "counts"}
-    return Scaling(kinds.get(likelihood, "steps"), frequency.season, floor=None if negative else 0.0)
+    return Scaling(kinds.get(likelihood, "steps"), frequency.season, floor=None if negative else 0.0, limited=True)
 
 
 def _survey(run: Run, held: Learnable) -> Learnable:

@@ -136,6 +136,7 @@ class Model:
             (_number(given["usual"][0]), _number(given["usual"][1])),
             None if given["floor"] is None else _number(given["floor"]),
             _by_cat(given.get("by_cat", []), layout), _number(given.get("apart", 0.0)),
+            given.get("limited") is True,
         )  # fmt: skip
         normal = Normal(*(tuple(map(_number, document["normal"][name])) for name in ("mean", "deviation")))
         if not len(normal.mean) == len(normal.deviation) == 2 + layout.features:

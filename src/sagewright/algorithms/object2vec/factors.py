@@ -10,9 +10,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-RANKS, PENALTIES = (0, 1, 2, 4), (0.3, 1.0, 3.0)
+RANKS, PENALTIES = (0, 1, 2, 4, 8), (0.3, 1.0, 3.0)
 """Numbers of factors, and penalties on squared factors and biases with targets of unit deviation, to choose from."""
+MISSES = 2
+"""After so many ranks that are no better than the best before, no larger ones are tried."""
 TURNS, SHORT, BEGINNINGS = 30, 8, 3
 """Regressions of both sides in turn: in all, and of each beginning before the best one goes on."""
 FOLDS, BEGUN = 5, 0.3
@@ -74,24 +77,33 @@ def _loss(found: Factors, members: np.ndarray, targets: np.ndarray, form: Form) 
 def _regressions(tokens: np.ndarray, rows: np.ndarray, targets: np.ndarray, how: tuple[int, float]) -> np.ndarray:
     """The weights (size, d) of a ridge regression for each token, from the rows (n, d) in which it is."""
     size, penalty = how
-    width = rows.shape[1]
-    squares = np.zeros((size, width, width))
-    sums = np.zeros((size, width))
-    np.add.at(squares, tokens, rows[:, :, None] * rows[:, None, :])
-    np.add.at(sums, tokens, rows * targets[:, None])
-    found: np.ndarray = np.linalg.solve(squares + penalty * np.eye(width), sums[:, :, None])[:, :, 0]
+    count, width = rows.shape
+    of_token = csr_matrix((np.ones(count), (tokens, np.arange(count))), shape=(size, count))
+    squares = of_token @ (rows[:, :, None] * rows[:, None, :]).reshape(count, -1)
+    sums = of_token @ (rows * targets[:, None])
+    whole = squares.reshape(size, width, width) + penalty * np.eye(width)
+    found: np.ndarray = np.linalg.solve(whole, sums[:, :, None])[:, :, 0]
     return found
 
 
-def best(members: np.ndarray, targets: np.ndarray, random: np.random.Generator) -> tuple[float, Form, np.ndarray]:
-    """The lowest mean squared error on parts that are left out, the form that has it, and the scores of the parts there."""
+def best(
+    members: np.ndarray, targets: np.ndarray, widest: int, random: np.random.Generator
+) -> tuple[float, Form, np.ndarray]:
+    """The lowest mean squared error on parts that are left out, the form that has it, of `widest` factors at most, and the scores
+    of the parts there.
+    """
     parts = np.array_split(random.permutation(len(targets)), FOLDS)
-    found = math.inf, Form(0, PENALTIES[-1]), np.zeros(len(targets))
-    for form in (Form(rank, penalty) for rank in RANKS for penalty in PENALTIES):
-        said = left_out(members, targets, form, parts)
-        error = float(np.square(said - targets).mean())
-        if error < found[0]:
-            found = error, form, said
+    found, misses = (math.inf, Form(0, PENALTIES[-1]), np.zeros(len(targets))), 0
+    for rank in (each for each in RANKS if each <= widest):
+        before = found[0]
+        for form in (Form(rank, penalty) for penalty in PENALTIES):
+            said = left_out(members, targets, form, parts)
+            error = float(np.square(said - targets).mean())
+            if error < found[0]:
+                found = error, form, said
+        misses = 0 if found[0] < before else misses + 1
+        if misses == MISSES:
+            break
     return found
 
 

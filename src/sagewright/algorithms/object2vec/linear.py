@@ -31,6 +31,8 @@ from sagewright.algorithms.object2vec.pairs import Pairs
 
 MOST_PAIRS, MOST_CHOOSING, MOST_NUMBERS = 2048, 768, 100_000_000
 """Limits on the pairs that are learnt from, on those by which vectors and parts are chosen, and on a network's numbers."""
+MOST_FACTORED, MOST_FORMED = 100_000, 8192
+"""Limits on the pairs that factors are fitted to, and by which their form is chosen."""
 TOGETHER = 256
 SMALL = 1e-2
 """The most that a unit of tanh gets: there it is linear."""
@@ -77,12 +79,12 @@ class Linear:
     def fit(self, known: Pairs) -> Object2VecNetwork:
         """Returns the network that expresses the model. What is chosen is chosen by the first pairs that are given."""
         random = np.random.default_rng([self._seed, 21])
-        known = _some(known, MOST_PAIRS, random)
+        everything, known = known, _some(known, MOST_PAIRS, random)
         if self.choice is None:
-            self.choice = self._chosen(known, random)
+            self.choice = self._chosen(everything, known, random)
         choice = self.choice
         if choice.form is not None:
-            return self._factored(known, choice.form)
+            return self._factored(_some(everything, MOST_FACTORED, random), choice.form)
         begun = network, _ = self.begun(choice.start, known)
         kernel = Kernel.of(only(self.blocks(begun, known), choice.parts))
         targets = _targets(network, known.labels)
@@ -98,10 +100,9 @@ class Linear:
         _express(network, _laid_out(network, begun[1], weights), np.asarray(biases + at_zero, np.float32))
         return network
 
-    def _chosen(self, known: Pairs, random: np.random.Generator) -> Choice:
+    def _chosen(self, everything: Pairs, known: Pairs, random: np.random.Generator) -> Choice:
         few = _some(known, MOST_CHOOSING, random)
-        targets = _targets(self._network, few.labels)
-        targets = (targets - targets.mean(axis=0)) / max(float(targets.std()), kernels.TINY)
+        targets = _unit(_targets(self._network, few.labels))
         best = Choice(starts.GIVEN, PARTS[0], kernels.PENALTIES[0])
         least = np.inf
         for start in starts.names(self._tables):
@@ -114,17 +115,20 @@ class Linear:
                 error, penalty = kernels.left_out(kernel, targets)
                 if error < least:
                     least, best = error, Choice(start, parts, penalty)
-        if self._is_of_tokens(few):
-            error, form, _ = factors.best(_tokens(few), targets[:, -1], random)
+        if self.is_of_tokens(few):
+            few = _some(everything, MOST_FORMED, random)  # factors learn from all, and more pairs tell more of them
+            widest = min(_width(self._network)) - 1
+            apart = _unit(_targets(self._network, few.labels))[:, -1]
+            error, form, _ = factors.best(_tokens(few), apart, widest, random)
             if error < least:
                 return Choice(starts.GIVEN, ("concat", "hadamard"), form.penalty, form)
         return best if self._network.settings.output != "softmax" else self._with_penalty(best, known, random)
 
-    def _is_of_tokens(self, known: Pairs) -> bool:
+    def is_of_tokens(self, known: Pairs) -> bool:
         """True if pairs are of single tokens, whose vectors are free and can be factors of one score."""
         settings = self._network.settings
         free = len(self._network.tokens) == len(self._tables) == 2
-        fits = min(_width(self._network)) > max(factors.RANKS) and {"concat", "hadamard"} <= set(settings.comparators)
+        fits = min(_width(self._network)) > factors.RANKS[1] and {"concat", "hadamard"} <= set(settings.comparators)
         return free and fits and settings.outputs <= 2 and all(each.are_single for each in known.texts)
 
     def _factored(self, known: Pairs, form: Form) -> Object2VecNetwork:
@@ -239,6 +243,11 @@ def _targets(network: Object2VecNetwork, labels: np.ndarray) -> np.ndarray:
     if network.settings.output != "softmax":
         return labels[:, None].astype(np.float64)
     return np.eye(network.settings.outputs, dtype=np.float32)[labels.astype(np.int64)]
+
+
+def _unit(targets: np.ndarray) -> np.ndarray:
+    """Targets with a mean of 0 and a deviation of 1 in all."""
+    return np.asarray((targets - targets.mean(axis=0)) / max(float(targets.std()), kernels.TINY))
 
 
 def _no_features(network: Object2VecNetwork, middle: np.ndarray) -> np.ndarray:

@@ -40,8 +40,8 @@ COPIES, OF_LINEAR = 24, 8
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written. And those
 of the linear model: the network before training, and the one that expresses it.
 """
-FEW = 10_000
-"""Number of pairs up to which a linear model is fitted beside the network."""
+FEW, MANY = 10_000, 200_000
+"""Number of pairs up to which a linear model is fitted beside the network; and up to which it is, if factors can be."""
 OF_STEPS = (
     "bucket_width", "dropout", "early_stopping_patience", "early_stopping_tolerance", "epochs", "learning_rate", "mini_batch_size",
     "optimizer", "token_embedding_storage_type", "weight_decay",
@@ -101,8 +101,9 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     without_file = vectors.fill(network, run.job, values)
     divided = held_out.divide(known, run.seed) if validation is None and values["epochs"] > 1 else None
     parts = Parts(known, validation, *((known, None) if divided is None else divided))
-    if parts.judged is not None and len(known) <= FEW:
-        parts.linear = Linear.beside(network, without_file, run.device, run.seed)
+    if parts.judged is not None and len(known) <= MANY:
+        beside = Linear.beside(network, without_file, run.device, run.seed)
+        parts.linear = beside if beside is not None and (len(known) <= FEW or beside.is_of_tokens(known)) else None
     spectrum.fill(network, parts.learnt, without_file, np.random.default_rng([run.seed, 2]))
     network.to(run.device.place)
     said = optimizers.Settings(_rate(run), values["weight_decay"])

@@ -22,8 +22,10 @@ from sagewright.algorithms.object_detection.anchors import anchors
 from sagewright.algorithms.object_detection.data import Scenes
 from sagewright.algorithms.object_detection.scores import Precision
 
-CHOICE = "choice"
-"""The measure by which the best epoch is chosen: the mean average precision, or the negated loss while that is 0."""
+CHOICE, TIE = "choice", "train loss"
+"""The measure by which the best epoch is chosen: the mean average precision, or the negated loss while that is 0. And the one by
+which it is chosen among epochs with the same precision: few images have few values of it.
+"""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 LONGEST = 10.0
 """Limit on the length of a step's gradient: a batch whose boxes are far off would otherwise ruin new weights."""
@@ -80,7 +82,7 @@ class DetectionTrainer:
         logging.info(
             "#quality_metric: host=%s, epoch=%d, validation mAP <score>=(%r)", self.own.job.current_host, number, score
         )
-        return {"validation:mAP": score, CHOICE: score or -self._loss}
+        return {"validation:mAP": score, CHOICE: score or -self._loss, TIE: self._loss}
 
     def _examples(self, rows: np.ndarray, number: int) -> Batch:
         """Returns pictures (n, 3, side, side) and targets: classes (n, anchors) and offsets (n, anchors, 4), on the device."""

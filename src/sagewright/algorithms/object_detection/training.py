@@ -17,7 +17,7 @@ from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.object_detection import artefact, beginning, data, freezing, usual
 from sagewright.algorithms.object_detection.declaration import DECLARATION
-from sagewright.algorithms.object_detection.trainer import CHOICE, DetectionTrainer
+from sagewright.algorithms.object_detection.trainer import CHOICE, TIE, DetectionTrainer
 
 STEPS = 400
 """Fewest steps of a training from scratch: few objects of an image match a default box, and each is cropped and scaled anew."""
@@ -37,7 +37,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         pace = Pace.of(own, images, from_scratch=not learnt, steps=STEPS)
         settings = Settings(pace.rate, values["weight_decay"], values["momentum"])
         optimizer = optimizers.build(pace.optimizer, module.named_parameters(), settings)
-        patience = Patience(CHOICE, "Maximize", Stopping.asked(values))
+        patience = Patience(CHOICE, "Maximize", Stopping.asked(values), tie=TIE)
         course = own.course(values["epochs"], patience)
         state = State(module, optimizer, {"steps": 0})
         trainer = DetectionTrainer(own, course, state, (train_scenes, validation), pace.batch)

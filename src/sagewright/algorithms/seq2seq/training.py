@@ -42,6 +42,8 @@ COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best copy, and the one being written."""
 SPEED_EVERY = 50
 JUDGED = 64
+LEAST_GAIN = 1e-4
+"""Share of the measure by which it has to improve for training to go on: a solved task's perplexity falls towards 1 without end."""
 DIRECTIONS: dict[str, Direction] = {"perplexity": "Minimize", "accuracy": "Maximize", "bleu": "Maximize"}
 
 
@@ -98,7 +100,7 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     if values["clip_gradient"] >= 0:
         _clip(optimizer, values["clip_gradient"])
     metric = values["optimized_metric"]
-    stopping = Stopping(pace.least, values["checkpoint_threshold"])
+    stopping = Stopping(pace.least, values["checkpoint_threshold"], LEAST_GAIN)
     patience = Patience(metric, DIRECTIONS[metric], stopping)
     course = run.course(pace.looks, patience)
     trainer = Seq2SeqTrainer(run, course, State(found, optimizer), pace, known, validation)

@@ -371,3 +371,18 @@ def test_phases_are_those_of_the_dates() -> None:
         found = frequency.phases(np.array([frequency.tick(datetime(2024, 2, 29, 9, 30))]))  # a Thursday
         assert found.shape == (1, frequency.phases_width)
         assert np.flatnonzero(found[0]).tolist() == columns
+
+
+def test_a_spike_does_not_make_the_level() -> None:
+    random = np.random.default_rng(8)
+    plain = np.stack([10 + np.cumsum(random.normal(size=60)) / 4, np.repeat([0.0, 5.0, 0.0], [28, 4, 28])]).astype(
+        np.float32
+    )
+    spiked = plain.copy()
+    spiked[0, -3] *= 50
+    limited, mean = Scaling("steps", 7, limited=True), Scaling("steps", 7)
+    usual, found, before = mean.levels(plain), limited.levels(spiked), mean.levels(spiked)
+    assert abs(found.shift[0] - usual.shift[0]) < 4 * usual.factor[0]
+    assert found.factor[0] < 2 * usual.factor[0]
+    assert before.factor[0] > 20 * usual.factor[0]
+    assert (found.shift[1], found.factor[1]) == (usual.shift[1], usual.factor[1])  # mostly the same value: none is far

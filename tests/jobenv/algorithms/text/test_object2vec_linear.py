@@ -130,6 +130,26 @@ def test_single_tokens_have_factors(classes: bool) -> None:
         assert measures["mean_squared_error"] < 0.3 * later.labels.var()
 
 
+def test_factors_learn_from_all_pairs() -> None:
+    random = np.random.default_rng(5)
+    members = random.integers(0, 150, (13_000, 2))
+    users, things = random.normal(0, 0.7, (2, 150, 3))
+    labels = ((users[members[:, 0]] * things[members[:, 1]]).sum(axis=1) + random.normal(0, 0.5, 13_000)).astype(
+        np.float32
+    )
+    single = texts([[token] for token in range(150)])
+    known, later = (
+        Pairs((single, single), members[part], labels[part]) for part in (slice(12_000), slice(12_000, None))
+    )
+    model = Linear.beside(
+        network(output_layer="mean_squared_error", mlp_activation="tanh", enc0_vocab_size="150"), [0, 1], CPU, 3
+    )
+    assert model is not None
+    assert model.is_of_tokens(known)
+    found = training.judge(model.fit(known), later, CPU)["mean_squared_error"]
+    assert found < 0.25 + 0.1 * later.labels.var()  # of 2,048 pairs: 0.25 + 0.8 times it
+
+
 def test_tied_tables_have_no_factors() -> None:
     """A token would be the same on both sides."""
     known, _ = rated(60, classes=False)

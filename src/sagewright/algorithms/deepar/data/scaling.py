@@ -26,6 +26,10 @@ RESTLESS, MOST_DRAWN = 2.0, 1.0
 series may be of another size than the others of its categories."""
 FEWEST = 3
 """Minimum number of steps for computing a level."""
+FARTHEST, LOOKED = 10.0, 6.0
+"""Values count for the level up to FARTHEST median deviations from the median; medians are computed only of series with a value
+more than LOOKED mean deviations from the mean.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Levels:
 @dataclass(frozen=True)
 class Scaling:
     """`season` in steps; `usual`: shift and factor without preceding values, to which `by_cat` adds a shift and a factor's
-    logarithm for each category; `apart`: the deviation of series' shifts from that; `floor`: the minimum of forecasts.
+    logarithm for each category; `apart`: the deviation of series' shifts from that; `floor`: the minimum of forecasts. With
+    `limited`, values far from the others count for the level only up to a limit.
     """
 
     kind: Kind
@@ -54,6 +59,7 @@ class Scaling:
     floor: float | None = None
     by_cat: tuple[tuple[tuple[float, float], ...], ...] = ()
     apart: float = 0.0
+    limited: bool = False
 
     def levels(self, history: np.ndarray, cat: np.ndarray | None = None) -> Levels:
         """Levels of histories (n, h) in the target's units, the oldest first, NaN where missing. A series without values gets the
@@ -123,6 +129,9 @@ class Scaling:
         if self.kind == "counts":
             factor = self._factors(sizes, known)
             return Levels(np.zeros(count), factor, np.log(factor))
+        if self.limited:
+            history = _limited(history, observed)
+            sizes = _mean(np.abs(history), observed)
         last = observed & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
         shift = _mean(history, np.where(last.any(axis=1)[:, None], last, observed))
         pairs = observed[:, 1:] & observed[:, :-1]
@@ -152,6 +161,22 @@ class Scaling:
 def _mean(values: np.ndarray, use: np.ndarray) -> np.ndarray:
     """The mean of each row's used values, in float64; 0 if none is used."""
     found: np.ndarray = np.where(use, values, 0).sum(axis=1, dtype=np.float64) / np.maximum(use.sum(axis=1), 1)
+    return found
+
+
+def _limited(history: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Returns histories (n, h) whose values are within FARTHEST median deviations of the median. Series more than half of whose
+    values are the same are as they were.
+    """
+    apart = np.abs(np.where(observed, history - _mean(history, observed)[:, None], 0))
+    rows = np.flatnonzero(apart.max(axis=1, initial=0) > LOOKED * _mean(apart, observed))
+    if not len(rows):
+        return history
+    found, own = history.astype(np.float64), history[rows].astype(np.float64)
+    middle = np.nanmedian(own, axis=1, keepdims=True)
+    most = FARTHEST * np.nanmedian(np.abs(own - middle), axis=1, keepdims=True)
+    most = np.where(most > 0, most, np.inf)
+    found[rows] = np.clip(own, middle - most, middle + most)
     return found
 
 
