@@ -43,6 +43,8 @@ MEASURED = "measured"
 """The calibration's name in a checkpoint."""
 EVERY = 5
 """Batches between two log lines of the loss."""
+OF_TEST = {"num_eval_samples", "test_quantiles"}
+"""Hyperparameters of the channel test."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -59,8 +61,10 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _tell(run: Run) -> None:
-    """Logs the forecasters, if they are more than DeepAR's own network."""
+    """Logs the forecasters, if they are more than DeepAR's own network, and hyperparameters without effect."""
     names = run.values["_experts"]
+    if "test" not in run.job.channels and (unused := sorted(OF_TEST & set(run.chosen))):
+        logging.info("There is no channel test. Not used: %s.", ", ".join(unused))
     if is_residual(run.values):
         logging.info("Network: residual (_network), not DeepAR's: it predicts quantiles of all steps at once.")
     if names != ["none"]:

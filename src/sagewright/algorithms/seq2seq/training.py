@@ -42,6 +42,8 @@ COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best copy, and the one being written."""
 SPEED_EVERY = 50
 JUDGED = 64
+UPPER = {"rnn_residual_connections", "rnn_attention_in_upper_layers"}
+"""Hyperparameters of layers above the first."""
 LEAST_GAIN = 1e-4
 """Share of the measure by which it has to improve for training to go on: a solved task's perplexity falls towards 1 without end."""
 DIRECTIONS: dict[str, Direction] = {"perplexity": "Minimize", "accuracy": "Maximize", "bleu": "Maximize"}
@@ -69,13 +71,16 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _say_unused(run: Run) -> None:
-    """Logs the hyperparameters of a kind that neither encoder nor decoder has."""
+    """Logs the hyperparameters of a kind, or of layers, that neither encoder nor decoder has."""
     if run.values["_architecture"] != "standard":
         return
     kinds = {run.values["encoder_type"], run.values["decoder_type"]}
     for kind in {"rnn", "cnn"} - kinds:
         if names := sorted(name for name in run.chosen if name.startswith(f"{kind}_")):
-            logging.info("Neither encoder nor decoder is %s: %s are not used.", kind, ", ".join(names))
+            logging.info("Neither encoder nor decoder is %s. Not used: %s.", kind, ", ".join(names))
+    layers = max(run.values["num_layers_encoder"], run.values["num_layers_decoder"])
+    if layers == 1 and "rnn" in kinds and (names := sorted(UPPER & set(run.chosen))):
+        logging.info("Encoder and decoder have one layer. Not used: %s.", ", ".join(names))
 
 
 def _file(job: Job, name: str) -> Path:

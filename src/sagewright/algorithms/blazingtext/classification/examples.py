@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,4 +112,9 @@ def examples(text: Labelled, known: Language, channel: str) -> Examples:
     good = np.flatnonzero(belongs.any(axis=1) & (np.diff(counts.indptr) > 0))
     if not len(good):
         raise UserError(f"channel {channel} has no line with a label of channel train and a word")
+    if len(good) < text.lines:
+        logging.info(
+            "Channel %s: %d of %d lines have no label of channel train, or no known word. They are not used.",
+            channel, text.lines - len(good), text.lines,
+        )  # fmt: skip
     return Examples(counts[good], belongs[good]) if len(good) < text.lines else Examples(counts, belongs)
