@@ -194,7 +194,7 @@ SET: dict[str, dict[str, str]] = {
     "ntm": {"clip_gradient": "0.001", "tolerance": "0.1", "encoder_layers": "7"},
     "knn": {"faiss_index_pq_m": "1", "sample_size": "70", "index_type": "faiss.IVFFlat"},
     "object-detection": {
-        "base_network": "resnet-50", "image_shape": "310", "num_training_samples": "2", "epochs": "6",
+        "base_network": "resnet-50", "image_shape": "310", "num_training_samples": "2", "epochs": "16",
         "lr_scheduler_step": "1", "momentum": "0.5",
         "freeze_layer_pattern": "stage1", "label_width": "7", "mini_batch_size": "2",
     },

@@ -60,7 +60,11 @@ def test_sparse_rows_stay_so_only_if_wanted(job: Any) -> None:
         ("text/csv;label_size=0", b"1,2\n3,nan\n", "row 1: a feature is missing"),
         ("text/csv;label_size=0", b"1,2\n3,1e16\n", "row 1: a feature is .* beyond 1e"),
         ("text/csv;label_size=0", b"1,2,3\n", "records of 3 features, and feature_dim is 2"),
-        ("text/csv", b"1,2\n", r"1 columns are labels \(label_size\)"),
+        (
+            "text/csv",
+            b"1,2\n",
+            r"the first column is a label: if none is, the ContentType must be text/csv;label_size=0",
+        ),
         ("text/csv", b"nan,2,3\n", "row 0: the label is missing"),
         ("text/csv;label_size=2", b"1,2,3,4\n", "one label each"),
         ("text/csv;label_size=0", b"1,2\n", "one label each"),
