@@ -27,7 +27,7 @@ def test_layers_above_the_first(layers: str, caplog: pytest.LogCaptureFixture) -
     given = {"rnn_residual_connections": "true", "num_layers_encoder": layers, "cnn_num_hidden": "64"}
     with caplog.at_level("INFO"):
         seq2seq._say_unused(run(SEQ2SEQ, **given))
-    assert ("have one layer. Not used: rnn_residual_connections." in caplog.text) == (layers == "1")
+    assert ("one layer of rnn only. Not used: rnn_residual_connections." in caplog.text) == (layers == "1")
     assert "Neither encoder nor decoder is cnn. Not used: cnn_num_hidden." in caplog.text
 
 

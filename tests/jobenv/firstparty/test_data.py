@@ -60,11 +60,7 @@ def test_sparse_rows_stay_so_only_if_wanted(job: Any) -> None:
         ("text/csv;label_size=0", b"1,2\n3,nan\n", "row 1: a feature is missing"),
         ("text/csv;label_size=0", b"1,2\n3,1e16\n", "row 1: a feature is .* beyond 1e"),
         ("text/csv;label_size=0", b"1,2,3\n", "records of 3 features, and feature_dim is 2"),
-        (
-            "text/csv",
-            b"1,2\n",
-            r"the first column is a label: if none is, the ContentType must be text/csv;label_size=0",
-        ),
+        ("text/csv", b"1,2\n", "By its content type the first column is a label.$"),
         ("text/csv", b"nan,2,3\n", "row 0: the label is missing"),
         ("text/csv;label_size=2", b"1,2,3,4\n", "one label each"),
         ("text/csv;label_size=0", b"1,2\n", "one label each"),
@@ -76,6 +72,12 @@ def test_bad_rows_are_named(job: Any, media: str, content: bytes, message: str) 
     labels = not (media.endswith("=0") and "label" not in message)
     rows = Rows(open_job(job, media, content), "train", ExpectedColumns(2, labels=labels))
     with pytest.raises(UserError, match=message):
+        rows.table()
+
+
+def test_rows_without_labels_need_a_content_type_that_says_so(job: Any) -> None:
+    rows = Rows(open_job(job, "text/csv", b"1,2\n"), "train", ExpectedColumns(2))
+    with pytest.raises(UserError, match=r"the first column is a label: .* must be text/csv;label_size=0\.$"):
         rows.table()
 
 

@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
-from sagewright.algorithms.linear_learner.few.scores import most
+from sagewright.algorithms.linear_learner.few.scores import limits
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -137,17 +137,19 @@ def part_of(run: Session, data: Data, table: Table) -> Data:
 
 
 def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, held: Table) -> tuple[np.ndarray, float]:
-    """Returns, over this host's `held` rows, sums (3, M) of the models' losses, each row's limited to `most`, of their differences
+    """Returns, over this host's `held` rows, sums (3, M) of the models' losses, each row's within its limit, of their differences
     from the first model's, and of the squares of these; and the sum of the first constant's losses.
     """
-    sums, constant = np.zeros((3, len(weights.bias) // loss.classes)), 0.0
+    labels = data.scaler.labels(np.asarray(held.labels))
+    nothing = loss(np.repeat(constants[:1].astype(np.float32), held.rows, axis=0), labels)[0][:, 0].astype(np.float64)
+    limit = limits(nothing, loss.regresses)
+    sums, seen = np.zeros((3, len(weights.bias) // loss.classes)), 0
     for x, y in source.prepared(held, data.scaler.prepare, BLOCK):
-        nothing = loss(np.repeat(constants[:1].astype(np.float32), len(y), axis=0), y)[0][:, 0].astype(np.float64)
-        each = np.minimum(loss(weights.scores(x), y)[0], most(nothing, loss.regresses)[:, None])
+        each = np.minimum(loss(weights.scores(x), y)[0], limit[seen : seen + len(y), None])
+        seen += len(y)
         apart = each - each[:, :1]
         sums += np.stack([each.sum(axis=0), apart.sum(axis=0), np.square(apart).sum(axis=0)])
-        constant += float(nothing.sum())
-    return sums, constant
+    return sums, float(nothing.sum())
 
 
 def _part_of_rows(table: Table, parts: int, classes: bool, random: np.random.Generator) -> np.ndarray:

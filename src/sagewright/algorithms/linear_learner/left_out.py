@@ -12,7 +12,7 @@ from scipy.linalg import solve_triangular
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.rows.source import Batch
-from sagewright.algorithms.linear_learner.few.scores import most
+from sagewright.algorithms.linear_learner.few.scores import limits
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 
@@ -59,6 +59,6 @@ def ratio(curved: Curved, loss: Loss, left: Left, examples: Examples, group: Gro
         loss(each.astype(np.float32), y)[0].astype(np.float64)
         for each in (scores + moved[:, None], np.repeat(curved.constant[None], len(y), axis=0))
     )
-    model = np.minimum(model, most(nothing[:, 0], loss.regresses)[:, None])
+    model = np.minimum(model, limits(nothing[:, 0], loss.regresses)[:, None])
     summed = group.total(np.array([float(counted @ model[:, 0]), float(counted @ nothing[:, 0])]))
     return baseline.ratio(float(summed[0]), float(summed[1]))

@@ -25,7 +25,7 @@ from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic
 from sagewright.algorithms.linear_learner.mix import Mix
 
-MOST_STEPS, MOST_PASSES = 50, 1000
+MOST_STEPS, MOST_PASSES = 50, 300
 """Limits on the steps of Newton's method on a sample, and on the passes of L-BFGS where these do not suffice."""
 BLOCK = 1024
 """Rows that are in double precision at once."""

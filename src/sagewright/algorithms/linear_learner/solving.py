@@ -54,10 +54,11 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
+    averages = few.suits(run, data, loss, total)
     several = not data.validated and run.values["num_models"] not in ("auto", 1)
-    if several and path.chooses(run.values, data.train.columns, total):
+    if several and (averages or path.chooses(run.values, data.train.columns, total)):
         logging.info("num_models is not used: rows that are held out choose the penalty.")
-    if few.suits(run, data, loss, total):
+    if averages:
         return _average(run, data, loss, began)
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
     undecided = models.models == 1 and not loss.regresses  # the first solution may say that an average is better

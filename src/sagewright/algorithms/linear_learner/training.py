@@ -100,7 +100,7 @@ def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, fl
     labels = scaler.labels(np.asarray(table.labels))
     least = evaluate_constants(loss, constants, labels, trained.examples)
     sound = np.flatnonzero(own <= least * (1 + ROUNDING))
-    if trained.ratio is not None and trained.ratio <= 1 and len(own) == 1:
+    if trained.ratio is not None and trained.ratio <= 1 and len(own) == 1 and np.isfinite(own[0]):
         sound = np.array([0])  # rows that are held out have said so, whatever a few far rows add to the loss on train
     if not len(sound):
         logging.warning("No model is better than one without features, which is the result of this job.")

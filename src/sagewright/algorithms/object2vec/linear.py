@@ -119,7 +119,7 @@ class Linear:
             few = _some(everything, MOST_FORMED, random)  # factors learn from all, and more pairs tell more of them
             widest = min(_width(self._network)) - 1
             apart = _unit(_targets(self._network, few.labels))[:, -1]
-            error, form, _ = factors.best(_tokens(few), apart, widest, random)
+            error, form, _ = factors.best(_numbered(few)[1], apart, widest, random)
             if error < least:
                 return Choice(starts.GIVEN, ("concat", "hadamard"), form.penalty, form)
         return best if self._network.settings.output != "softmax" else self._with_penalty(best, known, random)
@@ -133,15 +133,15 @@ class Linear:
 
     def _factored(self, known: Pairs, form: Form) -> Object2VecNetwork:
         """The network whose vectors of tokens are factors, and biases beside them."""
-        random, tokens = np.random.default_rng([self._seed, 23]), _tokens(known)
+        random, (names, tokens) = np.random.default_rng([self._seed, 23]), _numbered(known)
         targets = _targets(self._network, known.labels)
         middle, spread = float(targets[:, -1].mean()), max(float(targets[:, -1].std()), kernels.TINY)
         scaled = (targets[:, -1] - middle) / spread
         network, _ = self.begun(starts.GIVEN, known)
         found = factors.fit(tokens, scaled, form, random)
-        for table, own in zip(network.tokens, found.tables, strict=True):
+        for table, name, own in zip(network.tokens, names, found.tables, strict=True):
             weight = table.weight.detach().zero_()
-            weight[: len(own), : own.shape[1]] = torch.from_numpy(own)
+            weight[torch.from_numpy(name), : own.shape[1]] = torch.from_numpy(own).to(weight.dtype)
         slopes, biases = np.array([[spread]]), np.array([middle])
         if network.settings.output == "softmax":
             parts = np.array_split(random.permutation(len(scaled)), factors.FOLDS)
@@ -212,11 +212,13 @@ def _laid_out(network: Object2VecNetwork, plain: np.ndarray, weights: kernels.Bl
     return np.vstack(parts).T.astype(np.float32)
 
 
-def _tokens(known: Pairs) -> np.ndarray:
-    """The tokens (n, 2) of pairs of single ones."""
-    return np.column_stack([texts.tokens[known.members[:, side]] for side, texts in enumerate(known.texts)]).astype(
-        np.int64
-    )
+def _numbered(known: Pairs) -> tuple[list[np.ndarray], np.ndarray]:
+    """Returns the tokens of each side that occur in pairs of single tokens, and the numbers (n, 2) that these have among them."""
+    found = [
+        np.unique(texts.tokens[known.members[:, side]].astype(np.int64), return_inverse=True)
+        for side, texts in enumerate(known.texts)
+    ]
+    return [names for names, _ in found], np.column_stack([numbers for _, numbers in found])
 
 
 def _width(network: Object2VecNetwork) -> list[int]:

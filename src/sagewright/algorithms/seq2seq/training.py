@@ -78,9 +78,10 @@ def _say_unused(run: Run) -> None:
     for kind in {"rnn", "cnn"} - kinds:
         if names := sorted(name for name in run.chosen if name.startswith(f"{kind}_")):
             logging.info("Neither encoder nor decoder is %s. Not used: %s.", kind, ", ".join(names))
-    layers = max(run.values["num_layers_encoder"], run.values["num_layers_decoder"])
-    if layers == 1 and "rnn" in kinds and (names := sorted(UPPER & set(run.chosen))):
-        logging.info("Encoder and decoder have one layer. Not used: %s.", ", ".join(names))
+    sides = [side for side in ("encoder", "decoder") if run.values[f"{side}_type"] == "rnn"]
+    upper = any(run.values[f"num_layers_{side}"] > 1 for side in sides)
+    if sides and not upper and (names := sorted(UPPER & set(run.chosen))):
+        logging.info("There is one layer of rnn only. Not used: %s.", ", ".join(names))
 
 
 def _file(job: Job, name: str) -> Path:

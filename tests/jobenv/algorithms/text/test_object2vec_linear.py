@@ -137,12 +137,12 @@ def test_factors_learn_from_all_pairs() -> None:
     labels = ((users[members[:, 0]] * things[members[:, 1]]).sum(axis=1) + random.normal(0, 0.5, 13_000)).astype(
         np.float32
     )
-    single = texts([[token] for token in range(150)])
+    single = texts([[2 * token + 1] for token in range(150)])  # half of the tokens do not occur
     known, later = (
         Pairs((single, single), members[part], labels[part]) for part in (slice(12_000), slice(12_000, None))
     )
     model = Linear.beside(
-        network(output_layer="mean_squared_error", mlp_activation="tanh", enc0_vocab_size="150"), [0, 1], CPU, 3
+        network(output_layer="mean_squared_error", mlp_activation="tanh", enc0_vocab_size="300"), [0, 1], CPU, 3
     )
     assert model is not None
     assert model.is_of_tokens(known)

@@ -122,7 +122,8 @@ class Rows:
             return ""
         count = self._layout.label_columns
         labels = "the first column is a label" if count == 1 else f"the first {count} columns are labels"
-        return f" By its content type {labels}: if none is, the ContentType must be text/csv;label_size=0."
+        none = "" if self.wanted.labels else ": if none is, the ContentType must be text/csv;label_size=0"
+        return f" By its content type {labels}{none}."
 
 
 def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:

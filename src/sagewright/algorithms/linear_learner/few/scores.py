@@ -35,15 +35,15 @@ def losses(scores: np.ndarray, y: np.ndarray, squared: bool) -> np.ndarray:
 
 
 def mean_loss(
-    scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool, most: np.ndarray | float = np.inf
+    scores: np.ndarray, y: np.ndarray, weights: np.ndarray, squared: bool, limit: np.ndarray | float = np.inf
 ) -> float:
-    """Returns the mean loss of a model's scores at rows with these `weights` (n,), none of which counts `most` (n,) or more."""
-    return float(weights @ np.minimum(losses(scores, y, squared), most) / weights.sum())
+    """Returns the mean loss of a model's scores at rows with these `weights` (n,); none counts more than its `limit` (n,)."""
+    return float(weights @ np.minimum(losses(scores, y, squared), limit) / weights.sum())
 
 
-def most(nothing: np.ndarray, numbers: bool) -> np.ndarray:
-    """Returns the most (n,) that rows which are held out may count, given their losses (n,) with a constant: a few rows far from
-    the others would otherwise decide that no model is any good.
+def limits(nothing: np.ndarray, numbers: bool) -> np.ndarray:
+    """Returns the most (n,) that each held-out row may count, given its loss (n,) with a constant: a few rows far from the others
+    would otherwise decide that no model is any good.
     """
     return np.asarray(
         nothing + TIMES * nothing.mean(dtype=np.float64) if numbers and len(nothing) else 2 * nothing + FARTHEST

@@ -322,8 +322,8 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | N
     models = [each for family in families for each in family.solutions]
     use_bias = bool(run.values["use_bias"])
     nothing = scores.constant_left_out(rows.weights, rows.y, rows.out, squared, use_bias)
-    most = scores.most(scores.losses(nothing, rows.y, squared), squared)
-    losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared, most) for each in models])
+    limit = scores.limits(scores.losses(nothing, rows.y, squared), squared)
+    losses = np.array([scores.mean_loss(each.left_out, rows.y, rows.weights, squared, limit) for each in models])
     counted = rows.counted
     if data.validated:
         losses, counted = _with_validation(data, families, losses, counted, squared)
@@ -337,7 +337,7 @@ def _averaged(run: Session, data: Data, loss: Loss, rows: Rows, first: First | N
     if not squared:
         kept = averages.kept(nothing, said, rows.y, rows.weights * rows.out)
         said = nothing + kept * (said - nothing)
-    ratio = baseline.ratio(scores.mean_loss(said, rows.y, rows.weights, squared, most), least)
+    ratio = baseline.ratio(scores.mean_loss(said, rows.y, rows.weights, squared, limit), least)
     wd = float(np.exp(share @ np.log(penalties)))
     logging.info("Averaged %d models, by their losses at rows left out: penalties %.3g on average.", len(models), wd)
     features, bias = np.zeros((columns, loss.classes)), np.zeros(loss.classes)
