@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sagewright.algorithms.deepar import experts, past
+from sagewright.algorithms.deepar.beside import experts, past
+from sagewright.algorithms.deepar.beside.linear import About, Linear, Total
+from sagewright.algorithms.deepar.beside.past import Past
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
-from sagewright.algorithms.deepar.linear import About, Linear, Total
-from sagewright.algorithms.deepar.past import Past
 from sagewright.algorithms.firstparty import baseline
 
 SETTLING, FEWEST_EPOCHS = 0.5, 5
@@ -99,7 +99,7 @@ class Beside:
         use = (~np.isnan(past)).sum(axis=1) >= SMOOTHED
         if not use.any() or not _has_one_season(panel.layout):
             return found
-        (said,) = experts.forecast(("theta",), list(past[use]), panel.layout.frequency.season, panel.layout.horizon)
+        (said,) = experts.of_panel(("theta",), list(past[use]), panel.layout)
         before = panel.before(rows[use], cuts[use])
         levels = self.about.scaling.levels(before)
         low, high = inputs.bounds(before, self.about.scaling, levels, self.about.reach)

@@ -11,6 +11,8 @@ import numpy as np
 
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.deep.training.together import Together
+from sagewright.algorithms.deepar import logarithms
+from sagewright.algorithms.deepar.beside.linear import About
 from sagewright.algorithms.deepar.data import dataset, inputs, reading
 from sagewright.algorithms.deepar.data.dataset import Fields
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -18,6 +20,7 @@ from sagewright.algorithms.deepar.data.inputs import Normal
 from sagewright.algorithms.deepar.data.panel import Layout, Panel, Windows
 from sagewright.algorithms.deepar.data.scaling import Kind, Levels, Scaling
 from sagewright.algorithms.deepar.data.series import Series, observations
+from sagewright.algorithms.deepar.logarithms import Candidate
 from sagewright.algorithms.errors import UserError
 
 SURVEYED, SURVEYED_NUMBERS = 4096, 4_000_000
@@ -41,6 +44,10 @@ class Learnable:
     normal: Normal
     widening: float
     reach: float
+
+    @property
+    def about(self) -> About:
+        return About(self.scaling, self.normal, self.reach)
 
     @property
     def filler(self) -> float:
@@ -72,8 +79,13 @@ def gather(run: Run) -> Learnable:
         fields.cardinality, fields.features, direct=not is_residual(values), levelled=_is_levelled(values, likelihood),
     )  # fmt: skip
     scaling = _scaling(kept, likelihood, frequency, run.together)
-    panel = Panel(kept, layout)
-    return _survey(run, Learnable(panel, fields, likelihood, scaling, Normal((), ()), 0.0, 0.0))
+    held = _survey(run, Learnable(Panel(kept, layout), fields, likelihood, scaling, Normal((), ()), 0.0, 0.0))
+    if likelihood != "student-T" or run.together.most(int(any(float(np.nanmin(each.target)) <= 0 for each in kept))):
+        return held
+    panel, scaling = Panel(kept, replace(layout, logged=True)), replace(scaling, logged=True, floor=None)
+    logged = _survey(run, replace(held, panel=panel, scaling=scaling))
+    candidates = Candidate(held.panel, held.about), Candidate(logged.panel, logged.about)
+    return logged if logarithms.are_better(*candidates, run.together.total, [run.seed, 6, run.together.rank]) else held
 
 
 def _is_levelled(values: Mapping[str, Any], likelihood: str) -> bool:
@@ -114,6 +126,8 @@ def _survey(run: Run, held: Learnable) -> Learnable:
     plain = inputs.plain(windows, levels)[known].reshape(-1, 2 + panel.layout.features).astype(np.float64)
     observed = ~np.isnan(windows.values) & known[:, None]
     wider = np.repeat(np.log(levels.factor)[:, None], observed.shape[1], axis=1)[observed]
+    if panel.layout.logged:
+        wider = wider + windows.values[observed]
     sums = [
         *plain.sum(axis=0), *(plain**2).sum(axis=0), float(len(plain)), wider.sum(), float(observed.sum()),
         levels.shift[known].sum(), np.log(levels.factor[known]).sum(), float(known.sum()),

@@ -15,7 +15,11 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deepar import linear, residual
+from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar.beside import linear
+from sagewright.algorithms.deepar.beside.experts import EXPERTS
+from sagewright.algorithms.deepar.beside.linear import About, Linear
+from sagewright.algorithms.deepar.beside.pooled import Experts, Pooled
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Fields
@@ -23,13 +27,11 @@ from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.inputs import Normal
 from sagewright.algorithms.deepar.data.panel import Layout
 from sagewright.algorithms.deepar.data.scaling import KINDS, Scaling
-from sagewright.algorithms.deepar.experts import EXPERTS
 from sagewright.algorithms.deepar.forecaster import Forecaster
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecasting
 from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
-from sagewright.algorithms.deepar.linear import About, Linear
+from sagewright.algorithms.deepar.logarithms import Exponential
 from sagewright.algorithms.deepar.network import Network, Shape
-from sagewright.algorithms.deepar.pooled import Experts, Pooled
 from sagewright.algorithms.deepar.residual import ResidualForecaster, ResidualNetwork
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.rows import memory
@@ -72,7 +74,8 @@ class Model:
 
     @property
     def forecaster(self) -> Forecasting:
-        return self.alone if self.experts is None else Pooled(self.alone, self.experts, self.scaling)
+        found = self.alone if self.experts is None else Pooled(self.alone, self.experts, self.scaling)
+        return Exponential(found) if self.layout.logged else found
 
     def write(self, directory: Path) -> None:
         layout, experts = self.layout, self.experts
@@ -88,6 +91,7 @@ class Model:
             "num_dynamic_feat": layout.features,
             "direct": layout.direct,
             "levelled": layout.levelled,
+            "logged": layout.logged,
             "ignored": sorted(self.fields.ignored),
             "network": {"kind": kind, **network},
             "scaling": asdict(self.scaling),
@@ -126,6 +130,7 @@ class Model:
             _count(document["num_dynamic_feat"], 0),
             document.get("direct") is True,
             document.get("levelled") is True,
+            document.get("logged") is True,
         )
         ignored = frozenset(
             _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]
@@ -136,7 +141,7 @@ class Model:
             (_number(given["usual"][0]), _number(given["usual"][1])),
             None if given["floor"] is None else _number(given["floor"]),
             _by_cat(given.get("by_cat", []), layout), _number(given.get("apart", 0.0)),
-            given.get("limited") is True,
+            given.get("limited") is True, layout.logged,
         )  # fmt: skip
         normal = Normal(*(tuple(map(_number, document["normal"][name])) for name in ("mean", "deviation")))
         if not len(normal.mean) == len(normal.deviation) == 2 + layout.features:

@@ -43,10 +43,10 @@ def judge(model: Model, series: list[Series], samples: int, quantiles: list[floa
     """Scores of the series that are longer than the forecast."""
     panel = Panel(series, model.layout)
     rows, starts = np.arange(len(panel)), panel.lengths - model.layout.horizon
+    truth = np.stack([each.target[-model.layout.horizon :] for each in series])
     scores, done = Scores(quantiles), 0
     random = np.random.default_rng([seed, 2])
     for part in model.forecaster.forecast(panel, rows, starts, samples, random):
-        own = slice(done, done + len(part))
-        scores.add(panel.future(rows[own], starts[own]), part)
+        scores.add(truth[done : done + len(part)], part)
         done += len(part)
     return scores

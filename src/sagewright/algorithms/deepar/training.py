@@ -18,17 +18,18 @@ from sagewright.algorithms.deep.training.epochs import Course, run_epochs
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.state import State
-from sagewright.algorithms.deepar import calibration, linear, residual
+from sagewright.algorithms.deepar import calibration, residual
+from sagewright.algorithms.deepar.beside import linear
+from sagewright.algorithms.deepar.beside.linear import Linear
+from sagewright.algorithms.deepar.beside.pooled import Experts, measured
 from sagewright.algorithms.deepar.calibration import Beside, Calibration, HeldOut
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Draws
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.declaration import DECLARATION
 from sagewright.algorithms.deepar.learnable import Learnable, gather, is_residual
-from sagewright.algorithms.deepar.linear import Linear
 from sagewright.algorithms.deepar.model import Model
 from sagewright.algorithms.deepar.network import Network, Shape
-from sagewright.algorithms.deepar.pooled import Experts, measured
 from sagewright.algorithms.deepar.residual import ResidualNetwork
 from sagewright.algorithms.deepar.tasks import Recurrent, Residual, Task
 from sagewright.algorithms.deepar.testing import test

@@ -12,6 +12,7 @@ import pytest
 from seriesofrows import NAME, configured, seasonal
 
 from sagewright.algorithms.deepar import calibration
+from sagewright.algorithms.deepar.beside.linear import About, Linear, fit
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure, settling
 from sagewright.algorithms.deepar.calibration import seasonal as naive
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -20,7 +21,6 @@ from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.forecasts import Forecast, Paths
-from sagewright.algorithms.deepar.linear import About, Linear, fit
 from sagewright.algorithms.deepar.model import Model
 
 START = datetime(2024, 1, 1)

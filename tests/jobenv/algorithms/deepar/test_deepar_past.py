@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from seriesofrows import HORIZON, NAME, configured, seasonal
 
-from sagewright.algorithms.deepar import past
+from sagewright.algorithms.deepar.beside import past
+from sagewright.algorithms.deepar.beside.linear import About
+from sagewright.algorithms.deepar.beside.past import Past
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.inputs import Normal
@@ -20,9 +22,7 @@ from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Paths, Quantiles
-from sagewright.algorithms.deepar.linear import About
 from sagewright.algorithms.deepar.model import SYMBOL, Model
-from sagewright.algorithms.deepar.past import Past
 
 LAYOUT = Layout(Frequency.parse("D"), 7, 7, ())
 SCALING = Scaling("steps", 7, floor=0.0)

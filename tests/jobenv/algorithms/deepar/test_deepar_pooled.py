@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from seriesofrows import HORIZON, NAME, configured, metric, record, seasonal
 
-from sagewright.algorithms.deepar import experts
+from sagewright.algorithms.deepar.beside import experts
+from sagewright.algorithms.deepar.beside.pooled import Experts, Pooled, measured
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.panel import Layout, Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.forecasts import LEVELS, Quantiles
 from sagewright.algorithms.deepar.model import Model
-from sagewright.algorithms.deepar.pooled import Experts, Pooled, measured
 from sagewright.algorithms.deepar.serving import serve
 
 START = datetime(2024, 1, 1)

@@ -12,12 +12,15 @@ from sagewright.algorithms.deepar.data import shifts
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.series import Series
 
+LEAST = 1e-10
+"""The value as which those of a series count that has no positive one, where logarithms are taken."""
+
 
 @dataclass(frozen=True)
 class Layout:
     """The layout of a window: `context` known steps, `horizon` steps to forecast; `lags` beside the last step; the numbers of
     categories and dynamic features. `direct`: the dynamic features at the lags are inputs of the network's linear map, too.
-    `levelled`: what precedes an abrupt shift of the level is moved to the level that follows.
+    `levelled`: what precedes an abrupt shift of the level is moved to the level that follows. `logged`: values are logarithms.
     """
 
     frequency: Frequency
@@ -28,6 +31,7 @@ class Layout:
     features: int = 0
     direct: bool = False
     levelled: bool = False
+    logged: bool = False
 
     @property
     def steps(self) -> int:
@@ -44,9 +48,16 @@ class Layout:
         return max(2 * self.frequency.season, self.context)
 
 
+def logs(target: np.ndarray) -> np.ndarray:
+    """Logarithms (m,) of a series' values. Those that are not positive count as half of its smallest positive one, or as LEAST."""
+    positive = target[target > 0]
+    least = np.float32(float(positive.min()) / 2 if len(positive) else LEAST)
+    return np.asarray(np.log(np.maximum(target, least)), np.float32)
+
+
 @dataclass(frozen=True)
 class Windows:
-    """n windows of T steps in the target's units, NaN for missing or unknown values.
+    """n windows of T steps in the target's units, or as logarithms, NaN for missing or unknown values.
 
     `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): the values before the
     forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64; `around` (n, T,
@@ -70,7 +81,8 @@ class Panel:
         self.layout = layout
         self.lengths = np.array([len(each) for each in series], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
-        self._target = np.concatenate([*(each.target for each in series), np.full(1, np.nan, np.float32)])
+        targets = [logs(each.target) if layout.logged else each.target for each in series]
+        self._target = np.concatenate([*targets, np.full(1, np.nan, np.float32)])
         self._ticks = np.array([layout.frequency.tick(each.start) for each in series], np.int64)
         cats = [(each.cat or ())[: len(layout.cardinality)] for each in series]
         self._cat = np.array(cats, np.int64).reshape(len(series), len(layout.cardinality))
@@ -80,7 +92,7 @@ class Panel:
         self._feature_starts = np.concatenate([[0], np.cumsum(self._spans)[:-1]]).astype(np.int64)
         rows = [each.dynamic_feat for each in series if each.dynamic_feat is not None and layout.features]
         self._dynamic = np.concatenate(rows, axis=1) if rows else np.zeros((layout.features, 0), np.float32)
-        self._levels = self._shifts(series) if layout.levelled else None
+        self._levels = self._shifts(targets) if layout.levelled else None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -154,12 +166,12 @@ class Panel:
         found = self._target[self._starts[rows].reshape(shape) + np.clip(places, 0, np.maximum(lengths - 1, 0))]
         return np.where(inside, found, np.float32(np.nan))
 
-    def _shifts(self, series: Sequence[Series]) -> np.ndarray | None:
+    def _shifts(self, targets: Sequence[np.ndarray]) -> np.ndarray | None:
         frequency = self.layout.frequency
-        found = [shifts.find(each.target, frequency.season, frequency.longer_season) for each in series]
+        found = [shifts.find(each, frequency.season, frequency.longer_season) for each in targets]
         if all(each is None for each in found):
             return None
-        parts = [np.zeros(len(own)) if each is None else each for own, each in zip(series, found, strict=True)]
+        parts = [np.zeros(len(own)) if each is None else each for own, each in zip(targets, found, strict=True)]
         return np.concatenate([*parts, np.zeros(1)])
 
     def _around(self, rows: np.ndarray, places: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class Levels:
 class Scaling:
     """`season` in steps; `usual`: shift and factor without preceding values, to which `by_cat` adds a shift and a factor's
     logarithm for each category; `apart`: the deviation of series' shifts from that; `floor`: the minimum of forecasts. With
-    `limited`, values far from the others count for the level only up to a limit.
+    `limited`, values far from the others count for the level only up to a limit. `logged`: values are logarithms, and have no size.
     """
 
     kind: Kind
@@ -60,6 +60,7 @@ class Scaling:
     by_cat: tuple[tuple[tuple[float, float], ...], ...] = ()
     apart: float = 0.0
     limited: bool = False
+    logged: bool = False
 
     def levels(self, history: np.ndarray, cat: np.ndarray | None = None) -> Levels:
         """Levels of histories (n, h) in the target's units, the oldest first, NaN where missing. A series without values gets the
@@ -132,6 +133,8 @@ class Scaling:
         if self.limited:
             history = _limited(history, observed)
             sizes = _mean(np.abs(history), observed)
+        if self.logged:
+            sizes = np.ones(count)
         last = observed & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
         shift = _mean(history, np.where(last.any(axis=1)[:, None], last, observed))
         pairs = observed[:, 1:] & observed[:, :-1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sagewright.algorithms.deepar import experts
+from sagewright.algorithms.deepar.beside import experts
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Forecasting, Quantiles
@@ -85,7 +85,7 @@ def _points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The experts' point forecasts (names, n, horizon), and the series' factors (n,)."""
     past = [panel.past(row, cut) for row, cut in zip(rows, cuts, strict=True)]
-    said = experts.forecast(names, past, panel.layout.frequency.season, panel.layout.horizon)
+    said = experts.of_panel(names, past, panel.layout)
     return said, scaling.levels(panel.before(rows, cuts)).factor
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.deepar.beside.linear import Total
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Paths, Quantiles
-from sagewright.algorithms.deepar.linear import Total
 
 LONG = 600
 """Maximum number of past values that are used."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sagewright.algorithms.deepar.data.panel import Layout
+
 LONGEST = 600
 """Number of last values that are used."""
 THETA_RATES = np.linspace(0.05, 0.95, 19)
@@ -25,6 +27,18 @@ SIGNIFICANT = 1.645
 BURN = 12
 """Number of first values whose errors don't count, because the initial states are guesses."""
 Filter = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def of_panel(names: Sequence[str], rows: Sequence[np.ndarray], layout: Layout) -> np.ndarray:
+    """As `forecast`, of a panel's values (t,). Instead of logarithms the values themselves are forecast, which are at least half as
+    large as a series' smallest one."""
+    season, horizon = layout.frequency.season, layout.horizon
+    if not layout.logged:
+        return forecast(names, rows, season, horizon)
+    own = [np.exp(np.asarray(row, np.float64)) for row in rows]
+    least = np.array([np.nanmin(row) / 2 for row in own])
+    found: np.ndarray = np.log(np.maximum(forecast(names, own, season, horizon), least[:, None]))
+    return found
 
 
 def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, horizon: int) -> np.ndarray:

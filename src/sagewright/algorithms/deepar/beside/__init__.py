@@ -1,0 +1,1 @@
+"""Forecasts that stand beside the network's. Imports no network."""
