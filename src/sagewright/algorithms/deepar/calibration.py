@@ -36,6 +36,8 @@ NARROWING = 0.5
 """Share of a stretch below 1 that is used: series that end at the same time share what happened there, and may be calm together."""
 NORMAL = 1.2816
 """The quantile of the normal distribution at 1 - TAIL."""
+NARROWEST = 0.1
+"""The smallest gap of the network that is widened, as a share of the linear model's: samples far out move by the same factor."""
 LEAST, TINY = 0.02, 1e-9
 """The smallest share of other forecasts than the network's that is used, and the smallest mean error."""
 PRIOR = 4.0
@@ -120,8 +122,8 @@ class Beside:
         which they are the mean of these gaps and of the linear model's, by the network's `share` in both."""
         if self.linear is None or share == 1:
             return np.ones(edges.shape[1:])
-        own = np.maximum(edges[1] - edges[0], TINY * factor[:, None])
-        found: np.ndarray = share + (1 - share) * 2 * NORMAL * self.linear.error * factor[:, None] / own
+        linear = np.maximum(2 * NORMAL * self.linear.error, TINY) * factor[:, None]
+        found: np.ndarray = share + (1 - share) * linear / np.maximum(edges[1] - edges[0], NARROWEST * linear)
         return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sagewright.algorithms.deepar.beside import linear
+from sagewright.algorithms.deepar.beside import comparison, linear
 from sagewright.algorithms.deepar.beside.linear import About, Total
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
@@ -23,8 +23,6 @@ MOST, EACH, FEW, PART = 600, 3, 20, 0.3
 part of a series that they may take."""
 GAIN, CERTAIN = 0.02, 0.975
 """The minimum by which the mean logarithm of the errors has to fall, and the level at which Student's t has to find it below 0."""
-SMALL = 0.05
-"""Added to each window's error, in multiples of the usual one."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,6 @@ class Candidate:
 
 def are_better(values: Candidate, logs: Candidate, total: Total, seed: list[int]) -> bool:
     """True if the logarithms of all hosts' series are to be forecast. `values` and `logs` are of the same series."""
-    from scipy.special import stdtrit
-
     panel = values.panel
     lengths, rows, cuts = _held_out(panel, np.random.default_rng(seed))
     truth = panel.future(rows, cuts).astype(np.float64)
@@ -52,22 +48,12 @@ def are_better(values: Candidate, logs: Candidate, total: Total, seed: list[int]
         said = model.forecast(each.panel, rows[use], cuts[use], each.about)
         errors = np.abs(truth[use] - (np.exp(said) if is_logged else said)) / factor[use, None]
         pair.append(errors)
-    known = ~np.isnan(pair[0] + pair[1])
-    some = known.any(axis=1)
-    first, second = (np.where(known, each, 0).sum(axis=1)[some] / known.sum(axis=1)[some] for each in pair)
-    usual, count = total([float(np.minimum(first, second).sum()), float(len(first))])
-    if count < 2 or usual <= 0:
-        return False
-    least = SMALL * usual / count
-    gains = np.log((first + least) / (second + least))
-    summed, squares = total([float(gains.sum()), float((gains**2).sum())])
-    mean = summed / count
-    error = np.sqrt(max(squares / count - mean**2, 0.0) / (count - 1))
-    if mean < GAIN or mean < stdtrit(count - 1, CERTAIN) * error:
+    found = comparison.compared(pair[0], pair[1], total)
+    if found is None or found.mean < GAIN or not found.is_certain(CERTAIN):
         return False
     logging.info(
         "Values are forecast as their logarithms: a linear model of these errs less on %d windows, by %.1f %% on average.",
-        count, 100 * (1 - np.exp(-mean)),
+        found.count, 100 * (1 - np.exp(-found.mean)),
     )  # fmt: skip
     return True
 

@@ -17,6 +17,7 @@ import torch
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deepar import residual
 from sagewright.algorithms.deepar.beside import linear
+from sagewright.algorithms.deepar.beside.cold import Begun, Cold, Columns
 from sagewright.algorithms.deepar.beside.experts import EXPERTS
 from sagewright.algorithms.deepar.beside.linear import About, Linear
 from sagewright.algorithms.deepar.beside.pooled import Experts, Pooled
@@ -55,6 +56,7 @@ class Model:
     experts: Experts | None = None
     calibration: Calibration = Calibration()
     linear: Linear | None = None
+    cold: Cold | None = None
 
     @property
     def about(self) -> About:
@@ -75,6 +77,7 @@ class Model:
     @property
     def forecaster(self) -> Forecasting:
         found = self.alone if self.experts is None else Pooled(self.alone, self.experts, self.scaling)
+        found = found if self.cold is None else Begun(found, self.cold, self.about)
         return Exponential(found) if self.layout.logged else found
 
     def write(self, directory: Path) -> None:
@@ -98,7 +101,8 @@ class Model:
             "normal": asdict(self.normal),
             "reach": self.reach,
             "calibration": asdict(self.calibration),
-            "linear": None if self.linear is None else {**asdict(self.linear), "weights": self.linear.weights.tolist()},
+            "linear": None if self.linear is None else _listed(self.linear),
+            "cold": None if self.cold is None else _listed(self.cold),
             "experts": None if experts is None else _described(experts),
         }
         weights.write(directory / PARAMS, self.network.state_dict())
@@ -150,7 +154,13 @@ class Model:
             layout, Fields(layout.cardinality, layout.features, ignored), _network(document["network"], layout),
             scaling, normal, _number(document["reach"]), _experts(document["experts"], layout),
             _calibration(document.get("calibration", {})), _linear(document.get("linear"), layout),
+            _cold(document.get("cold"), layout),
         )  # fmt: skip
+
+
+def _listed(given: Linear | Cold) -> dict[str, Any]:
+    """The fields, with lists instead of arrays."""
+    return {name: each.tolist() if isinstance(each, np.ndarray) else each for name, each in asdict(given).items()}
 
 
 def _by_cat(given: Any, layout: Layout) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -192,6 +202,16 @@ def _linear(given: Any, layout: Layout) -> Linear | None:
     if weights.shape != (linear.width(layout),):
         raise ValueError(f"linear: {len(weights)} weights")
     return Linear(weights, _only(_number(given["error"]), lambda each: each >= 0, "error"))
+
+
+def _cold(given: Any, layout: Layout) -> Cold | None:
+    if given is None:
+        return None
+    weights, errors = (np.array([_number(each) for each in given[name]]) for name in ("weights", "errors"))
+    if weights.shape != (Columns.of(layout).width,) or errors.shape != (len(LEVELS),):
+        raise ValueError(f"cold: {len(weights)} weights, {len(errors)} errors")
+    near = _only(_number(given["near"]), lambda each: 0 < each <= 1, "near")
+    return Cold(weights, np.sort(errors), near, _count(given["until"]))
 
 
 def _experts(given: Any, layout: Layout) -> Experts | None:

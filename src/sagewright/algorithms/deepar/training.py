@@ -19,7 +19,8 @@ from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.deepar import calibration, residual
-from sagewright.algorithms.deepar.beside import linear
+from sagewright.algorithms.deepar.beside import cold, linear
+from sagewright.algorithms.deepar.beside.cold import Cold
 from sagewright.algorithms.deepar.beside.linear import Linear
 from sagewright.algorithms.deepar.beside.pooled import Experts, measured
 from sagewright.algorithms.deepar.calibration import Beside, Calibration, HeldOut
@@ -88,12 +89,27 @@ def fit(run: Run, held: Learnable) -> Model:
     model = replace(model, calibration=trainer.calibration())
     if model.calibration.network < 1:
         model = replace(model, linear=trainer.line(held.panel))
+    if model.scaling.kind == "steps":
+        model = replace(model, cold=_cold(run, model, held.panel))
     torch.set_num_threads(run.device.threads)
     if patience.best is not None:
         run.lines.quality("train", {"final_loss": patience.best}, "loss")
         logging.info("Best epoch: %d, loss %r", patience.best_epoch or 0, patience.best)
     names = run.values["_experts"]
     return model if names == ["none"] else replace(model, experts=_experts(run, model, held.panel, tuple(names)))
+
+
+def _cold(run: Run, model: Model, panel: Panel) -> Cold | None:
+    """A regression for series of no or few values."""
+    total, seed = run.together.total, [run.seed, 7, run.together.rank]
+    found = cold.fit(panel, model.about, total, seed)
+    if found is None:
+        return None
+    found = cold.measured(found, model.alone, panel, model.about, total, seed)
+    logging.info(
+        "Series of fewer than %d steps are forecast by a regression on calendar, features and categories.", found.until
+    )
+    return found
 
 
 def _experts(run: Run, model: Model, panel: Panel, names: tuple[str, ...]) -> Experts:

@@ -134,16 +134,22 @@ def _ridge(power: np.ndarray, along: np.ndarray, rows: float) -> tuple[np.ndarra
     left-out values, less the sum of their squares."""
     scale = np.sqrt(np.diagonal(power.sum(axis=0)) / rows)
     power, along = power / np.outer(scale, scale), along / scale
+    penalty, loss = penalised(power, along)
+    return solved(power.sum(axis=0), along.sum(axis=0), penalty) / scale, loss
+
+
+def penalised(power: np.ndarray, along: np.ndarray) -> tuple[float, float]:
+    """The best penalty, and as above the sum of squared errors with it."""
     every, told, losses = power.sum(axis=0), along.sum(axis=0), np.zeros(len(PENALTIES))
     for own, its in zip(power, along, strict=True):
         for place, penalty in enumerate(PENALTIES):
-            weights = _solved(every - own, told - its, penalty)
+            weights = solved(every - own, told - its, penalty)
             losses[place] += weights @ own @ weights - 2 * its @ weights
     best = int(np.argmin(losses))
-    return _solved(every, told, PENALTIES[best]) / scale, float(losses[best])
+    return float(PENALTIES[best]), float(losses[best])
 
 
-def _solved(power: np.ndarray, along: np.ndarray, penalty: float) -> np.ndarray:
+def solved(power: np.ndarray, along: np.ndarray, penalty: float) -> np.ndarray:
     found: np.ndarray = np.linalg.solve(power + penalty * np.eye(len(power)), along)
     return found
 

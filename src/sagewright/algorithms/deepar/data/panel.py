@@ -125,7 +125,7 @@ class Panel:
             self.before(rows, cuts),
             layout.frequency.calendar(self.ticks(rows, places)),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
-            self._features(rows, places),
+            self.features(rows, places),
             self._cat[rows],
             self._around(rows, places, offsets) if layout.direct and layout.features else None,
         )
@@ -175,9 +175,14 @@ class Panel:
         return np.concatenate([*parts, np.zeros(1)])
 
     def _around(self, rows: np.ndarray, places: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._features(rows, places - back) for back in (0, *offsets)], axis=-1)
+        return np.concatenate([self.features(rows, places - back) for back in (0, *offsets)], axis=-1)
 
-    def _features(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def categories(self, rows: np.ndarray) -> np.ndarray:
+        """(n, categories) int64 of the series `rows` (n,)."""
+        return np.asarray(self._cat[rows])
+
+    def features(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """(n, T, k) of `places` (n, T); 0 where a feature isn't known."""
         if not self.layout.features:
             return np.zeros((*places.shape, 0), np.float32)
         spans = self._spans[rows][:, None]
