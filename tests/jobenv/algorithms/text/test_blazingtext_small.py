@@ -92,3 +92,14 @@ def test_vectors_of_a_small_text_have_learnt(job: Any, run: Any, mode: str) -> N
     job.configure({"mode": mode, "epochs": "6"}, {"train": "text/plain"})
     assert run(job, NAME) == 0, job.output
     assert "so that there are" not in job.output
+
+
+@pytest.mark.parametrize(("solver", "pairs"), [("sgd", 12 * 200), ("convex", 0)])
+def test_pairs_of_words_that_occur_once_have_buckets_where_they_are_learnt(
+    job: Any, run: Any, solver: str, pairs: int
+) -> None:
+    lines = [f"__label__{row % 2} {' '.join(f'w{row}x{word}' for word in range(12))}" for row in range(200)]
+    trained(job, run, lines, word_ngrams="2", _solver=solver)
+    (buckets,) = map(int, re.findall(r"(\d+) buckets", job.output))
+    assert buckets >= 4 * pairs
+    assert buckets <= max(8 * pairs, 1 << 10)

@@ -65,8 +65,10 @@ class Labelled:
         return list(hashing.ngrams(wide, self.word_lines, most))
 
 
-def language(text: Labelled, least: int, most: int, buckets: int | None) -> Language:
-    """The language of a training text; `buckets` None: as many as it needs. Raises UserError if it has no label or no word."""
+def language(text: Labelled, least: int, most: int, buckets: int | None, *, singles: bool = False) -> Language:
+    """The language of a training text; `buckets` None: as many as it needs, with `singles` for n-grams that occur only once, too.
+    Raises UserError if it has no label or no word.
+    """
     words = vocabulary.chosen(np.where(text.is_label, 0, text.counts), least)
     labels = vocabulary.chosen(np.where(text.is_label, text.counts, 0), 1)
     if not len(labels):
@@ -76,7 +78,7 @@ def language(text: Labelled, least: int, most: int, buckets: int | None) -> Lang
     if most == 1:
         buckets = 0
     elif buckets is None:
-        buckets = vocabulary.buckets_for(_frequent(text.hashed(most)))
+        buckets = vocabulary.buckets_for(_distinct(text.hashed(most), singles=singles))
     return Language(
         Vocabulary([text.names[number] for number in words], text.counts[words]),
         Vocabulary([text.names[number] for number in labels], text.counts[labels]),
@@ -84,13 +86,14 @@ def language(text: Labelled, least: int, most: int, buckets: int | None) -> Lang
     )
 
 
-def _frequent(hashed: list[tuple[np.ndarray, np.ndarray]]) -> int:
-    """The number of n-grams that occur at least twice."""
+def _distinct(hashed: list[tuple[np.ndarray, np.ndarray]], *, singles: bool) -> int:
+    """The number of n-grams: of those that occur at least twice, or of all with `singles`."""
     if not hashed:
         return 0
     everything = np.sort(np.concatenate([each for _, each in hashed]))
     same = everything[1:] == everything[:-1]
-    return int((same & ~np.concatenate([[False], same[:-1]])).sum())
+    repeated = int((same & ~np.concatenate([[False], same[:-1]])).sum())
+    return len(everything) - int(same.sum()) if singles else repeated
 
 
 def examples(text: Labelled, known: Language, channel: str) -> Examples:

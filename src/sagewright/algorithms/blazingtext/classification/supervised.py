@@ -35,7 +35,9 @@ def train(run: Session) -> None:
     _require(len(text.ids) * words * BYTES_A_COUNT, "smaller word_ngrams")
     labelled = Labelled(text)
     buckets = run.values["buckets"] if "buckets" in run.chosen else None
-    known = language(labelled, _least(run, labelled), words, buckets)
+    labels = int((labelled.is_label & (labelled.counts > 0)).sum())
+    singles = choice(run.values, run.chosen, labels)[0] == "sgd"  # convex leaves out n-grams of one text
+    known = language(labelled, _least(run, labelled), words, buckets, singles=singles)
     train = examples(labelled, known, "train")
     validation = _validation(run, known)
     solver, why = choice(run.values, run.chosen, len(known.labels), train.counts.nnz)
