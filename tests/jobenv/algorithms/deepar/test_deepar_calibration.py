@@ -158,7 +158,9 @@ def test_gaps_are_those_of_both_by_their_shares() -> None:
     assert beside.widening(edges, np.array([3.0]), 0.5) == pytest.approx(0.5 + 0.5 * 1.2816 * 2 * 3)
     assert beside.widening(edges, np.array([3.0]), 1.0) == 1
     assert ALONE.widening(edges, np.array([3.0]), 0.5) == 1
-    assert beside.widening(np.zeros((2, 1, 7)), np.array([3.0]), 0.5) == pytest.approx(0.5 + 0.5 * 10)  # no samples at infinity
+    assert beside.widening(np.zeros((2, 1, 7)), np.array([3.0]), 0.5) == pytest.approx(
+        0.5 + 0.5 * 10
+    )  # no samples at infinity
 
 
 def test_a_network_that_errs_less_keeps_its_medians() -> None:
