@@ -149,7 +149,13 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     begun, plain = (None, None) if checked is None else (checked.chain, checked.plain)
     chains = [(task, length, begun)] if weight else []
     if weight < 1:
-        chains.append((held_out.without_factors(task), replace(length, kept=length.kept // 2), plain))
+        other = replace(length, kept=length.kept // 2)
+        chains.append((held_out.without_factors(task), other, plain))
+        logging.info(
+            "Without factors: %d sweeps after %d that are discarded. They count as epochs, too.",
+            other.kept,
+            other.burn_in,
+        )
     sweeps, done = sum(each.burn_in + each.kept for _, each, _ in chains), 0
     machines = []
     for rows, each, first in chains:
