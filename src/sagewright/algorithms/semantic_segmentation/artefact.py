@@ -14,6 +14,7 @@ from torch import nn
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.semantic_segmentation import network, rules
+from sagewright.algorithms.semantic_segmentation import unet as unets
 from sagewright.algorithms.semantic_segmentation.mixture import PixelModel, SegmentationMixture
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
 from sagewright.algorithms.semantic_segmentation.unet import UNet
@@ -28,7 +29,8 @@ ALGORITHMS = ("fcn", "psp", "deeplab")
 @dataclass(frozen=True)
 class SegmentationDescription:
     """The settings needed to rebuild the network, and the sizes of its training images. `network_share`: the network's share beside
-    a linear model of pixels; 1 without one. `unet_share` and `unet_scale` are a small U-Net's, if there is one beside them.
+    a linear model of pixels; 1 without one. `unet_share`, `unet_scale` and `unet_levels` are a small U-Net's, if one is beside
+    them; those of earlier versions have the fewest levels, and no number of them.
     """
 
     backbone: str
@@ -40,6 +42,7 @@ class SegmentationDescription:
     network_share: float = 1.0
     unet_share: float | None = None
     unet_scale: float | None = None
+    unet_levels: int | None = None
 
     def build(self) -> Segmenter:
         return network.build(self.backbone, self.algorithm, self.num_classes, self.width)
@@ -57,7 +60,10 @@ def write(directory: Path, description: SegmentationDescription, module: Segment
     if isinstance(module, SegmentationMixture):
         description = replace(description, network_share=module.share)
         if module.unet is not None:
-            description = replace(description, unet_share=module.unet_share, unet_scale=module.unet.scale)
+            own = module.unet
+            description = replace(
+                description, unet_share=module.unet_share, unet_scale=own.scale, unet_levels=own.levels
+            )
     weights.write(directory / WEIGHTS, tensors)
     said = {name: value for name, value in asdict(description).items() if value is not None}
     weights.write_json(directory / DESCRIPTION, {"format": FORMAT, **said})
@@ -80,7 +86,8 @@ def read(directory: Path) -> tuple[SegmentationDescription, Segmenter | Segmenta
     module: Segmenter | SegmentationMixture = network
     if description.network_share < 1:
         classes, share, scale = description.num_classes, description.unet_share, description.unet_scale
-        unet = None if share is None or scale is None else UNet(classes, scale)
+        levels = description.unet_levels or unets.FEWEST
+        unet = None if share is None or scale is None else UNet(classes, scale, levels)
         module = SegmentationMixture(network, PixelModel(classes), description.network_share, unet, share or 0.0)
     for prefix, each in _beside(module):
         own = {name.removeprefix(prefix): tensors.pop(name) for name in sorted(tensors) if name.startswith(prefix)}
@@ -108,7 +115,7 @@ def _described(document: object) -> SegmentationDescription:
 
 
 def _shares(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The shares of the models, and the U-Net's scale. Raises ValueError or TypeError."""
+    """The shares of the models, and the U-Net's scale and levels. Raises ValueError or TypeError."""
     names = [name for name in ("unet_share", "unet_scale") if document.get(name) is not None]
     found = {"network_share": float(document.get("network_share", 1.0))} | {
         name: float(document[name]) for name in names
@@ -120,4 +127,9 @@ def _shares(document: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("network_share and unet_share are more than 1 together")
     if len(names) == 1:
         raise ValueError(f"it has {names[0]} alone")
-    return found
+    if document.get("unet_levels") is None:
+        return found
+    levels = int(document["unet_levels"])
+    if not unets.FEWEST <= levels <= len(unets.WIDTHS):
+        raise ValueError(f"unet_levels is {levels}")
+    return {**found, "unet_levels": levels}

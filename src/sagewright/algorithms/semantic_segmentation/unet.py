@@ -11,8 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTHS = (16, 32, 64)
+WIDTHS = (16, 32, 64, 128, 128)
 """Channels of its levels; each level has half the resolution of the one above."""
+FEWEST, COARSEST = 3, 16
+"""Fewest levels, and the maximum long side of what the last level sees: with fewer levels, a small part of the image would judge a
+pixel."""
 SIDE = 256
 """Maximum long side, in pixels, of the images that it sees: larger ones are reduced."""
 
@@ -22,13 +25,13 @@ class UNet(nn.Module):
     sides, so that small images that were enlarged for the network beside it don't cost more than they contain.
     """
 
-    def __init__(self, classes: int, scale: float = 1.0) -> None:
+    def __init__(self, classes: int, scale: float = 1.0, levels: int = FEWEST) -> None:
         super().__init__()
-        self.scale = scale
-        levels = list(zip((3, *WIDTHS), WIDTHS, strict=False))
-        self.down = nn.ModuleList(_pair(before, after) for before, after in levels)
-        self.up = nn.ModuleList(_pair(below + own, own) for own, below in itertools.pairwise(WIDTHS))
-        self.last = nn.Conv2d(WIDTHS[0], classes, 1)
+        self.scale, self.levels = scale, levels
+        widths = WIDTHS[:levels]
+        self.down = nn.ModuleList(_pair(before, after) for before, after in itertools.pairwise((3, *widths)))
+        self.up = nn.ModuleList(_pair(below + own, own) for own, below in itertools.pairwise(widths))
+        self.last = nn.Conv2d(widths[0], classes, 1)
         self.to(memory_format=torch.channels_last)
 
     def scores(self, scaled: torch.Tensor) -> torch.Tensor:
@@ -50,6 +53,11 @@ class UNet(nn.Module):
         small = [max(1, round(side * self.scale)) for side in size]
         reduced = functional.interpolate(values, small, mode="bilinear", align_corners=False, antialias=True)
         return functional.interpolate(self.scores(reduced), size, mode="bilinear", align_corners=False)
+
+
+def levels_of(side: int) -> int:
+    """The number of levels for images whose long side is `side`."""
+    return next((number for number in range(FEWEST, len(WIDTHS)) if side <= COARSEST << number - 1), len(WIDTHS))
 
 
 def _pair(before: int, after: int) -> nn.Sequential:

@@ -3,6 +3,9 @@
 AWS's defaults make a few dozen steps of few images, in which a deep network from scratch hardly learns shapes. This network has its
 own optimiser and number of steps. It isn't measured before its last step, so the validation images can judge it.
 
+Windows of larger images show more places and take less time. But neither the place in the image nor what lies beyond the window
+counts in them, so the last steps see whole images.
+
 Sources: D. Kingma and J. Ba, "Adam", ICLR 2015; I. Loshchilov and F. Hutter, "SGDR", ICLR 2017 (half a cosine wave as the
 schedule).
 """
@@ -10,6 +13,7 @@ schedule).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,25 +25,30 @@ from sagewright.algorithms.deep.training import schedules
 from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.semantic_segmentation.data import Scenes, scaled
 from sagewright.algorithms.semantic_segmentation.records import HOLE
-from sagewright.algorithms.semantic_segmentation.unet import SIDE, UNet
+from sagewright.algorithms.semantic_segmentation.unet import SIDE, UNet, levels_of
 
 BATCH, RATE = 4, 0.001
 """Images in each step of Adam, and the rate of the first."""
 STEPS, ROUNDS = 300, 60
 """Number of steps, unless so many rounds of all images are more."""
-CROP = 64
-"""Maximum sides, in pixels, of the windows that are cut out of larger images."""
+CROP, WHOLE = 64, 0.5
+"""Maximum sides, in pixels, of the windows that are cut out of larger images in the first steps, and the share of the last steps,
+which see whole images while the rate falls; of images of more than CROP / WHOLE pixels it is smaller, for the sake of time."""
+FEWEST, ERRORS, ASIDE = 8, 4.0, 0.1
+"""Images aren't mirrored if a class is in so many, and the mean of its places in them lies so many standard errors, and this share
+of half of the width, beside the middle."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Images (3, h, w) and masks (h, w) uint8 of equal sizes, from which windows of `height` x `width` are cut at random,
-    half of them mirrored."""
+    """Images (3, h, w) and masks (h, w) uint8 of equal sizes, and the largest height and width. Windows are cut out at random;
+    half of them are mirrored if `mirrored`."""
 
     pictures: list[torch.Tensor]
     masks: list[torch.Tensor]
     height: int
     width: int
+    mirrored: bool = True
 
     @classmethod
     def of(cls, scenes: Scenes, side: int) -> Windows:
@@ -53,22 +62,39 @@ class Windows:
             flat = functional.interpolate(torch.from_numpy(mask)[None, None].float(), (height, width), mode="nearest")
             pictures.append(small[0].round().clamp(0, 255).byte())
             masks.append(flat[0, 0].byte())
-        sides = [max(each.shape[axis] for each in masks) for axis in (0, 1)]
-        return cls(pictures, masks, *(min(CROP, each) for each in sides))
+        height, width = (max(each.shape[axis] for each in masks) for axis in (0, 1))
+        return cls(pictures, masks, height, width, not lopsided(masks))
 
-    def cut(self, number: int, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """One window, (3, height, width) and (height, width); beyond the image its edge is repeated, and the mask a hole."""
+    def cut(self, number: int, random: np.random.Generator, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One window with sides of at most `side`, (3, h, w) and (h, w); beyond the image its edge is repeated, and the mask is
+        a hole."""
         picture, mask = self.pictures[number], self.masks[number]
+        high, wide = min(self.height, side), min(self.width, side)
         height, width = mask.shape
-        top, left = (int(random.integers(0, max(0, room) + 1)) for room in (height - self.height, width - self.width))
-        picture, mask = (each[..., top : top + self.height, left : left + self.width] for each in (picture, mask))
-        beyond = (0, max(0, self.width - width), 0, max(0, self.height - height))
+        top, left = (int(random.integers(0, max(0, room) + 1)) for room in (height - high, width - wide))
+        picture, mask = (each[..., top : top + high, left : left + wide] for each in (picture, mask))
+        beyond = (0, max(0, wide - width), 0, max(0, high - height))
         if any(beyond):
             picture = functional.pad(picture[None].float(), beyond, mode="replicate")[0].byte()
             mask = functional.pad(mask, beyond, value=HOLE)
-        if random.random() < 0.5:
+        if self.mirrored and random.random() < 0.5:
             picture, mask = picture.flip(-1), mask.flip(-1)
         return picture, mask
+
+
+def lopsided(masks: Sequence[torch.Tensor]) -> bool:
+    """True if some class lies on the same side in most images, so that mirrored ones would teach something else."""
+    sides: dict[int, list[float]] = {}
+    for mask in masks:
+        across = (torch.arange(mask.shape[1]) * 2 + 1).div(mask.shape[1]).sub(1).expand(mask.shape)
+        for label in mask.unique().tolist():
+            sides.setdefault(label, []).append(float(across[mask == label].mean()))
+    sides.pop(HOLE, None)
+    return any(len(each) >= FEWEST and _aside(np.array(each)) for each in sides.values())
+
+
+def _aside(places: np.ndarray) -> bool:
+    return bool(abs(places.mean()) > max(ASIDE, ERRORS * places.std() / math.sqrt(len(places))))
 
 
 def scale_of(scenes: Scenes, base: int) -> float:
@@ -82,16 +108,20 @@ def fitted(own: Run, train: Scenes) -> UNet | None:
     base = own.values["base_size"]
     devices.seed(own.seed, STEPS)
     random = np.random.default_rng([own.seed, 4])
-    unet = UNet(own.values["num_classes"], scale_of(train, base)).to(own.device.place)
-    windows = Windows.of(train, round(base * unet.scale))
+    scale = scale_of(train, base)
+    side = round(base * scale)
+    unet = UNet(own.values["num_classes"], scale, levels_of(side)).to(own.device.place)
+    windows = Windows.of(train, side)
     steps = max(STEPS, math.ceil(ROUNDS * len(train) / BATCH))
-    optimizer, schedule = torch.optim.Adam(unet.parameters(), RATE), schedules.cosine(steps)
+    narrow = steps - round(steps * (min(WHOLE, CROP / side) if side > CROP else 1))
+    optimizer, schedule = torch.optim.Adam(unet.parameters(), RATE), schedules.cosine(steps - narrow)
     for step, rows in enumerate(order(random, len(train), steps)):
         if own.termination.requested:
             return None
-        pictures, masks = (torch.stack(each) for each in zip(*(windows.cut(row, random) for row in rows), strict=True))
+        cut = [windows.cut(row, random, CROP if step < narrow else side) for row in rows]
+        pictures, masks = (torch.stack(each) for each in zip(*cut, strict=True))
         right = own.device.put(masks).long()
-        optimizer.param_groups[0]["lr"] = RATE * schedule(step)
+        optimizer.param_groups[0]["lr"] = RATE * schedule(max(0, step - narrow))
         optimizer.zero_grad()
         said = unet.scores(own.device.put(pictures).float() / 127.5 - 1)
         loss = functional.cross_entropy(said, right, ignore_index=HOLE, reduction="sum")

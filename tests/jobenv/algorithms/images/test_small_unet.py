@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from sagewright.algorithms.semantic_segmentation import artefact, companions, mo
 from sagewright.algorithms.semantic_segmentation.data import Scenes
 from sagewright.algorithms.semantic_segmentation.mixture import PixelModel, SegmentationMixture
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
-from sagewright.algorithms.semantic_segmentation.unet import UNet
+from sagewright.algorithms.semantic_segmentation.unet import UNet, levels_of
 from sagewright.algorithms.semantic_segmentation.unet_training import Windows
 
 SIDE, KNOWN, HELD, LATER = 24, 20, 8, 12
@@ -104,6 +105,30 @@ def test_a_mixture_with_a_unet_is_read_as_it_was_written(folder: Path, tmp_path:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_a_unet_of_an_earlier_version_has_three_levels(folder: Path, tmp_path: Path) -> None:
+    document = json.loads((folder / artefact.DESCRIPTION).read_bytes())
+    del document["unet_levels"]
+    (tmp_path / artefact.DESCRIPTION).write_text(json.dumps(document))
+    (tmp_path / artefact.WEIGHTS).write_bytes((folder / artefact.WEIGHTS).read_bytes())
+    _, module = artefact.read(tmp_path)
+    assert isinstance(module, SegmentationMixture)
+    assert module.unet is not None
+    assert module.unet.levels == 3
+
+
+@pytest.mark.parametrize("levels", [3, 4, 5])
+def test_the_number_of_levels_is_read_as_it_was_written(folder: Path, tmp_path: Path, levels: int) -> None:
+    description, module = artefact.read(folder)
+    assert isinstance(module, SegmentationMixture)
+    deeper = SegmentationMixture(module.network, module.pixels, 0.5, UNet(2, 1.0, levels), 0.5)
+    artefact.write(tmp_path, description, deeper)
+    _, found = artefact.read(tmp_path)
+    assert isinstance(found, SegmentationMixture)
+    assert found.unet is not None
+    pixels = torch.randint(0, 256, (1, 3, 40, 24))
+    assert torch.equal(found.eval()(pixels)[0], deeper.eval()(pixels)[0])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -113,6 +138,9 @@ def test_a_mixture_with_a_unet_is_read_as_it_was_written(folder: Path, tmp_path:
         ({"unet_scale": 0}, "unet_scale is 0"),
         ({"unet_scale": 7}, "unet_scale is 7"),
         ({"unet_scale": None}, "unet_share alone"),
+        ({"unet_levels": 2}, "unet_levels is 2"),
+        ({"unet_levels": 6}, "unet_levels is 6"),
+        ({"unet_levels": "x"}, "describe a model"),
         ({"network_share": 0.9, "unet_share": 0.9}, "more than 1 together"),
     ],
     ids=str,
@@ -177,21 +205,91 @@ def test_it_sees_enlarged_images_in_their_own_size() -> None:
     assert unet(torch.randint(0, 256, (1, 3, 104, 72))).shape == (1, 3, 104, 72)
 
 
+@pytest.mark.parametrize("levels", [3, 5])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (17, 5), (33, 16)])
-def test_images_of_any_size_have_scores(shape: tuple[int, int]) -> None:
-    assert UNet(2).eval()(torch.zeros(2, 3, *shape)).shape == (2, 2, *shape)
+def test_images_of_any_size_have_scores(shape: tuple[int, int], levels: int) -> None:
+    assert UNet(2, 1.0, levels).eval()(torch.zeros(2, 3, *shape)).shape == (2, 2, *shape)
 
 
-def test_windows_keep_images_and_masks_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unet_training, "CROP", 10)
+def test_larger_images_have_more_levels() -> None:
+    assert [levels_of(side) for side in (17, 64, 65, 128, 129, 256)] == [3, 3, 4, 4, 5, 5]
+    assert all(side / 2 ** (levels_of(side) - 1) <= 16 for side in range(1, 257))
+
+
+@pytest.mark.parametrize("side", [96, 256])
+def test_each_pixel_is_judged_by_most_of_the_image(side: int) -> None:
+    """The same small thing means one class if a light is near the upper edge, and another if it is near the lower one."""
+    torch.manual_seed(0)
+    unet = UNet(2, 1.0, levels_of(side)).eval()
+    pixels = torch.full((1, 3, side, side), 128.0, requires_grad=True)
+    unet(pixels)[0, 0, side // 2, side // 2].backward()
+    assert pixels.grad is not None
+    reached = pixels.grad.abs().sum((0, 1, 2)).nonzero()
+    assert int(reached.max() - reached.min()) > 0.65 * side
+
+
+@pytest.mark.parametrize("side", [10, SIDE])
+def test_windows_keep_images_and_masks_together(side: int) -> None:
     random, windows = np.random.default_rng(0), Windows.of(scenes(), SIDE)
-    cuts = [windows.cut(number % 6, random) for number in range(30)]
-    assert {(picture.shape, mask.shape) for picture, mask in cuts} == {((3, 10, 10), (10, 10))}
+    cuts = [windows.cut(number % 6, random, side) for number in range(30)]
+    assert {(picture.shape, mask.shape) for picture, mask in cuts} == {((3, side, side), (side, side))}
     assert all((picture[0][mask == 1] > 120).all() for picture, mask in cuts)
     small = Windows([torch.full((3, 4, 6), 7, dtype=torch.uint8)], [torch.ones(4, 6, dtype=torch.uint8)], 8, 8)
-    picture, mask = small.cut(0, random)
+    picture, mask = small.cut(0, random, 64)
     assert (picture == 7).all()
     assert (mask == 255).sum() == 64 - 24
+
+
+def sided(seed: int, side: int, flipped: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(side, side, 3) and (side, side) uint8: two squares that look alike, one on each side; if `flipped`, in any order."""
+    random = np.random.default_rng(seed)
+    picture, mask = random.normal(70, 8, (side, side)), np.zeros((side, side), np.uint8)
+    for label, left in enumerate((side // 12, 7 * side // 12), 1):
+        top, wide = int(random.integers(0, 2 * side // 3)), side // 3
+        part = (slice(top, top + wide), slice(left, left + wide))
+        picture[part] += 110
+        mask[part] = label if not flipped or seed % 2 else 3 - label
+    return np.repeat(picture.clip(0, 255).astype(np.uint8)[:, :, None], 3, 2), mask
+
+
+def of_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scenes:
+    return Scenes(Held(*(each[0] for each in pairs)), Held(*(each[1][:, :, None] for each in pairs)))  # type: ignore[arg-type]
+
+
+def test_images_are_not_mirrored_if_a_class_has_a_side() -> None:
+    assert not Windows.of(of_pairs([sided(number, SIDE) for number in range(12)]), SIDE).mirrored
+    assert Windows.of(of_pairs([sided(number, SIDE, True) for number in range(12)]), SIDE).mirrored
+    assert Windows.of(of_pairs([sided(number, SIDE) for number in range(4)]), SIDE).mirrored
+    assert Windows.of(scenes(12), SIDE).mirrored
+    holes = [(picture, np.where(mask == 1, 255, 0).astype(np.uint8)) for picture, mask in map(crossed, range(12))]
+    assert Windows.of(of_pairs(holes), SIDE).mirrored
+
+
+def test_a_class_that_only_its_place_in_the_image_tells_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unet_training, "STEPS", 60)
+    monkeypatch.setattr(unet_training, "ROUNDS", 0)
+    side, settings = 72, own(base=72)
+    settings.values["num_classes"] = 3
+    unet = unet_training.fitted(settings, of_pairs([sided(number, side) for number in range(16)]))
+    assert unet is not None
+    confusion = Confusion(3)
+    with torch.inference_mode():
+        for picture, mask in (sided(number, side) for number in range(100, 108)):
+            said = unet(torch.from_numpy(picture).permute(2, 0, 1)[None])[0].argmax(0)
+            confusion.add(said, torch.from_numpy(mask))
+    assert confusion.measures()["mIOU"] > 0.8
+
+
+@pytest.mark.parametrize(("side", "whole"), [(64, 8), (96, 4), (128, 4), (256, 2)])
+def test_the_last_steps_see_whole_images(monkeypatch: pytest.MonkeyPatch, side: int, whole: int) -> None:
+    monkeypatch.setattr(unet_training, "STEPS", 8)
+    monkeypatch.setattr(unet_training, "ROUNDS", 0)
+    shapes, scores = [], UNet.scores
+    monkeypatch.setattr(UNet, "scores", lambda unet, values: (shapes.append(values.shape[2:]), scores(unet, values))[1])
+    settings = own(base=side)
+    settings.values["num_classes"] = 3
+    assert unet_training.fitted(settings, of_pairs([sided(number, side) for number in range(2)])) is not None
+    assert shapes == [(64, 64)] * (8 - whole) + [(side, side)] * whole
 
 
 def test_holes_teach_the_unet_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
