@@ -28,7 +28,8 @@ class Comparison:
 
 
 def compared(first: np.ndarray, second: np.ndarray, total: Total) -> Comparison | None:
-    """Compares absolute errors (n, horizon), NaN where unknown, of all hosts; None if there are fewer than two windows, or no errors."""
+    """Compares absolute errors (n, horizon), NaN where unknown, of all hosts. Returns None if there are fewer than two windows, or no
+    errors."""
     known = ~np.isnan(first + second)
     some = known.any(axis=1)
     one, two = (np.where(known, each, 0).sum(axis=1)[some] / known.sum(axis=1)[some] for each in (first, second))
