@@ -28,7 +28,7 @@ class Comparison:
 
 
 def compared(first: np.ndarray, second: np.ndarray, total: Total) -> Comparison | None:
-    """Compares absolute errors (n, horizon), NaN where unknown, of all hosts. Returns None if there are fewer than two windows, or no
+    """Compares absolute errors (n, horizon), NaN where unknown, of all hosts: None if there are fewer than two windows, or no
     errors."""
     known = ~np.isnan(first + second)
     some = known.any(axis=1)
