@@ -106,9 +106,8 @@ def _cold(run: Run, model: Model, panel: Panel) -> Cold | None:
     if found is None:
         return None
     found = cold.measured(found, model.alone, panel, model.about, total, seed)
-    logging.info(
-        "Series of fewer than %d steps are forecast by a regression on calendar, features and categories.", found.until
-    )
+    which = "without values" if found.until == 1 else f"of fewer than {found.until} steps"
+    logging.info("Series %s are forecast by a regression on calendar, features and categories.", which)
     return found
 
 

@@ -132,6 +132,15 @@ def test_as_many_categories_as_there_is_room_for(
     assert found.width <= cold.MOST_INPUTS
 
 
+def test_a_single_series_is_its_own_level() -> None:
+    own = cold.fit(panel_of(drawn(1)), ABOUT, list, [0])
+    assert own is not None
+    panel = panel_of([{"target": [], "cat": [0], "dynamic_feat": [[0.0] * HORIZON]}])
+    assert own.quantiles(panel, np.zeros(1, int), panel.lengths, ABOUT)[..., MIDDLE].mean() == pytest.approx(
+        LEVEL[0], abs=1
+    )
+
+
 def test_too_many_features_have_no_regression() -> None:
     layout = replace(LAYOUT, features=600)
     features = np.zeros((600, 20), np.float32)

@@ -167,7 +167,10 @@ def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Cold | Non
     ])  # fmt: skip
     near = _near(panel, about, of_others, farthest, total, random)
     share = float(np.clip(near / max(squares / known, LEAST), LEAST, 1.0)) if near is not None else 1.0
-    return Cold(linear.solved(every, told, penalty), np.array(spread) / known, share)
+    errors = np.array(spread) / known
+    if not (power[:, 0, 0] > 0).all():  # of a few series, the others say nothing of the level of one
+        errors -= errors[LEVELS.index(0.5)]
+    return Cold(linear.solved(every, told, penalty), errors, share)
 
 
 def measured(own: Cold, network: Forecasting, panel: Panel, about: About, total: Total, seed: list[int]) -> Cold:
