@@ -78,8 +78,10 @@ def series(random: np.random.Generator) -> SeriesDraw:
     count = int(random.integers(8, 14) if kind == "few and short" else random.integers(20, 80))
     noise, cats = random.uniform(0.2, 3), random.integers(0, 4, count)
     levels, known, later, features = random.uniform(10, 60, 4), [], [], []
-    for cat in cats:
+    for number, cat in enumerate(cats):
         length = int(random.integers(45, 70) if kind == "few and short" else random.integers(60, 160)) + HORIZON
+        if kind.startswith("new") and number >= count - count // 4:
+            length = HORIZON
         days = np.arange(length)
         feature = (random.random(length) < 0.2).astype(float)
         y = (
@@ -97,9 +99,6 @@ def series(random: np.random.Generator) -> SeriesDraw:
         known.append(y[:-HORIZON])
         later.append(y[-HORIZON:])
         features.append(feature)
-    if kind.startswith("new"):
-        for number in range(count - count // 4, count):
-            known[number], features[number] = known[number][:0], features[number][-HORIZON:]
     words = f"series, {kind}: {count}, noise {noise:.1f}"
     return SeriesDraw(words, known, np.array(later), cats, features)
 
