@@ -19,6 +19,11 @@ from sagewright.algorithms.object2vec.settings import EncoderSettings
 SPREAD = 0.1
 """The standard deviation of token vectors before training."""
 
+HE = 6**0.5
+"""Times torch's own start of a convolution's weights, this is He's deviation: each layer then says as much of a sequence as the one
+before. Otherwise the fourth would begin with a twentieth of what the first says, and all sequences would look alike.
+"""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -89,6 +94,10 @@ class Convolutions(nn.Module):
             nn.Conv1d(before, width, side.filter_width, padding="same")
             for before, width in zip(inputs, widths, strict=True)
         )
+        with torch.no_grad():
+            for layer in self.layers:
+                layer.weight.mul_(HE)
+                layer.bias.zero_()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: TokenVectors, side: Side) -> Tensor:

@@ -98,9 +98,6 @@ def _project(encoder: Pooled, drawing: Drawing) -> int:
 
 
 def _see(encoder: Convolutions, signed: bool) -> int:
-    for layer in encoder.layers:
-        layer.weight.mul_(6**0.5)  # He's deviation, so that further layers see as much
-        layer.bias.zero_()
     first = encoder.layers[0]
     units, _, width = first.weight.shape
     return _detect(first.weight[:, :, (width - 1) // 2], first.weight, signed, units - units // 4)

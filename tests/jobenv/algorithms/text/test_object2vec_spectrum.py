@@ -1,4 +1,4 @@
-"""Vectors of Object2Vec's tokens before training."""
+"""Vectors of Object2Vec's tokens, and layers of convolutions, before training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from sagewright.algorithms.object2vec import spectrum
 from sagewright.algorithms.object2vec.declaration import DECLARATION
-from sagewright.algorithms.object2vec.encoders import SPREAD
+from sagewright.algorithms.object2vec.encoders import SPREAD, Side
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
 from sagewright.algorithms.object2vec.settings import Object2VecSettings
@@ -128,6 +128,14 @@ def test_a_side_alone_begins_so(caplog: pytest.LogCaptureFixture) -> None:
     assert "enc0: vectors of tokens begin with 6 topics of 50 pairs." in caplog.text
     assert np.array_equal(second, before)
     assert not first[30:].any()
+
+
+def test_the_last_layer_of_convolutions_begins_with_much_of_what_the_first_sees() -> None:
+    made = network(enc0_network="hcnn", enc0_token_embedding_dim="64", enc_dim="256")
+    drawn = np.random.default_rng(0).integers(0, 33, (200, 8))
+    tokens = Side(torch.from_numpy(drawn.ravel()), torch.full((200,), 8))
+    first, *_, last = made.encode(0, tokens).std(dim=0).view(4, 64).mean(dim=1).tolist()
+    assert last > first / 3
 
 
 @pytest.mark.parametrize("name", ["hcnn", "bilstm"])
