@@ -16,8 +16,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sagewright.algorithms.object2vec.settings import EncoderSettings
 
-SPREAD = 0.1
-"""The standard deviation of token vectors before training."""
+SPREAD, SEQUENCE_SPREAD = 0.1, 0.5
+"""The standard deviation of token vectors before training: of those of which means are taken, and of those that are read in their
+order. If these are smaller, the steps of the table outrun those of the encoder, and it learns its sequences by heart.
+"""
 
 HE = 6**0.5
 """Times torch's own start of a convolution's weights, this is He's deviation: each layer then says as much of a sequence as the one
@@ -41,9 +43,9 @@ class Side:
 class TokenVectors(nn.Module):
     """The vector of each token. With `by_rows` gradients are of the rows that a mini-batch uses, in `used`, not of the table."""
 
-    def __init__(self, vocabulary: int, dim: int, *, by_rows: bool, frozen: bool) -> None:
+    def __init__(self, vocabulary: int, dim: int, *, by_rows: bool, frozen: bool, spread: float = SPREAD) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocabulary, dim).normal_(0, SPREAD), requires_grad=not frozen)
+        self.weight = nn.Parameter(torch.empty(vocabulary, dim).normal_(0, spread), requires_grad=not frozen)
         self.by_rows = by_rows and not frozen
         self.used: list[tuple[Tensor, Tensor]] = []
 

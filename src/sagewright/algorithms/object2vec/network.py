@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sagewright.algorithms.object2vec.encoders import ENCODERS, Side, TokenVectors
+from sagewright.algorithms.object2vec.encoders import ENCODERS, SEQUENCE_SPREAD, SPREAD, Side, TokenVectors
 from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "linear": nn.Identity}
@@ -33,7 +33,8 @@ class Object2VecNetwork(nn.Module):
         self.settings = settings
         own = settings.sides[:1] if settings.tied else settings.sides
         self.tokens = nn.ModuleList(
-            TokenVectors(side.vocabulary, side.token_dim, by_rows=by_rows, frozen=side.frozen) for side in own
+            TokenVectors(side.vocabulary, side.token_dim, by_rows=by_rows, frozen=side.frozen, spread=_spread(settings))
+            for side in own
         )
         self.encoders = nn.ModuleList(
             ENCODERS[side.network](side, settings.encoding, settings.dropout) for side in settings.sides
@@ -74,6 +75,12 @@ class Object2VecNetwork(nn.Module):
     def answers(self, scores: Tensor) -> Tensor:
         """Returns (n, outputs) as reported to clients: probabilities of the classes, or the number."""
         return functional.softmax(scores, dim=1) if self.settings.output == "softmax" else scores
+
+
+def _spread(settings: Object2VecSettings) -> float:
+    """The standard deviation of token vectors; the same on both sides, whose encodings are compared."""
+    networks = {side.network for side in settings.sides}
+    return SPREAD if "pooled_embedding" in networks else SEQUENCE_SPREAD
 
 
 def _compared(name: str, first: Tensor, second: Tensor) -> Tensor:
