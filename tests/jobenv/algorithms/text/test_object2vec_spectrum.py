@@ -231,3 +231,23 @@ def test_convolutions_learn_from_few_pairs_of_noisy_texts(job: Any, run: Any) ->
     assert run(job, "object2vec") == 0, job.output
     (accuracy,) = re.findall(r"test accuracy <score>=([0-9.]+)", job.output)
     assert float(accuracy) > 0.7
+
+
+def test_few_pairs_teach_an_order_of_neighbours(job: Any, run: Any) -> None:
+    """Whether one of five tokens comes directly before one of five others, or after it."""
+    random, lines = np.random.default_rng(0), []
+    for label in random.integers(0, 2, 1500).tolist():
+        first, second = random.integers(10, 60, (2, 8)).tolist()
+        place, pair = int(random.integers(9)), [int(random.integers(5)), int(random.integers(5, 10))]
+        first[place:place] = pair if label else pair[::-1]
+        lines.append(json.dumps({"label": label, "in0": first, "in1": second}))
+    given = {
+        "enc0_max_seq_len": "10", "enc0_vocab_size": "60", "enc0_network": "bilstm", "enc_dim": "64", "mlp_dim": "64",
+        "enc0_token_embedding_dim": "64", "num_classes": "2",
+    }  # fmt: skip
+    job.configure(given, dict.fromkeys(("train", "test"), "application/jsonlines"))
+    job.put("train", "a.jsonl", "\n".join(lines[:1100]).encode())
+    job.put("test", "b.jsonl", "\n".join(lines[1100:]).encode())
+    assert run(job, "object2vec") == 0, job.output
+    (accuracy,) = re.findall(r"test accuracy <score>=([0-9.]+)", job.output)
+    assert float(accuracy) > 0.95
