@@ -18,7 +18,8 @@ from sagewright.algorithms.object2vec.settings import EncoderSettings
 
 SPREAD, SEQUENCE_SPREAD = 0.1, 0.5
 """The standard deviation of token vectors before training: of those of which means are taken, and of those that are read in their
-order. If these are smaller, the steps of the table outrun those of the encoder, and it learns its sequences by heart.
+order where there are few pairs: if these are smaller, the steps of the table outrun those of the encoder, and it learns its pairs
+by heart. But topics of tokens would be drowned in vectors of this size, unless a linear model beside the network has them.
 """
 
 HE = 6**0.5
@@ -41,7 +42,8 @@ class Side:
 
 
 class TokenVectors(nn.Module):
-    """The vector of each token. With `by_rows` gradients are of the rows that a mini-batch uses, in `used`, not of the table."""
+    """The vector of each token, which starts with the standard deviation `spread`. With `by_rows` gradients are of the rows that a
+    mini-batch uses, in `used`, not of the table."""
 
     def __init__(self, vocabulary: int, dim: int, *, by_rows: bool, frozen: bool, spread: float = SPREAD) -> None:
         super().__init__()

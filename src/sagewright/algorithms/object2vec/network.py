@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sagewright.algorithms.object2vec.encoders import ENCODERS, SEQUENCE_SPREAD, SPREAD, Side, TokenVectors
+from sagewright.algorithms.object2vec.encoders import ENCODERS, SPREAD, Side, TokenVectors
 from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "linear": nn.Identity}
@@ -26,14 +26,14 @@ class Batch:
 
 
 class Object2VecNetwork(nn.Module):
-    """Maps a Batch to (n, outputs). `by_rows`: see TokenVectors."""
+    """Maps a Batch to (n, outputs). `by_rows` and `spread`: see TokenVectors."""
 
-    def __init__(self, settings: Object2VecSettings, *, by_rows: bool = False) -> None:
+    def __init__(self, settings: Object2VecSettings, *, by_rows: bool = False, spread: float = SPREAD) -> None:
         super().__init__()
         self.settings = settings
         own = settings.sides[:1] if settings.tied else settings.sides
         self.tokens = nn.ModuleList(
-            TokenVectors(side.vocabulary, side.token_dim, by_rows=by_rows, frozen=side.frozen, spread=_spread(settings))
+            TokenVectors(side.vocabulary, side.token_dim, by_rows=by_rows, frozen=side.frozen, spread=spread)
             for side in own
         )
         self.encoders = nn.ModuleList(
@@ -75,12 +75,6 @@ class Object2VecNetwork(nn.Module):
     def answers(self, scores: Tensor) -> Tensor:
         """Returns (n, outputs) as reported to clients: probabilities of the classes, or the number."""
         return functional.softmax(scores, dim=1) if self.settings.output == "softmax" else scores
-
-
-def _spread(settings: Object2VecSettings) -> float:
-    """The standard deviation of token vectors; the same on both sides, whose encodings are compared."""
-    networks = {side.network for side in settings.sides}
-    return SPREAD if "pooled_embedding" in networks else SEQUENCE_SPREAD
 
 
 def _compared(name: str, first: Tensor, second: Tensor) -> Tensor:

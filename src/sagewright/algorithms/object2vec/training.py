@@ -30,6 +30,7 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.object2vec import batches, held_out, measures, pairs, rows, spectrum, vectors
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION
+from sagewright.algorithms.object2vec.encoders import SEQUENCE_SPREAD, SPREAD
 from sagewright.algorithms.object2vec.linear import MOST_NUMBERS, Linear
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
@@ -97,7 +98,7 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     values = run.values
     settings = Object2VecSettings.of(values)
     by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
-    network = Object2VecNetwork(settings, by_rows=by_rows)
+    network = Object2VecNetwork(settings, by_rows=by_rows, spread=_spread(settings, known))
     without_file = vectors.fill(network, run.job, values)
     divided = held_out.divide(known, run.seed) if validation is None and values["epochs"] > 1 else None
     parts = Parts(known, validation, *((known, None) if divided is None else divided))
@@ -122,6 +123,12 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     run_epochs(course, trainer)
     trainer.limit()
     return network
+
+
+def _spread(settings: Object2VecSettings, known: Pairs) -> float:
+    """The standard deviation of token vectors at the start; the same on both sides, whose encodings are compared."""
+    takes_means = "pooled_embedding" in {side.network for side in settings.sides}
+    return SPREAD if takes_means or len(known) > FEW else SEQUENCE_SPREAD
 
 
 def _rate(run: Run) -> float:
