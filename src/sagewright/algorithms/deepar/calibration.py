@@ -137,14 +137,18 @@ class HeldOut:
     cuts: np.ndarray
 
     @classmethod
-    def of(cls, panel: Panel, most: int, random: np.random.Generator) -> HeldOut:
-        """Holds out the last window of at most `most` series that are long enough; of few series, several of each."""
+    def of(
+        cls, panel: Panel, most: int, random: np.random.Generator, each: int = 1, share: float = PART
+    ) -> HeldOut:  # fmt: skip
+        """Holds out at most `most` windows, the last ones of series that are long enough: `each` of one, or more if there are few
+        series. Several windows of a series take at most a `share` of it."""
         horizon = panel.layout.horizon
         rows = np.flatnonzero(panel.lengths >= panel.layout.least + 2 * horizon)
         if len(rows) > most:
             rows = np.sort(random.choice(rows, most, replace=False))
-        each = max(1, min(most, FEWEST) // max(len(rows), 1))
-        counts = np.clip((PART * panel.lengths[rows] / horizon).astype(np.int64), 1, each)
+        count = max(len(rows), 1)
+        each = max(1, min(max(each, FEWEST // count), most // count))
+        counts = np.clip((share * panel.lengths[rows] / horizon).astype(np.int64), 1, each)
         lengths = panel.lengths.copy()
         lengths[rows] -= counts * horizon
         back = np.concatenate([np.arange(1, count + 1) for count in counts]) if len(rows) else counts

@@ -15,12 +15,14 @@ import numpy as np
 
 from sagewright.algorithms.deepar.beside import comparison, linear
 from sagewright.algorithms.deepar.beside.linear import About, Total
+from sagewright.algorithms.deepar.calibration import HeldOut
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
 
-MOST, EACH, FEW, PART = 600, 3, 20, 0.3
-"""Maximum number of windows that are forecast, and of those of one series, or where there are few series as many as make FEW; the
-part of a series that they may take."""
+MOST, EACH, SHARE = 600, 3, 0.3
+"""Maximum number of windows that are forecast, and of those of one series; the share of it that they may take."""
+MOST_LOGARITHM = 600.0
+"""Larger ones have no finite exponential, or none that can be added up."""
 GAIN, CERTAIN = 0.02, 0.975
 """The minimum by which the mean logarithm of the errors has to fall, and the level at which Student's t has to find it below 0."""
 
@@ -36,17 +38,18 @@ class Candidate:
 def are_better(values: Candidate, logs: Candidate, total: Total, seed: list[int]) -> bool:
     """True if the logarithms of all hosts' series are to be forecast. `values` and `logs` are of the same series."""
     panel = values.panel
-    lengths, rows, cuts = _held_out(panel, np.random.default_rng(seed))
+    held = HeldOut.of(panel, MOST, np.random.default_rng(seed), EACH, SHARE)
+    rows, cuts = held.rows, held.cuts
     truth = panel.future(rows, cuts).astype(np.float64)
     use = ~np.isnan(truth).all(axis=1)
     factor = values.about.scaling.levels(panel.before(rows, cuts)).factor
     pair = []
     for each, is_logged in ((values, False), (logs, True)):
-        model = linear.fit(each.panel.until(lengths).flat(), each.about, total, seed)
+        model = linear.fit(each.panel.until(held.known.lengths).flat(), each.about, total, seed)
         if model is None:
             return False
         said = model.forecast(each.panel, rows[use], cuts[use], each.about)
-        errors = np.abs(truth[use] - (np.exp(said) if is_logged else said)) / factor[use, None]
+        errors = np.abs(truth[use] - (_exponential(said) if is_logged else said)) / factor[use, None]
         pair.append(errors)
     found = comparison.compared(pair[0], pair[1], total)
     if found is None or found.mean < GAIN or not found.is_certain(CERTAIN):
@@ -56,21 +59,6 @@ def are_better(values: Candidate, logs: Candidate, total: Total, seed: list[int]
         found.count, 100 * (1 - np.exp(-found.mean)),
     )  # fmt: skip
     return True
-
-
-def _held_out(panel: Panel, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The lengths (series,) of what both learn from; the series (n,) and the positions (n,) of the windows that follow it."""
-    horizon = panel.layout.horizon
-    rows = np.flatnonzero(panel.lengths >= panel.layout.least + 2 * horizon)
-    if len(rows) > MOST:
-        rows = np.sort(random.choice(rows, MOST, replace=False))
-    most = max(1, min(max(EACH, FEW // max(len(rows), 1)), MOST // max(len(rows), 1)))
-    counts = np.clip((PART * panel.lengths[rows] / horizon).astype(np.int64), 1, most)
-    lengths = panel.lengths.copy()
-    lengths[rows] -= counts * horizon
-    back = np.concatenate([np.arange(1, count + 1) for count in counts]) if len(rows) else counts
-    rows = np.repeat(rows, counts)
-    return lengths, rows, panel.lengths[rows] - back * horizon
 
 
 @dataclass(frozen=True)
@@ -84,6 +72,10 @@ class Exponential:
     ) -> Iterator[Forecast]:
         for part in self.of_logs.forecast(panel, rows, cuts, samples, random):
             if isinstance(part, Quantiles):
-                yield Quantiles(np.exp(part.values), part.count, part.random)
+                yield Quantiles(_exponential(part.values), part.count, part.random)
             else:
-                yield Paths(np.exp(part.samples()))
+                yield Paths(_exponential(part.samples()))
+
+
+def _exponential(logs: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(np.minimum(logs, MOST_LOGARITHM)))

@@ -141,6 +141,15 @@ def test_a_single_series_is_its_own_level() -> None:
     )
 
 
+def test_requests_of_any_size_are_forecast_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = drawn(6)
+    own, panel, rows = cold.fit(panel_of(records), ABOUT, list, [0]), panel_of(records), np.arange(6)
+    assert own is not None
+    whole = own.quantiles(panel, rows, panel.lengths - HORIZON, ABOUT)
+    monkeypatch.setattr(cold, "TOGETHER", 5 * len(own.weights))
+    assert own.quantiles(panel, rows, panel.lengths - HORIZON, ABOUT) == pytest.approx(whole)
+
+
 def test_too_many_features_have_no_regression() -> None:
     layout = replace(LAYOUT, features=600)
     features = np.zeros((600, 20), np.float32)

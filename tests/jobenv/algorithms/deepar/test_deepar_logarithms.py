@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from sagewright.algorithms.deepar.beside import experts
 from sagewright.algorithms.deepar.data.frequency import Frequency
 from sagewright.algorithms.deepar.data.panel import Layout, Panel, logs
 from sagewright.algorithms.deepar.data.series import Series
+from sagewright.algorithms.deepar.forecasts import Forecast, Paths
+from sagewright.algorithms.deepar.logarithms import Exponential
 from sagewright.algorithms.deepar.model import SYMBOL, Model
 
 LENGTH = 98
@@ -105,3 +108,19 @@ def test_values_without_a_logarithm_count_as_half_of_the_smallest() -> None:
     found = logs(np.array([4.0, 0.0, np.nan, -3.0, 0.5], np.float32))
     assert found == pytest.approx(np.log([4, 0.25, np.nan, 0.25, 0.5]), nan_ok=True)
     assert logs(np.zeros(3, np.float32)) == pytest.approx(np.log(1e-10))
+
+
+class Far:
+    """Forecasts logarithms beyond those of any number."""
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]:  # fmt: skip
+        yield Paths(np.full((len(rows), samples, HORIZON), 1e4))
+
+
+def test_forecasts_are_finite() -> None:
+    layout = Layout(Frequency.parse("D"), 7, HORIZON, (), logged=True)
+    panel = Panel([Series(datetime(2024, 1, 1), np.ones(9, np.float32))], layout)
+    (part,) = Exponential(Far()).forecast(panel, np.zeros(1, int), panel.lengths, 50, np.random.default_rng(0))
+    assert np.isfinite(part.mean()).all()

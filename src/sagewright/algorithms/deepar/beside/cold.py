@@ -22,6 +22,8 @@ NUMBERS, MOST_INPUTS = 3_000_000, 512
 """Limits on the numbers in the table that the regression is fitted to, and on its columns, see `Columns`."""
 FARTHEST = 10.0
 """Maximum distance of values from the typical level, in median distances."""
+TOGETHER = 1 << 20
+"""Maximum number of inputs that are made at once; at least those of one step."""
 PAIRS, LEAST = 20_000, 1e-6
 """Number of pairs of values of a series that are compared, and the smallest share of variance."""
 WINDOWS, SAMPLES = 60, 50
@@ -98,9 +100,11 @@ class Cold:
     ) -> np.ndarray:
         """(n, T) of `places` (n, T); 0 where one isn't to be used."""
         use = np.ones(places.shape, bool) if use is None else use
-        found = np.zeros(places.shape)
-        each = np.repeat(rows, use.sum(axis=1))
-        found[use] = _inputs(panel, each, places[use], about) @ self.weights
+        found, each, at = np.zeros(places.shape), np.repeat(rows, use.sum(axis=1)), places[use]
+        some = max(1, TOGETHER // len(self.weights))
+        parts = [slice(start, start + some) for start in range(0, len(each), some)]
+        said = [_inputs(panel, each[part], at[part], about) @ self.weights for part in parts]
+        found[use] = np.concatenate([np.zeros(0), *said])
         return found
 
 
@@ -120,10 +124,16 @@ class Begun:
             own, at = rows[done : done + len(part)], cuts[done : done + len(part)]
             done += len(part)
             new = self.cold.covers(panel, own, at)
-            yield self._replaced(part, new, panel, own, at, samples) if new.any() else part
+            yield self._replaced(part, new, panel, own, at, random) if new.any() else part
 
     def _replaced(
-        self, part: Forecast, new: np.ndarray, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int
+        self,
+        part: Forecast,
+        new: np.ndarray,
+        panel: Panel,
+        rows: np.ndarray,
+        cuts: np.ndarray,
+        random: np.random.Generator,
     ) -> Forecast:
         values = self.cold.quantiles(panel, rows[new], cuts[new], self.about)
         if isinstance(part, Quantiles):
@@ -131,7 +141,7 @@ class Begun:
             found[new] = values
             return Quantiles(found, part.count, part.random)
         drawn = part.samples().copy()
-        drawn[new] = Quantiles(values, drawn.shape[1], np.random.default_rng(samples)).samples()
+        drawn[new] = Quantiles(values, drawn.shape[1], random).samples()
         return Paths(drawn)
 
 
@@ -177,17 +187,17 @@ def measured(own: Cold, network: Forecasting, panel: Panel, about: About, total:
     """The regression with the number of steps until which it forecasts series: where they begin in training, it errs less than the
     `network`, which learns from windows after `Layout.least` steps."""
     least, until, random = panel.layout.least, own.until, np.random.default_rng(seed)
-    for first, last in ((1, least), (least, 2 * least)):
+    for first, last in ((1, least), (least, 2 * least)) if least > 1 else ():
         rows = np.flatnonzero(panel.lengths > last)
         rows = random.choice(rows, min(len(rows), WINDOWS), replace=False)
-        cuts = random.integers(first, max(last, first + 1), len(rows))
+        cuts = random.integers(first, last, len(rows))
         parts = network.forecast(panel, rows, cuts, SAMPLES, random)
         said = np.concatenate([np.zeros((0, panel.layout.horizon)), *(part.quantiles([0.5])[0] for part in parts)])
         truth, (_, factor) = panel.future(rows, cuts), _typical(panel, rows, about)
         ours = own.quantiles(panel, rows, cuts, about)[..., LEVELS.index(0.5)]
         errors = [np.abs(truth - each) / factor[:, None] for each in (said, ours)]
         found = comparison.compared(errors[0], errors[1], total)
-        if last <= first or found is None or found.mean <= 0:
+        if found is None or found.mean <= 0:
             break
         until = last
     return replace(own, until=until)
