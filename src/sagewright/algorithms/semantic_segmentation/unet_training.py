@@ -87,8 +87,10 @@ def lopsided(masks: Sequence[torch.Tensor]) -> bool:
     sides: dict[int, list[float]] = {}
     for mask in masks:
         across = (torch.arange(mask.shape[1]) * 2 + 1).div(mask.shape[1]).sub(1).expand(mask.shape)
-        for label in mask.unique().tolist():
-            sides.setdefault(label, []).append(float(across[mask == label].mean()))
+        labels = mask.flatten().long()
+        counts, sums = torch.bincount(labels), torch.bincount(labels, across.flatten())
+        for label in counts.nonzero().flatten().tolist():
+            sides.setdefault(label, []).append(float(sums[label] / counts[label]))
     sides.pop(HOLE, None)
     return any(len(each) >= FEWEST and _aside(np.array(each)) for each in sides.values())
 
