@@ -16,10 +16,10 @@ from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
-from sagewright.algorithms.linear_learner.few.scores import limits
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
+from sagewright.algorithms.ridge.scores import limits
 
 Solve = Callable[[Data, Mix, int, Examples, Callable[[Weights], bool] | None], tuple[Weights, np.ndarray]]
 """Solves for the models of a mix on the rows of the data; the number is that of all hosts' rows. The last argument may say of a

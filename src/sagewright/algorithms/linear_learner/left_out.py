@@ -12,9 +12,9 @@ from scipy.linalg import solve_triangular
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.rows.source import Batch
-from sagewright.algorithms.linear_learner.few.scores import limits
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
+from sagewright.algorithms.ridge.scores import limits
 
 ROWS = 2000
 """Rows of a regressor that are left out, one at a time. Of a classifier they are those of the solver's sample."""

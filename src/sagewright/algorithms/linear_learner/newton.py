@@ -20,10 +20,10 @@ from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
 from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.linear_learner import quasi_newton
-from sagewright.algorithms.linear_learner.few import averages
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic
 from sagewright.algorithms.linear_learner.mix import Mix
+from sagewright.algorithms.ridge import averages
 
 MOST_STEPS, MOST_PASSES = 50, 300
 """Limits on the steps of Newton's method on a sample, and on the passes of L-BFGS where these do not suffice."""

@@ -25,11 +25,13 @@ from sagewright.algorithms.linear_learner import (
     scaling,
 )
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
-from sagewright.algorithms.linear_learner.few import training as few
+from sagewright.algorithms.linear_learner.few import conditions, training
+from sagewright.algorithms.linear_learner.few.training import Advice
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 from sagewright.algorithms.linear_learner.newton import Rows
+from sagewright.algorithms.ridge.families import First
 
 MOST_COLUMNS = 1024
 """Features up to which second derivatives are built in full: they cost the square of the features for each row."""
@@ -54,7 +56,7 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
-    averages = few.suits(run, data, loss, total)
+    averages = conditions.suits(run, data, loss, total)
     several = not data.validated and run.values["num_models"] not in ("auto", 1)
     if several and (averages or path.chooses(run.values, data.train.columns, total)):
         logging.info("num_models is not used: rows that are held out choose the penalty.")
@@ -66,7 +68,7 @@ def solve_models(run: Session, data: Data) -> Trained:
         run.solver("second_order", solver_of(run, data, loss))
     search = Search(run, data, loss)
     ratio, chosen = None, models
-    advised = few.advise(run, data, loss, total)
+    advised = training.advise(run, data, loss, total)
     joins = advised is not None and loss.name == "logistic" and not path.has_l1(run.values) and advised.ratio <= 1
     if advised is not None:
         chosen, ratio = _with_penalty(run, data, advised.wd, advised.ratio)
@@ -80,8 +82,8 @@ def solve_models(run: Session, data: Data) -> Trained:
     else:
         weights, reached = search(data, chosen, total, examples_of(run, chosen, data.counts))
     if undecided:
-        first = few.First(weights, float(chosen.wd[0]), float(reached[0]))
-        if not joins and few.may_help(run, data, loss, total, first):
+        first = First(weights.features, weights.bias, float(chosen.wd[0]), float(reached[0]))
+        if not joins and conditions.may_help(run, data, loss, total, first):
             return _average(run, data, loss, began, first)
         run.solver("second_order", solver_of(run, data, loss))
     if not data.validated and ratio is None and search.curves(models, total):
@@ -105,7 +107,7 @@ def _criterion(
     return np.nan_to_num(reached, nan=np.inf)
 
 
-def _joined(run: Session, data: Data, search: Search, advised: few.Advice, one: Mix) -> tuple[Weights, np.ndarray]:
+def _joined(run: Session, data: Data, search: Search, advised: Advice, one: Mix) -> tuple[Weights, np.ndarray]:
     """Returns the average of the models with the penalties that shared in the advice, and its mean loss. `one` is the model with
     their mean penalty.
     """
@@ -118,11 +120,11 @@ def _joined(run: Session, data: Data, search: Search, advised: few.Advice, one: 
     return weights, run.group.from_first(compared(search.loss, weights, _prepared(data, data.train.table), examples))
 
 
-def _average(run: Session, data: Data, loss: Loss, began: float, first: few.First | None = None) -> Trained:
+def _average(run: Session, data: Data, loss: Loss, began: float, first: First | None = None) -> Trained:
     """Returns the average of the models of all penalties, and logs it. The searches begin at the `first` model, if there is one."""
     own = data.train.table.rows
     run.solver("second_order", "leave-one-out")
-    trained = few.solve(run, data, loss, int(run.group.total(np.array([own]))[0]), first)
+    trained = training.solve(run, data, loss, int(run.group.total(np.array([own]))[0]), first)
     reached = run.group.from_first(compared(loss, trained.weights, _prepared(data, data.train.table), trained.examples))
     _log(run, loss, reached, trained.criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_factor, cholesky, lapack, solve_triangular
 
-from sagewright.algorithms.linear_learner.few import scores
-from sagewright.algorithms.linear_learner.few.paths import LEAST_LEFT, Solution
-from sagewright.algorithms.linear_learner.few.rotation import Rotated
+from sagewright.algorithms.ridge import scores
+from sagewright.algorithms.ridge.paths import LEAST_LEFT, Solution
+from sagewright.algorithms.ridge.rotation import Rotated
 
 MOST_STEPS = 200
 NEAR = 1e-5

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sagewright.algorithms.linear_learner.few.scores import cross_entropy
+from sagewright.algorithms.ridge.scores import cross_entropy
 
 WEAKENED = 0.6
 """Power of the likelihood."""

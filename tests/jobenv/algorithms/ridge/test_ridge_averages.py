@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.jobenv.algorithms.linear_learner.test_linear_learner_rare import fit
 
-from sagewright.algorithms.linear_learner.few import averages
+from sagewright.algorithms.ridge import averages
 
 Rows = tuple[np.ndarray, np.ndarray]
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sagewright.algorithms.linear_learner.few import averages, paths, rotation, scores
+from sagewright.algorithms.ridge import averages, paths, rotation, scores
 
 RANDOM = np.random.default_rng(1)
 SHAPES = [(30, 5), (20, 60)]

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.jobenv.algorithms.linear_learner.test_linear_learner_rare import fit
 
-from sagewright.algorithms.linear_learner.few import paths, rotation, scores, softmax
+from sagewright.algorithms.ridge import paths, rotation, scores, softmax
 
 
 def drawn(seed: int, rows: int, columns: int, classes: int, apart: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

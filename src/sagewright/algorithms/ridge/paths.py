@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from sagewright.algorithms.linear_learner.few.rotation import Rotated
-from sagewright.algorithms.linear_learner.few.scores import STEEPEST, TINY, constant, cross_entropy
+from sagewright.algorithms.ridge.rotation import Rotated
+from sagewright.algorithms.ridge.scores import STEEPEST, TINY, constant, cross_entropy
 
 LEAST_LEFT = 1e-9
 """The smallest share by which a row's own label does not decide its score; less is rounding."""
