@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.factorization_machines import gibbs, reported
+from sagewright.algorithms.factorization_machines import gibbs, linear, reported
 from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.firstparty import baseline
@@ -40,14 +40,15 @@ WEAKENED, SLIGHT = 0.6, 0.02
 @dataclass(frozen=True)
 class Checked:
     """The chain, its loss with the best of `baseline.SHARES` as a multiple of the constant's, that share, and the constant's raw
-    score for all labels. `weight` is that of the chain in its average with `plain`, the chain without factors.
+    score for all labels. `weight` is that of the chain in its average with a machine without factors: the chain `plain`, or the
+    exact one if that is None.
     """
 
     chain: gibbs.Reached
     ratio: float
     share: float
     centre: float
-    plain: gibbs.Reached
+    plain: gibbs.Reached | None
     weight: float
 
     @property
@@ -101,14 +102,16 @@ def compare(
     return baseline.ratio(own[best] / max(rows, 1), of_nothing / max(rows, 1)), baseline.shrunk(best)
 
 
-def compare_few(said: np.ndarray, nothing: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+def compare_few(said: np.ndarray, nothing: np.ndarray, truth: np.ndarray, exact: bool = False) -> tuple[float, float]:
     """As `compare`, for few rows of classes. The share is the mean of all from 0 to 1, each weighted by its likelihood, since one
-    is seldom much likelier than another.
+    is seldom much likelier than another; midway between this mean and 1 if the scores are in part those of the `exact` machine,
+    which has done so already.
     """
     shares = np.linspace(0, 1, 11)
     losses = np.array([_losses(True, nothing + each * (said - nothing), truth).sum() for each in shares])
     likely = np.exp(losses.min() - losses)
     share = float(likely @ shares / likely.sum())
+    share = (1 + share) / 2 if exact else share
     loss = float(_losses(True, nothing + share * (said - nothing), truth).sum())
     logging.info("There are few rows: of the deviation from a constant score, %.2g %% are kept.", 100 * share)
     return baseline.ratio(loss, float(losses[0])), share
@@ -138,11 +141,12 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
     said = np.concatenate([part * fold.own.said + (1 - part) * fold.plain.said for fold in tried])
     nothing = np.concatenate([fold.nothing for fold in tried])
     if task.binary and len(tried) > 1:
-        found = compare_few(said, nothing, truth)
+        found = compare_few(said, nothing, truth, isinstance(tried[0].plain, _Exact))
     else:
         found = compare(said, nothing, truth, task.binary, group)
-    chains = tried[0].own.chain.reached(), tried[0].plain.chain.reached()
-    return Checked(chains[0], *found, constant(task.y, task.binary, group), chains[1], part)
+    plain = tried[0].plain
+    reached = plain.chain.reached() if isinstance(plain, _Judged) else None
+    return Checked(tried[0].own.chain.reached(), *found, constant(task.y, task.binary, group), reached, part)
 
 
 def _weight(tried: list[_Fold], truth: np.ndarray, binary: bool, group: Group) -> float:
@@ -178,14 +182,28 @@ class _Judged:
         self.said = said
 
 
+class _Exact:
+    """The raw scores of held-out rows by the exact machine without factors of the `known` ones."""
+
+    def __init__(self, known: Task, held: Any) -> None:
+        self.said = linear.machine(known).raw(held)
+
+    def sweep(self, sweeps: int, judged: int) -> None:
+        """Changes nothing: there is no chain."""
+
+
 class _Fold:
-    """Chains with and without factors on the rows that are `learnt`, judged on those that are `held`."""
+    """Machines with and without factors on the rows that are `learnt`, judged on those that are `held`."""
 
     def __init__(self, task: Task, learnt: np.ndarray, held: np.ndarray, seed: int, group: Group) -> None:
         known = replace(task, x=task.x[learnt], y=task.y[learnt])
         own, rows = gibbs.Sampler(known, seed, group), task.x[held]
         self.own = _Judged(own, rows)
-        self.plain = _Judged(gibbs.Sampler(without_factors(known), seed, group, like=own), rows)
+        self.plain: _Judged | _Exact = (
+            _Exact(known, rows)
+            if linear.suits(known, group)
+            else _Judged(gibbs.Sampler(without_factors(known), seed, group, like=own), rows)
+        )
         self.nothing = np.full(len(held), constant(known.y, task.binary, group))
 
 

@@ -1,11 +1,13 @@
 """A trained factorization machine: its file and its responses.
 
-`model_algo-1` is a zip archive with an MXNet symbol and its parameters `w0_weight` (1, 1), `w1_weight` (d, 1) and `v` (d, k).
+`model_algo-1` is a zip archive with an MXNet symbol and its parameters `w0_weight` (1, 1), `w1_weight` (d, 1) and `v` (d, k). The
+symbol's attribute `score_limits` has the lowest and the highest score.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,17 +38,20 @@ def matrix(features: Features) -> Any:
 
 @dataclass(frozen=True)
 class Machine:
-    """ŷ = `bias` + Σ wᵢxᵢ + Σ ⟨vᵢ, vⱼ⟩ xᵢxⱼ over i < j, w being `linear` (d,) and v `factors` (d, k), float32."""
+    """ŷ = `bias` + Σ wᵢxᵢ + Σ ⟨vᵢ, vⱼ⟩ xᵢxⱼ over i < j, w being `linear` (d,) and v `factors` (d, k), float32, within the
+    `limits`.
+    """
 
     bias: float
     linear: np.ndarray
     factors: np.ndarray
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     def raw(self, x: Any) -> np.ndarray:
         """(n,) float64 of rows (n, d), dense or csr_matrix."""
         step = max(1, MOST_CELLS // max(1, self.factors.shape[1]))
         blocks = [self._block(x[start : start + step]) for start in range(0, x.shape[0], step)]
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        return np.clip(np.concatenate(blocks), *self.limits) if blocks else np.zeros(0)
 
     def _block(self, x: Any) -> np.ndarray:
         squares = x.multiply(x).tocsr() if issparse(x) else x * x
@@ -79,7 +84,10 @@ class MachineModel:
         kind = "LogisticRegressionOutput" if self.predictor_type == "binary_classifier" else "LinearRegressionOutput"
         nodes = [{"op": "null", "name": name, "inputs": []} for name in ("data", *names)]
         output = {"op": kind, "name": "out", "inputs": []}
-        symbol = {"nodes": [*nodes, output], "attrs": {"predictor_type": self.predictor_type}}
+        attributes: dict[str, Any] = {"predictor_type": self.predictor_type}
+        if all(map(math.isfinite, self.machine.limits)):
+            attributes["score_limits"] = list(self.machine.limits)
+        symbol = {"nodes": [*nodes, output], "attrs": attributes}
         return artefact.zipped({"symbol.json": json.dumps(symbol).encode(), "params": ndarray.encode(arrays)})
 
     @classmethod
@@ -91,8 +99,17 @@ class MachineModel:
             raise UserError(f"v has shape {factors.shape}, w1_weight {linear.shape} and w0_weight {bias.shape}")
         symbol = artefact.member(members, "symbol.json")
         binary = b"logistic" in symbol.lower() or b"binary_classifier" in symbol
-        machine = Machine(float(bias.ravel()[0]), linear.ravel(), factors)
+        machine = Machine(float(bias.ravel()[0]), linear.ravel(), factors, _limits(symbol))
         return cls(machine, "binary_classifier" if binary else "regressor")
+
+
+def _limits(symbol: bytes) -> tuple[float, float]:
+    """Returns the scores' limits; none if the symbol has none, as one from elsewhere."""
+    try:
+        least, most = json.loads(symbol)["attrs"]["score_limits"]
+        return float(least), float(most)
+    except (ValueError, KeyError, TypeError):
+        return -math.inf, math.inf
 
 
 def serve(model_directory: Path) -> Answering:

@@ -11,7 +11,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Task:
     """The data and form of the sampling: a csr_matrix `x` (n, d) with sorted indices and labels `y` (n,) of this host; `starts` are
-    those of `x`'s variables, None if there are too many. Columns that are `flat`, (d,), get no factors. `at_once`: a variable's
+    those of `x`'s variables, None if there are too many. Columns that are `flat`, (d,), get no
+    factors; `scale` (d,) is what they were divided by. `at_once`: a variable's
     columns are drawn at once, instead of one by one by compiled code.
     """
 
@@ -22,6 +23,7 @@ class Task:
     starts: np.ndarray | None
     flat: np.ndarray | None = None
     at_once: bool = False
+    scale: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

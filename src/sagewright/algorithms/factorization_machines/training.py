@@ -12,7 +12,17 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, mean, repeats, reported, units
+from sagewright.algorithms.factorization_machines import (
+    epochs,
+    gibbs,
+    held_out,
+    kernel,
+    linear,
+    mean,
+    repeats,
+    reported,
+    units,
+)
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
@@ -36,6 +46,8 @@ ROOM = 0.6
 GAIN_S, CALLS_S, COMPILING_S, MOST_AT_ONCE = 1e-8, 4e-5, 1.5, 40
 """Time that compiled code saves for an entry and number, time of array operations for a variable and number, time of compiling (all
 in seconds), and the maximum number of variables for array operations on one host."""
+BEYOND = 0.5
+"""The share of the range of train's scores by which others may leave it."""
 MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
 """Maximum numbers of variables that are drawn at once, and of sums over hosts: minutes."""
 
@@ -57,11 +69,24 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Source) -> Machine:
     """Fits the machine according to the hyperparameters."""
     found = _sampled(run, rows)
-    if found is None:
-        run.solver("adam")
-        return epochs.descend(run, rows)
-    run.solver("mcmc")
-    return _sample(run, *found)
+    run.solver("adam" if found is None else "mcmc")
+    if found is not None:
+        return _sample(run, *found)
+    machine = epochs.descend(run, rows)
+    return _limited(run, machine, machine.raw(prepare(rows.table, False)[0]) if rows.in_memory else np.zeros(0))
+
+
+def _limited(run: Session, machine: Machine, raw: np.ndarray) -> Machine:
+    """The machine of a regressor whose scores leave the range of train's, `raw` (n,), by no more than BEYOND of it: a product
+    of columns is far too large for a row with values beyond those of train. libFM's predictions stay in the labels' range.
+    """
+    ranges = run.group.gather((float(raw.min()), float(raw.max())) if len(raw) else None)
+    binary = run.values["predictor_type"] == "binary_classifier"
+    if binary or any(each is None for each in ranges):
+        return machine
+    least, most = min(each[0] for each in ranges), max(each[1] for each in ranges)
+    beyond = BEYOND * (most - least)
+    return replace(machine, limits=(least - beyond, most + beyond))
 
 
 def _wanted(values: Mapping[str, Any]) -> ExpectedColumns:
@@ -105,7 +130,7 @@ def _task(run: Session, rows: Source) -> tuple[Units, Task] | None:
         if starts is None or exchanges > MOST_EXCHANGES:
             return None
     binary = run.values["predictor_type"] == "binary_classifier"
-    task = Task(x, y, run.values["num_factors"], binary, starts, unit.flat)
+    task = Task(x, y, run.values["num_factors"], binary, starts, unit.flat, scale=unit.scale)
     single = task if run.group.size > 1 else repeats.without(task)
     if len(single.y) < len(y):
         logging.info("%d rows are copies of others: %d different ones count.", len(y) - len(single.y), len(single.y))
@@ -146,11 +171,11 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     logging.info("Gibbs sampling: %d sweeps after %d that are discarded.", length.kept, length.burn_in)
     length = length if checked is None else replace(length, burn_in=checked.left)
     began = time.monotonic()
-    begun, plain = (None, None) if checked is None else (checked.chain, checked.plain)
-    chains = [(task, length, begun)] if weight else []
-    if weight < 1:
+    exact = checked is not None and checked.plain is None
+    chains = [(task, length, None if checked is None else checked.chain)] if weight else []
+    if weight < 1 and checked is not None and not exact:
         other = replace(length, kept=length.kept // 2)
-        chains.append((held_out.without_factors(task), other, plain))
+        chains.append((held_out.without_factors(task), other, checked.plain))
         logging.info(
             "Without factors: %d sweeps after %d that are discarded. They count as epochs, too.",
             other.kept,
@@ -161,11 +186,18 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     for rows, each, first in chains:
         machines.append(_machine(run, rows, each, first, (done, sweeps)))
         done += each.burn_in + each.kept
-    run.lines.throughput(len(task.y) * sweeps, time.monotonic() - began)
+    if weight < 1 and exact:
+        machines.append(linear.machine(task))
+        logging.info("Without factors: the average of linear models of all penalties.")
+    run.lines.throughput(len(task.y) * max(sweeps, 1), time.monotonic() - began)
     machine = machines[0] if len(machines) == 1 else held_out.averaged(machines[0], machines[1], weight)
+    if not chains:
+        reported.quality(run, "train", machine.raw(task.x), task.y, epoch=0)
+        run.lines.progress(1, 1)
     machine = _with_factors(machine if checked is None else checked.shrunk(machine), task.factors)
-    reported.quality(run, "train", machine.raw(task.x), task.y)
-    return unit.raw(machine)
+    raw = machine.raw(task.x)
+    reported.quality(run, "train", raw, task.y)
+    return _limited(run, unit.raw(machine), raw)
 
 
 def _machine(run: Session, task: Task, length: Length, begun: gibbs.Reached | None, place: tuple[int, int]) -> Machine:
