@@ -35,6 +35,8 @@ SHARPNESS, USUAL = 4, 0.5
 """A window's log likelihood is -SHARPNESS · log(USUAL + its quantile loss, as a multiple of that of the past values themselves)."""
 SMALL = 0.01
 """Minimum loss of the past values, as a share of the windows' mean."""
+TYPICAL = 0.1
+"""The share of the positive values of an intermittent series below its smallest usual one."""
 DECILES = np.arange(1, 10) / 10
 
 
@@ -47,11 +49,12 @@ class Past:
     season: float
 
     def mixed(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling) -> Forecast:
-        """Mixes the forecasts of such series with their pasts, quantile by quantile, so that paths keep their order."""
-        if not self.weight:
+        """Mixes the forecasts of such series with their pasts, quantile by quantile, so that paths keep their order. Those of
+        intermittent series are settled, see `_settled`, even without a weight."""
+        if not self.weight and scaling.floor is None:
             return part
         values = _values(panel, rows, cuts)
-        own = np.flatnonzero(_are_mixed(values, scaling))
+        own = np.flatnonzero(_are_mixed(values, scaling) if self.weight else _are_intermittent(values))
         if not len(own):
             return part
         values = values[own]
@@ -70,7 +73,7 @@ class Past:
         """Mixes quantiles (n, horizon, levels) of series with `values` (n, m)."""
         found: np.ndarray = said + self.weight * _reliance(values)[:, None, None] * (past - said)
         found = np.round(found) if scaling.kind == "counts" else found
-        return np.maximum(found, scaling.floor if scaling.floor is not None else -np.inf)
+        return found if scaling.floor is None else _settled(np.maximum(found, scaling.floor), values)
 
 
 def measure(
@@ -169,6 +172,18 @@ def _are_intermittent(values: np.ndarray) -> np.ndarray:
     count, filled = seen.sum(axis=1), sold.sum(axis=1)
     span = np.minimum((seen & begun).sum(axis=1), (seen & lasting).sum(axis=1))
     found: np.ndarray = (count > 0) & (filled <= (1 - ZEROS) * count) & (filled <= (1 - ZEROS) * span + DENSE)
+    return found
+
+
+def _settled(said: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Forecasts (n, horizon, levels) of series with `values` (n, m). Those of intermittent series between 0 and the smallest usual
+    positive value become the nearer of both: hardly any value lies between them."""
+    found, own = said.copy(), np.flatnonzero(_are_intermittent(values))
+    positive = np.where(values[own] > 0, values[own], np.nan)
+    own, positive = (each[~np.isnan(positive).all(axis=1)] for each in (own, positive))
+    if len(own):
+        least = np.nanquantile(positive, TYPICAL, axis=1, method="lower")[:, None, None]
+        found[own] = np.where(said[own] < least / 2, 0.0, np.maximum(said[own], least))
     return found
 
 
