@@ -42,10 +42,9 @@ LEAST, TINY = 0.02, 1e-9
 """The smallest share of other forecasts than the network's that is used, and the smallest mean error."""
 PRIOR = 4.0
 """Number of windows of a forecaster that needs no calibration, which the held-out ones are added to."""
-STEPS, UNFINISHED = 4, 0.9
-"""Shares that are compared: 0, 1 / STEPS, ..., 1; and what is expected of the network's errors after the last epochs, in multiples
-of those that are measured before them."""
-VALUES = 1000
+STEPS = 4
+"""Shares that are compared: 0, 1 / STEPS, ..., 1. The last epochs improve the network no more than further values do the others."""
+VALUES = 3000
 """Fewer values than these teach a network little: its share's likelihood falls by e for each time that they would fit in here."""
 SMOOTHED = 20
 """Series of fewer values are not smoothed."""
@@ -312,7 +311,7 @@ def _likely(errors: np.ndarray, shares: np.ndarray, values: float, total: Total)
     """The mean (3,) of the `shares` (m, 3), weighted by the likelihoods that windows' absolute `errors` (m, n) give each of them,
     and by a prior that is against the network where there are few `values` to learn from."""
     network = shares[:, 0]
-    heights = -np.array(_tempered(errors * UNFINISHED ** network[:, None], total)) - VALUES / values * network
+    heights = -np.array(_tempered(errors, total)) - VALUES / values * network
     weights = np.exp(heights - heights.max())
     found = np.asarray(weights @ shares / weights.sum())
     if found[0] > 1 - LEAST:

@@ -77,6 +77,7 @@ def gather(run: Run) -> Learnable:
         frequency, values["context_length"], values["prediction_length"],
         () if is_residual(values) else frequency.lags(longest - 1),
         fields.cardinality, fields.features, direct=not is_residual(values), levelled=_is_levelled(values, likelihood),
+        unseen=frequency.unseen(_span(kept, frequency, run.together)),
     )  # fmt: skip
     scaling = _scaling(kept, likelihood, frequency, run.together)
     held = _survey(run, Learnable(Panel(kept, layout), fields, likelihood, scaling, Normal((), ()), 0.0, 0.0))
@@ -86,6 +87,13 @@ def gather(run: Run) -> Learnable:
     logged = _survey(run, replace(held, panel=panel, scaling=scaling))
     candidates = Candidate(held.panel, held.about), Candidate(logged.panel, logged.about)
     return logged if logarithms.are_better(*candidates, run.together.total, [run.seed, 6, run.together.rank]) else held
+
+
+def _span(series: Sequence[Series], frequency: Frequency, together: Together) -> int:
+    """The minutes, or months, from the first step of any series of all hosts to the last one."""
+    first = [frequency.tick(each.start) for each in series]
+    last = [int(frequency.ticks(np.array(tick), np.array(len(each)))) for tick, each in zip(first, series, strict=True)]
+    return int(together.most(max(last)) + together.most(-min(first)))
 
 
 def _is_levelled(values: Mapping[str, Any], likelihood: str) -> bool:

@@ -24,7 +24,7 @@ from sagewright.algorithms.deepar.beside.pooled import Experts, Pooled
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Fields
-from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.frequency import CYCLES_MINUTES, Frequency
 from sagewright.algorithms.deepar.data.inputs import Normal
 from sagewright.algorithms.deepar.data.panel import Layout
 from sagewright.algorithms.deepar.data.scaling import KINDS, Scaling
@@ -95,6 +95,7 @@ class Model:
             "direct": layout.direct,
             "levelled": layout.levelled,
             "logged": layout.logged,
+            "unseen": list(layout.unseen),
             "ignored": sorted(self.fields.ignored),
             "network": {"kind": kind, **network},
             "scaling": asdict(self.scaling),
@@ -135,6 +136,7 @@ class Model:
             document.get("direct") is True,
             document.get("levelled") is True,
             document.get("logged") is True,
+            tuple(str(_only(name, CYCLES_MINUTES.__contains__, "unseen")) for name in document.get("unseen", [])),
         )
         ignored = frozenset(
             _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]
@@ -199,6 +201,8 @@ def _linear(given: Any, layout: Layout) -> Linear | None:
     if given is None:
         return None
     weights = np.array([_number(each) for each in given["weights"]])
+    if len(weights) == linear.width(layout) - 1:  # of a model that knows no longer season
+        weights = np.append(weights, 0.0)
     if weights.shape != (linear.width(layout),):
         raise ValueError(f"linear: {len(weights)} weights")
     return Linear(weights, _only(_number(given["error"]), lambda each: each >= 0, "error"))

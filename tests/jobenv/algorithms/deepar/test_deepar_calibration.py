@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from seriesofrows import NAME, configured, seasonal
 
-from sagewright.algorithms.deepar import calibration
+from sagewright.algorithms.deepar import calibration, model
 from sagewright.algorithms.deepar.beside.linear import About, Linear, fit
 from sagewright.algorithms.deepar.calibration import Beside, Calibrated, Calibration, HeldOut, measure, settling
 from sagewright.algorithms.deepar.calibration import seasonal as naive
@@ -169,7 +169,7 @@ def test_a_network_that_errs_less_keeps_its_medians() -> None:
     wild = Linear(np.random.default_rng(2).normal(0, 3, len(line(held.known).weights)), 1.0)
     found = measure(Drawn(50, 1), held, Beside(wild, ABOUT), list)
     assert found is not None
-    assert found[0].network > 0.7
+    assert found[0].network > 0.4
     assert found[0].shares[1] == pytest.approx(0, abs=0.01)  # the rest is smoothing's, which errs little more
 
 
@@ -232,8 +232,8 @@ def test_few_epochs_never_learn_from_held_out_windows() -> None:
 
 def test_the_fewer_values_the_more_evidence_a_network_needs() -> None:
     tried = calibration._shares(smooths=True)
-    same = np.full((len(tried), 6), 0.5) / calibration.UNFINISHED ** tried[:, :1]
-    shares = [calibration._likely(same, tried, values, list) for values in (100.0, 1_000.0, 1_000_000.0)]
+    same = np.full((len(tried), 6), 0.5)
+    shares = [calibration._likely(same, tried, values, list) for values in (300.0, 3_000.0, 3_000_000.0)]
     assert [each[0] for each in shares] == sorted(each[0] for each in shares)
     assert shares[0][0] < 0.1
     assert shares[2] == pytest.approx(np.full(3, 1 / 3), abs=0.01)
@@ -248,7 +248,7 @@ def test_a_window_in_which_nothing_can_be_foreseen_does_not_decide() -> None:
     assert (tried[:, 2] == 0).all()
     errors = np.stack([linear + share * (network - linear) for share in tried[:, 0]])
     assert network.sum() > linear.sum()
-    assert calibration._likely(errors, tried, 1e9, list)[0] > 0.6
+    assert calibration._likely(errors, tried, 1e9, list)[0] > 0.55
 
 
 def trends(count: int, length: int) -> np.ndarray:
@@ -305,6 +305,44 @@ def test_a_linear_model_knows_each_day_of_a_week() -> None:
     own, cuts = panel(rows), np.full(20, 7)
     said = line(own).forecast(own, np.arange(20), cuts, ABOUT)
     assert np.abs(said - own.future(np.arange(20), cuts)).mean() < 4
+
+
+def test_features_that_say_nothing_do_not_cost_a_long_series_its_forecast() -> None:
+    """One series, and four features at some twenty lags: with one penalty for all inputs the error is .61."""
+    random, length = np.random.default_rng(7), 420
+    layout = Layout(Frequency.parse("D"), 14, 14, Frequency.parse("D").lags(300), features=4, direct=True)
+    features = random.normal(size=(4, length)).astype(np.float32)
+    truth = 50 + np.array([0, 3, -3, 3, 0, -3, 0.0])[np.arange(length) % 7] + 2 * features[0]
+    own = Panel([Series(START, (truth + random.normal(size=length)).astype(np.float32), None, features)], layout)
+    about = About(ABOUT.scaling, Normal((0.0,) * 6, (1.0,) * 6), 1.0)
+    found = fit(own.until(np.array([280])), about, list, [0])
+    assert found is not None
+    cuts = np.arange(280, 406, 14)
+    said = found.forecast(own, np.zeros(9, int), cuts, about)
+    assert np.abs(said - truth[280:406].reshape(9, 14)).mean() < 0.45
+
+
+def test_a_linear_model_of_hours_knows_each_hour_of_a_week() -> None:
+    random = np.random.default_rng(8)
+    week = random.normal(0, 5, 168)
+    hours = Frequency.parse("H")
+    layout = Layout(hours, 24, 24, (2, 24))
+    values = 50 + week[np.arange(168 * 8) % 168] + random.normal(size=168 * 8)
+    own = Panel([Series(START, values.astype(np.float32))], layout)
+    found = fit(own.until(np.array([168 * 7])), ABOUT, list, [0])
+    assert found is not None
+    cuts = np.arange(168 * 7, 168 * 8, 24)
+    said = found.forecast(own, np.zeros(7, int), cuts, ABOUT)
+    assert np.abs(said - own.future(np.zeros(7, int), cuts)).mean() < 1.5  # each hour of a day alone: 4
+
+
+def test_a_stored_linear_model_that_knows_no_longer_season_is_read() -> None:
+    weights = line(panel(cycles(12, 60, noise=1.0))).weights.tolist()
+    found = model._linear({"weights": weights[:-1], "error": 1.0}, LAYOUT)
+    assert found is not None
+    assert found.weights.tolist() == [*weights[:-1], 0.0]
+    with pytest.raises(ValueError, match="linear"):
+        model._linear({"weights": weights[:-2], "error": 1.0}, LAYOUT)
 
 
 def test_a_lag_that_few_rows_have_is_not_used() -> None:

@@ -132,6 +132,19 @@ def panel(*targets: list[float], lags: tuple[int, ...] = (2, 7)) -> Panel:
     return Panel([Series(START, np.array(target, np.float32)) for target in targets], layout)
 
 
+def test_waves_of_which_series_show_too_little_are_not_used() -> None:
+    days, day = Frequency.parse("D"), 24 * 60
+    assert days.unseen(40 * day) == ("day_of_month", "day_of_year")
+    assert days.unseen(400 * day) == ("day_of_year",)
+    assert days.unseen(600 * day) == ()
+    assert Frequency.parse("M").unseen(12) == ("month_of_year",)
+    ticks = days.ticks(days.tick(datetime(2024, 1, 3)), np.arange(5))
+    every, some = days.calendar(ticks), days.calendar(ticks, ("day_of_year",))
+    assert (some[:, [2, 5]] == 0).all()
+    assert (every[:, [2, 5]] != 0).all()
+    assert (some[:, [0, 1, 3, 4]] == every[:, [0, 1, 3, 4]]).all()
+
+
 def test_windows_are_cut_as_by_hand() -> None:
     found = panel([1, 2, 3, 4, 5, 6, 7, 8, 9], [10, 20, 30]).windows(np.array([0, 1]), np.array([5, 1]))
     nan = np.nan

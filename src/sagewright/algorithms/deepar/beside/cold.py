@@ -165,7 +165,7 @@ def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Cold | Non
     added = np.array(total(np.concatenate([each.ravel() for each in sums]).tolist()))
     power = added[: linear.PARTS * count**2].reshape(linear.PARTS, count, count)
     along = added[linear.PARTS * count**2 :].reshape(linear.PARTS, count)
-    penalty, _ = linear.penalised(power, along)
+    penalty, _ = linear.penalised(power, along, np.zeros(count))
     every, told = power.sum(axis=0), along.sum(axis=0)
     of_others = np.stack([
         linear.solved(every - own, told - its, penalty) for own, its in zip(power, along, strict=True)

@@ -1,8 +1,8 @@
 """Linear forecasts beside the network's: a ridge regression of a value on the inputs that a step of the network has, on the means
-of the series and of its categories, on the series' own season, and on hours, days of the week and months, one by one.
+of the series and of its categories, on the series' own seasons, and on hours, days of the week and months, one by one.
 
 Some hundred observations determine a few dozen weights better than those of a network. Each step's forecast is an input of the
-steps after it.
+steps after it. Groups of inputs have penalties of their own: features at all the lags, say, hardly ever matter, and there are many.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagewright.algorithms.deepar.data import dataset, inputs
+from sagewright.algorithms.deepar.data.frequency import RECENT
 from sagewright.algorithms.deepar.data.inputs import Normal
 from sagewright.algorithms.deepar.data.panel import Layout, Panel, Windows
 from sagewright.algorithms.deepar.data.scaling import Levels, Scaling
@@ -22,18 +23,23 @@ NUMBERS, MOST_INPUTS = 3_000_000, 256
 FARTHEST = 10.0
 """Maximum distance of values from the level, in factors of the scaling."""
 PARTS = 5
-PENALTIES = 10.0 ** np.arange(-1, 6)
-"""On the squared weights of columns of unit mean square, for the sum of squared errors. Each part of the series is predicted by the
-others, and the penalty with the least errors there is taken."""
+PENALTIES = 10.0 ** np.arange(-1, 7)
+"""On the squared weights of columns of unit mean square, for the sum of squared errors. Each part of the series, or of fewer series
+than PARTS of their values, is predicted by the others, and the penalties with the least errors there are taken."""
+SWEEPS, BLOCKS = 2, 2
+"""How often the penalty of each group is chosen, given those of the others; and the number of blocks in which each part of a few
+series lies: successive values are alike."""
 LONG, FAR = 600, 4.0
 """Number of values before a forecast from which the mean and the season are computed, and the distance of one from the mean around
 it, in usual ones, beyond which it counts as this distance: a level that shifts is no season."""
 ANYWHERE, RARE = 0.25, 0.5
 """The share of windows that are drawn from anywhere in a series, also from where it begins; and the share of missing values from
 which on a lag isn't used: it would have large weights, which a few rows determine."""
+LONGER_BACK = 8
+"""Number of longer seasons, such as weeks of hours, from which the longer season is computed."""
 TOGETHER = 1 << 20
 """Maximum number of inputs of windows that are made at once; at least those of one window."""
-ADDED = 4
+ADDED = 5
 Total = Callable[[list[float]], list[float]]
 """Sums over all hosts."""
 
@@ -53,13 +59,16 @@ class About:
         values = slice(0, 1 + len(panel.layout.lags))
         x[..., values] = np.clip(x[..., values], -FARTHEST, FARTHEST)
         usual = self.scaling.levels(np.full_like(windows.history, np.nan), windows.cat).shift
-        mean, season = _long(panel, rows, cuts)
+        season, longer = panel.layout.frequency.season, panel.layout.frequency.longer_season
+        mean, own = _long(panel, rows, cuts, season, LONG)
+        own_longer = _long(panel, rows, cuts, longer, LONGER_BACK * longer)[1] if longer else np.zeros_like(own)
         apart = [np.nan_to_num((each - levels.shift) / levels.factor) for each in (mean, usual)]
         once = np.stack([*(np.clip(each, -FARTHEST, FARTHEST) for each in apart), np.ones(len(rows))], axis=1)
         once = np.repeat(once[:, None], x.shape[1], axis=1)
-        own = np.clip(season / levels.factor[:, None], -FARTHEST, FARTHEST)
+        scaled = (np.clip(each / levels.factor[:, None], -FARTHEST, FARTHEST) for each in (own, own_longer))
+        short, long = (each[..., None] for each in scaled)
         ticks = panel.ticks(rows, cuts[:, None] + np.arange(x.shape[1]))
-        return np.concatenate([x, once, own[..., None], panel.layout.frequency.phases(ticks)], axis=2), levels
+        return np.concatenate([x, once, short, panel.layout.frequency.phases(ticks), long], axis=2), levels
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,20 @@ def width(layout: Layout) -> int:
     return inputs.width(layout) + inputs.direct(layout) + ADDED + layout.frequency.phases_width
 
 
+def groups(layout: Layout) -> np.ndarray:
+    """(inputs,): the group of each input of a step. 0: the last values and those a season before, the step's features, means and
+    seasons; 1: the other lags; 2: the calendar's waves, age and unrest; 3: features at the lags; 4: single hours, weekdays, months.
+    """
+    season, back = layout.frequency.season, (1, *layout.lags)
+    lags = [0 if lag <= RECENT or abs(lag - season) <= 1 else 1 for lag in back]
+    lagged = [*[0] * layout.features, *[3] * (layout.features * len(back))] * 2 if layout.direct else []
+    found = [
+        *lags, *lags, *[2] * (layout.frequency.width + 2), *[0] * layout.features, *lagged, *[0] * (ADDED - 1),
+        *[4] * layout.frequency.phases_width, 0,
+    ]  # fmt: skip
+    return np.array(found)
+
+
 def _together(layout: Layout) -> int:
     """The number of windows whose inputs are made at once."""
     return max(1, TOGETHER // (layout.steps * width(layout)))
@@ -125,32 +148,46 @@ def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Linear | N
     weights = np.zeros(count)
     if not use.any():
         return None
-    weights[use], less = _ridge(power[:, use][:, :, use], along[:, use], sums[-2])
+    weights[use], less = _ridge(power[:, use][:, :, use], along[:, use], sums[-2], groups(panel.layout)[use])
     return Linear(weights, float(np.sqrt(max(sums[-1] + less, 0.0) / sums[-2])))
 
 
-def _ridge(power: np.ndarray, along: np.ndarray, rows: float) -> tuple[np.ndarray, float]:
-    """Weights (d,) from the products of inputs (parts, d, d) and of inputs and values (parts, d); and the sum of squared errors of
-    left-out values, less the sum of their squares."""
+def _ridge(power: np.ndarray, along: np.ndarray, rows: float, group: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights (d,) from the products of inputs (parts, d, d) and of inputs and values (parts, d), and the inputs' groups (d,); and
+    the sum of squared errors of left-out values, less the sum of their squares."""
     scale = np.sqrt(np.diagonal(power.sum(axis=0)) / rows)
     power, along = power / np.outer(scale, scale), along / scale
-    penalty, loss = penalised(power, along)
-    return solved(power.sum(axis=0), along.sum(axis=0), penalty) / scale, loss
+    penalties, loss = penalised(power, along, group)
+    return solved(power.sum(axis=0), along.sum(axis=0), penalties) / scale, loss
 
 
-def penalised(power: np.ndarray, along: np.ndarray) -> tuple[float, float]:
-    """The best penalty, and as above the sum of squared errors with it."""
-    every, told, losses = power.sum(axis=0), along.sum(axis=0), np.zeros(len(PENALTIES))
-    for own, its in zip(power, along, strict=True):
-        for place, penalty in enumerate(PENALTIES):
-            weights = solved(every - own, told - its, penalty)
-            losses[place] += weights @ own @ weights - 2 * its @ weights
+def penalised(power: np.ndarray, along: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, float]:
+    """The best penalties (d,), one for all inputs of a `group` (d,), and as above the sum of squared errors with them."""
+    every, told = power.sum(axis=0), along.sum(axis=0)
+
+    def loss_of(penalties: np.ndarray) -> float:
+        loss = 0.0
+        for own, its in zip(power, along, strict=True):
+            weights = solved(every - own, told - its, penalties)
+            loss += float(weights @ own @ weights - 2 * its @ weights)
+        return loss
+
+    tried = [np.full(len(group), penalty) for penalty in PENALTIES]
+    losses = [loss_of(each) for each in tried]
     best = int(np.argmin(losses))
-    return float(PENALTIES[best]), float(losses[best])
+    found, least = tried[best], losses[best]
+    each = np.unique(group)
+    for own in np.tile(each, SWEEPS) if len(each) > 1 else ():
+        for penalty in PENALTIES:
+            other = np.where(group == own, penalty, found)
+            if (other != found).any() and (loss := loss_of(other)) < least:
+                found, least = other, loss
+    return found, least
 
 
-def solved(power: np.ndarray, along: np.ndarray, penalty: float) -> np.ndarray:
-    found: np.ndarray = np.linalg.solve(power + penalty * np.eye(len(power)), along)
+def solved(power: np.ndarray, along: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """Weights (d,) with the `penalties` (d,)."""
+    found: np.ndarray = np.linalg.solve(power + np.diag(penalties), along)
     return found
 
 
@@ -169,8 +206,15 @@ def _rows(
         x, levels = about.table(panel, drawn, rows, cuts)
         y = about.scaling.relative(drawn.values[:, layout.context :], levels).astype(np.float64)
         seen = ~np.isnan(y) & ~np.isnan(drawn.history).all(axis=1)[:, None]
-        part = (rows if len(panel) >= PARTS else cuts // (2 * layout.horizon)) % PARTS
-        yield x[seen], np.clip(y[seen], -FARTHEST, FARTHEST), np.repeat(part[:, None], y.shape[1], axis=1)[seen]
+        yield x[seen], np.clip(y[seen], -FARTHEST, FARTHEST), _parts(panel, rows, cuts)[seen]
+
+
+def _parts(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(n, horizon): the part to which each value after the cuts belongs, with its series or, of a few series, by its place."""
+    places = cuts[:, None] + np.arange(panel.layout.horizon)
+    if len(panel) >= PARTS:
+        return np.broadcast_to((rows % PARTS)[:, None], places.shape)
+    return np.asarray(places // np.maximum(panel.lengths[rows] // (PARTS * BLOCKS), 1)[:, None] % PARTS)
 
 
 def _cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -182,11 +226,12 @@ def _cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.nda
     return np.where(random.random(len(rows)) < ANYWHERE, dataset.cuts(panel, rows, random), late)
 
 
-def _long(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (n,) of the last LONG values before the cuts, NaN where there is none; and for each step (n, horizon) the mean
-    deviation of the values some seasons before it from the mean of the season around each, 0 where there is none."""
-    season = panel.layout.frequency.season
-    steps = max(season, min(LONG, int(cuts.max(initial=1))) // season * season)
+def _long(
+    panel: Panel, rows: np.ndarray, cuts: np.ndarray, season: int, most: int
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The mean (n,) of at most the last `most` values before the cuts, NaN where there is none; and for each step (n, horizon) the
+    mean deviation of the values some seasons before it from the mean of the season around each, 0 where there is none."""
+    steps = max(season, min(most, int(cuts.max(initial=1))) // season * season)
     past = panel.levelled(rows, cuts[:, None] + np.arange(-steps, 0), cuts).astype(np.float64)
     seen = ~np.isnan(past)
     filled, count = np.where(seen, past, 0), seen.sum(axis=1)

@@ -7,6 +7,7 @@ neighbourhood of each season, several seasons back.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +39,13 @@ LONGER = 24
 HOURS, WEEKDAYS, MONTHS = 24, 7, 12
 PHASES = {"M": ("months",), "W": (), "D": ("weekdays",), "H": ("hours", "weekdays"), "min": ("hours", "weekdays")}
 COUNTS = {"months": MONTHS, "weekdays": WEEKDAYS, "hours": HOURS}
+CYCLES = 1.5
+"""Number of a calendar feature's cycles that series have to span for it to be used: a wave that fits a part of one predicts
+nothing."""
+CYCLES_MINUTES = {
+    "minute_of_hour": MINUTES["H"], "hour_of_day": MINUTES["D"], "day_of_week": MINUTES["W"], "day_of_month": YEAR_MINUTES / 12,
+    "day_of_year": YEAR_MINUTES, "week_of_year": YEAR_MINUTES, "month_of_year": 12,
+}  # fmt: skip
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -105,8 +113,12 @@ class Frequency:
         """The number of calendar features of a tick."""
         return 2 * len(FEATURES[self.base])
 
-    def calendar(self, ticks: np.ndarray) -> np.ndarray:
-        """(..., width) float32: sine and cosine of the phase of each calendar feature."""
+    def unseen(self, span: int) -> tuple[str, ...]:
+        """The calendar features of which series that `span` so many minutes, or months, show too little."""
+        return tuple(name for name in FEATURES[self.base] if span < CYCLES * CYCLES_MINUTES[name])
+
+    def calendar(self, ticks: np.ndarray, unseen: Collection[str] = ()) -> np.ndarray:
+        """(..., width) float32: sine and cosine of the phase of each calendar feature, 0 for those in `unseen`."""
         if self.base == "M":
             phases = [ticks % 12 / 12]
         else:
@@ -123,7 +135,9 @@ class Frequency:
             }
             phases = [every[name] for name in FEATURES[self.base]]
         angles = 2 * np.pi * np.stack(phases, axis=-1)
-        return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(np.float32)
+        waves = np.stack([np.sin(angles), np.cos(angles)], axis=-2)
+        waves[..., [name in unseen for name in FEATURES[self.base]]] = 0
+        return waves.reshape(*ticks.shape, self.width).astype(np.float32)
 
     @property
     def phases_width(self) -> int:

@@ -21,6 +21,7 @@ class Layout:
     """The layout of a window: `context` known steps, `horizon` steps to forecast; `lags` beside the last step; the numbers of
     categories and dynamic features. `direct`: the dynamic features at the lags are inputs of the network's linear map, too.
     `levelled`: what precedes an abrupt shift of the level is moved to the level that follows. `logged`: values are logarithms.
+    `unseen`: calendar features that are not used, since training spans too little of their cycle.
     """
 
     frequency: Frequency
@@ -32,6 +33,7 @@ class Layout:
     direct: bool = False
     levelled: bool = False
     logged: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -123,7 +125,7 @@ class Panel:
             self.levelled(rows, places, cuts),
             self.levelled(rows, places[:, :, None] - offsets, cuts),
             self.before(rows, cuts),
-            layout.frequency.calendar(self.ticks(rows, places)),
+            layout.frequency.calendar(self.ticks(rows, places), layout.unseen),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
             self.features(rows, places),
             self._cat[rows],
