@@ -32,22 +32,29 @@ Parts = tuple[tuple[Any, np.ndarray], tuple[Any, np.ndarray]]
 
 
 def interactions(random: np.random.Generator) -> Case:
-    """Features whose products count, dense or one-hot, some with heavy tails or few rows; numbers or classes."""
-    kind = one_of(random, "dense", "heavy tails", "few rows", "one-hot", "only linear", "nothing to learn", "far units")
-    rows = whole(random, 10, 100) if kind == "few rows" else whole(random, 200, 6000)
+    """Features whose products count, dense or one-hot, some with heavy tails or few rows; and tables, whose columns say nearly the
+    same, some with far values; numbers or classes.
+    """
+    kind = one_of(
+        random, "dense", "heavy tails", "few rows", "one-hot", "only linear", "nothing to learn", "far units", "table",
+        "linear table",
+    )  # fmt: skip
+    tabular = kind in ("table", "linear table")
+    rows = whole(random, 10, 100) if kind == "few rows" else whole(random, 40 if tabular else 200, 6000)
     binary = bool(random.random() < 0.5)
     one_hot = kind == "one-hot" or (kind in ("few rows", "only linear") and random.random() < 0.5)
-    x = _categories(random, rows + LATER) if one_hot else _dense(random, kind, rows + LATER)
+    made = _table(random, rows + LATER) if tabular else _dense(random, kind, rows + LATER)
+    x = _categories(random, rows + LATER) if one_hot else made
     unit = x if one_hot else (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
     score = np.asarray(unit @ random.normal(0, between(random, 0.1, 1), x.shape[1])).ravel()
-    if kind != "only linear":
+    if kind not in ("only linear", "linear table"):
         v = random.normal(0, between(random, 0.1, 1), (x.shape[1], whole(random, 1, 4)))
         squares = unit.power(2) if one_hot else unit**2
         score += 0.5 * np.asarray(np.square(unit @ v) - squares @ v**2).sum(axis=1)
     if kind == "nothing to learn":
         score = np.zeros(rows + LATER)
     score -= np.median(score)
-    score = np.clip(score, *np.quantile(score, [0.01, 0.99])) if kind == "heavy tails" else score
+    score = np.clip(score, *np.quantile(score, [0.01, 0.99])) if kind in ("heavy tails", "table") else score
     noise = between(random, 0.2, 3)
     y = random.random(len(score)) < 1 / (1 + np.exp(-np.clip(score, -30, 30))) if binary else score + random.normal(0, noise, len(score))  # fmt: skip  # noqa: E501
     y = np.asarray(y, np.float32)
@@ -63,6 +70,17 @@ def _dense(random: np.random.Generator, kind: str, rows: int) -> np.ndarray:
     x = random.standard_t(2.2, (rows, columns)) if kind == "heavy tails" else random.normal(size=(rows, columns))
     if kind == "far units":
         x = x * np.exp(random.normal(0, 3, columns)) + random.normal(0, 10, columns) * (random.random() < 0.5)
+    return np.asarray(x, np.float32)
+
+
+def _table(random: np.random.Generator, rows: int) -> np.ndarray:
+    """Columns of few causes: numbers, amounts (logarithmic normal) and marks of 0 and 1."""
+    columns = whole(random, 3, 60)
+    causes = random.normal(size=(rows, max(1, columns // 4)))
+    x = causes @ random.normal(size=(causes.shape[1], columns)) + between(random, 0.01, 1) * random.normal(size=(rows, columns))  # fmt: skip  # noqa: E501
+    kinds = random.integers(0, 3, columns)
+    x[:, kinds == 1] = np.exp(x[:, kinds == 1] / x[:, kinds == 1].std(axis=0))
+    x[:, kinds == 2] = x[:, kinds == 2] > 0
     return np.asarray(x, np.float32)
 
 
