@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from tests.jobenv.algorithms.test_factorization_machines import NAME, PROTOBUF, protobuf
 
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.factorization_machines import training
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel
 from sagewright.algorithms.firstparty import artefact, ndarray
+from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
 
 
@@ -38,6 +41,7 @@ def test_columns_that_say_nearly_the_same_are_solved_for(job: Any, run: Any) -> 
     assert "average of linear models" in job.output
     assert "completed 100 %" in job.output
     assert "epoch=0, train mse" in job.output
+    assert "Gibbs sampling" not in job.output  # no chain goes on after those of the held-out rows
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -70,9 +74,35 @@ def test_limits_are_in_the_artefact_and_machines_from_elsewhere_have_none() -> N
     machine = Machine(1.0, np.ones(2, np.float32), np.zeros((2, 1), np.float32), limits=(-1.0, 3.0))
     rows = np.array([[9.0, 9], [-9, 0], [1, 0]], np.float32)
     assert MachineModel.decode(MachineModel(machine, "regressor").encode()).machine.raw(rows).tolist() == [3, -1, 2]
+    for symbol in (b"not JSON", b"[]", b'{"nodes": [], "attrs": {}}'):
+        assert MachineModel.decode(archive(symbol)).machine.raw(rows).tolist() == [19, -8, 2]
+
+
+@pytest.mark.parametrize("given", ['"none"', "[1]", "[1, 0]", "[NaN, 1]", '["a", 1]', "[1, 1e999, 2]", "[" * 100_000])
+def test_limits_that_are_none_are_refused(given: str) -> None:
+    with pytest.raises(UserError, match="score_limits of the model"):
+        MachineModel.decode(archive(f'{{"nodes": [], "attrs": {{"score_limits": {given}}}}}'.encode()))
+
+
+def archive(symbol: bytes) -> bytes:
+    """A machine of two columns: 1 and their sum."""
     arrays = {"arg:w0_weight": np.ones((1, 1)), "arg:w1_weight": np.ones((2, 1)), "arg:v": np.zeros((2, 1))}
     params = ndarray.encode({name: each.astype(np.float32) for name, each in arrays.items()})
-    symbols: list[Any] = [{"nodes": []}, {"nodes": [], "attrs": {"score_limits": "none"}}, []]
-    for symbol in symbols:
-        content = artefact.zipped({"symbol.json": json.dumps(symbol).encode(), "params": params})
-        assert MachineModel.decode(content).machine.raw(rows).tolist() == [19, -8, 2]
+    return artefact.zipped({"symbol.json": symbol, "params": params})
+
+
+def test_hosts_agree_on_the_limits_and_one_without_rows_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(0.0, np.ones(1, np.float32), np.zeros((1, 1), np.float32))
+    run = session_of("regressor")
+    ranges: list[Any] = [(0.0, 4.0), (np.inf, -np.inf), (2.0, 8.0)]
+    monkeypatch.setattr(run.group, "gather", lambda own: [own, *ranges[1:]])
+    assert training._limited(run, machine, np.array([0.0, 4.0])).limits == (-4, 12)
+    assert training._limited(run, machine, None).limits == (-np.inf, np.inf)
+    monkeypatch.setattr(run.group, "gather", lambda own: [own])
+    assert training._limited(run, machine, np.zeros(0)).limits == (-np.inf, np.inf)
+    assert training._limited(session_of("binary_classifier"), machine, np.zeros(2)).limits == (-np.inf, np.inf)
+
+
+def session_of(kind: str) -> Any:
+    """The two things that limits depend on."""
+    return SimpleNamespace(group=Group(), values={"predictor_type": kind})

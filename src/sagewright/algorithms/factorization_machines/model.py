@@ -1,7 +1,7 @@
 """A trained factorization machine: its file and its responses.
 
 `model_algo-1` is a zip archive with an MXNet symbol and its parameters `w0_weight` (1, 1), `w1_weight` (d, 1) and `v` (d, k). The
-symbol's attribute `score_limits` has the lowest and the highest score.
+symbol of a regressor has the lowest and the highest score as its attribute `score_limits`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sagewright.serving.messages import Answering
 ANSWERS = Answers(takes=(JSON, JSON_LINES, PROTOBUF))
 MOST_CELLS = 1 << 20
 """Size of a block: rows times factors."""
+NO_LIMITS = -math.inf, math.inf
 
 
 def matrix(features: Features) -> Any:
@@ -38,14 +39,14 @@ def matrix(features: Features) -> Any:
 
 @dataclass(frozen=True)
 class Machine:
-    """ŷ = `bias` + Σ wᵢxᵢ + Σ ⟨vᵢ, vⱼ⟩ xᵢxⱼ over i < j, w being `linear` (d,) and v `factors` (d, k), float32, within the
-    `limits`.
+    """ŷ = `bias` + Σ wᵢxᵢ + Σ ⟨vᵢ, vⱼ⟩ xᵢxⱼ over i < j, w being `linear` (d,) and v `factors` (d, k), float32. A score beyond the
+    `limits` is moved to the nearer one.
     """
 
     bias: float
     linear: np.ndarray
     factors: np.ndarray
-    limits: tuple[float, float] = (-math.inf, math.inf)
+    limits: tuple[float, float] = NO_LIMITS
 
     def raw(self, x: Any) -> np.ndarray:
         """(n,) float64 of rows (n, d), dense or csr_matrix."""
@@ -104,12 +105,18 @@ class MachineModel:
 
 
 def _limits(symbol: bytes) -> tuple[float, float]:
-    """Returns the scores' limits; none if the symbol has none, as one from elsewhere."""
+    """Returns the lowest and the highest score; those of an archive from elsewhere have no limits. Raises UserError if they aren't
+    two numbers in order.
+    """
+    if b'"score_limits"' not in symbol:
+        return NO_LIMITS
     try:
-        least, most = json.loads(symbol)["attrs"]["score_limits"]
-        return float(least), float(most)
-    except (ValueError, KeyError, TypeError):
-        return -math.inf, math.inf
+        least, most = map(float, json.loads(symbol)["attrs"]["score_limits"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise UserError(f"score_limits of the model can't be read: {error}") from error
+    if not least <= most:
+        raise UserError(f"score_limits of the model are {least} and {most}")
+    return least, most
 
 
 def serve(model_directory: Path) -> Answering:

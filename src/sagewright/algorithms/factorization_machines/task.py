@@ -11,9 +11,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Task:
     """The data and form of the sampling: a csr_matrix `x` (n, d) with sorted indices and labels `y` (n,) of this host; `starts` are
-    those of `x`'s variables, None if there are too many. Columns that are `flat`, (d,), get no
-    factors; `scale` (d,) is what they were divided by. `at_once`: a variable's
-    columns are drawn at once, instead of one by one by compiled code.
+    those of `x`'s variables, None if there are too many. Columns that are `flat`, (d,), get no factors. `at_once`: a variable's
+    columns are drawn at once, instead of one by one by compiled code. `scale` (d,) is what columns were divided by, None for 1.
     """
 
     x: Any

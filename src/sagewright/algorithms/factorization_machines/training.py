@@ -73,20 +73,21 @@ def fit(run: Session, rows: Source) -> Machine:
     if found is not None:
         return _sample(run, *found)
     machine = epochs.descend(run, rows)
-    return _limited(run, machine, machine.raw(prepare(rows.table, False)[0]) if rows.in_memory else np.zeros(0))
+    return _limited(run, machine, machine.raw(prepare(rows.table, False)[0]) if rows.in_memory else None)
 
 
-def _limited(run: Session, machine: Machine, raw: np.ndarray) -> Machine:
-    """The machine of a regressor whose scores leave the range of train's, `raw` (n,), by no more than BEYOND of it: a product
-    of columns is far too large for a row with values beyond those of train. libFM's predictions stay in the labels' range.
+def _limited(run: Session, machine: Machine, raw: np.ndarray | None) -> Machine:
+    """The machine of a regressor whose scores leave the range of train's by no more than BEYOND of it: a product of columns is far
+    too large for a row with values beyond those of train. libFM's predictions stay in the labels' range. `raw` (n,) are this host's
+    scores; if any host's are unknown, None, there are no limits.
     """
-    ranges = run.group.gather((float(raw.min()), float(raw.max())) if len(raw) else None)
-    binary = run.values["predictor_type"] == "binary_classifier"
-    if binary or any(each is None for each in ranges):
+    ends = None if raw is None else (float(raw.min(initial=np.inf)), float(raw.max(initial=-np.inf)))
+    everywhere = run.group.gather(ends)
+    if run.values["predictor_type"] == "binary_classifier" or None in everywhere:
         return machine
-    least, most = min(each[0] for each in ranges), max(each[1] for each in ranges)
+    least, most = min(low for low, _ in everywhere), max(high for _, high in everywhere)
     beyond = BEYOND * (most - least)
-    return replace(machine, limits=(least - beyond, most + beyond))
+    return replace(machine, limits=(least - beyond, most + beyond)) if np.isfinite(beyond) else machine
 
 
 def _wanted(values: Mapping[str, Any]) -> ExpectedColumns:
@@ -168,7 +169,8 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     if checked is not None:
         baseline.report(run.lines, checked.ratio)
         logging.info("On held-out rows a machine without factors has a weight of %.2g.", 1 - weight)
-    logging.info("Gibbs sampling: %d sweeps after %d that are discarded.", length.kept, length.burn_in)
+    if weight:
+        logging.info("Gibbs sampling: %d sweeps after %d that are discarded.", length.kept, length.burn_in)
     length = length if checked is None else replace(length, burn_in=checked.left)
     began = time.monotonic()
     exact = checked is not None and checked.plain is None

@@ -16,6 +16,7 @@ import pytest
 import torch
 from scipy import stats
 
+from sagewright.algorithms.deepar.beside import linear
 from sagewright.algorithms.deepar.data import dataset, reading
 from sagewright.algorithms.deepar.data.dataset import Draws
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -399,3 +400,23 @@ def test_a_spike_does_not_make_the_level() -> None:
     assert found.factor[0] < 2 * usual.factor[0]
     assert before.factor[0] > 20 * usual.factor[0]
     assert (found.shift[1], found.factor[1]) == (usual.shift[1], usual.factor[1])  # mostly the same value: none is far
+
+
+@pytest.mark.parametrize("frequency", ["5min", "H", "D", "M"])
+def test_past_values_and_inputs_of_windows_that_are_made_at_once_are_limited(frequency: str) -> None:
+    layout = Layout(Frequency.parse(frequency), 12, 12, (2, 3))
+    windows = linear._together(layout)
+    assert windows * linear.LONGER_BACK * (layout.frequency.longer_season or 0) <= linear.TOGETHER
+    assert windows * layout.steps * linear.width(layout) <= linear.TOGETHER
+    assert len(linear.groups(layout)) == linear.width(layout)
+
+
+def test_the_week_of_hours_is_found_beside_the_day() -> None:
+    layout = Layout(Frequency.parse("H"), 24, 48, (2, 24))
+    hours = np.arange(24 * 7 * 6)
+    day, week = np.where(hours % 24 < 8, -2.0, 1.0), np.where(hours // 24 % 7 < 5, 2.0, -5.0)
+    own = Panel([Series(START, (10 + day + week).astype(np.float32))], layout)
+    cut = np.array([24 * 7 * 5 + 24 * 4])  # a Friday, and the Saturday after it
+    season = linear._long(own, np.array([0]), cut, 168, linear.LONGER_BACK * 168)[1][0]
+    assert season[24:].mean() < season[:24].mean() - 4
+    assert season[8:24].mean() > season[:8].mean() + 1.5

@@ -38,7 +38,7 @@ which on a lag isn't used: it would have large weights, which a few rows determi
 LONGER_BACK = 8
 """Number of longer seasons, such as weeks of hours, from which the longer season is computed."""
 TOGETHER = 1 << 20
-"""Maximum number of inputs of windows that are made at once; at least those of one window."""
+"""Maximum number of inputs, and of past values, of windows that are made at once; at least those of one window."""
 ADDED = 5
 Total = Callable[[list[float]], list[float]]
 """Sums over all hosts."""
@@ -123,8 +123,9 @@ def groups(layout: Layout) -> np.ndarray:
 
 
 def _together(layout: Layout) -> int:
-    """The number of windows whose inputs are made at once."""
-    return max(1, TOGETHER // (layout.steps * width(layout)))
+    """The number of windows whose inputs, and the values from which their longer season is computed, are made at once."""
+    past = LONGER_BACK * (layout.frequency.longer_season or 0)
+    return max(1, TOGETHER // max(layout.steps * width(layout), past))
 
 
 def fit(panel: Panel, about: About, total: Total, seed: list[int]) -> Linear | None:
@@ -226,9 +227,7 @@ def _cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.nda
     return np.where(random.random(len(rows)) < ANYWHERE, dataset.cuts(panel, rows, random), late)
 
 
-def _long(
-    panel: Panel, rows: np.ndarray, cuts: np.ndarray, season: int, most: int
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def _long(panel: Panel, rows: np.ndarray, cuts: np.ndarray, season: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     """The mean (n,) of at most the last `most` values before the cuts, NaN where there is none; and for each step (n, horizon) the
     mean deviation of the values some seasons before it from the mean of the season around each, 0 where there is none."""
     steps = max(season, min(most, int(cuts.max(initial=1))) // season * season)
@@ -237,10 +236,11 @@ def _long(
     filled, count = np.where(seen, past, 0), seen.sum(axis=1)
     mean = np.where(count > 0, filled.sum(axis=1) / np.maximum(count, 1), np.nan)
     sums, known = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (filled, seen.astype(np.float64)))
-    first = np.clip(np.arange(steps) - season // 2, 0, steps - season)
+    asked = np.arange(0, steps, season)[:, None] + np.arange(min(panel.layout.horizon, season))
+    first = np.clip(asked - season // 2, 0, steps - season)
     around, known = sums[:, first + season] - sums[:, first], known[:, first + season] - known[:, first]
-    apart = np.where(seen & (known >= season / 2), past - around / np.maximum(known, 1), np.nan)
-    apart = _near(apart).reshape(len(rows), -1, season)
+    apart = np.where(seen[:, asked] & (known >= season / 2), past[:, asked] - around / np.maximum(known, 1), np.nan)
+    apart = _near(apart.reshape(len(rows), -1)).reshape(apart.shape)
     there = ~np.isnan(apart)
     phases = np.where(there, apart, 0).sum(axis=1) / (there.sum(axis=1) + 1)
     return mean, phases[:, np.arange(panel.layout.horizon) % season]
