@@ -73,6 +73,13 @@ def test_visits_of_the_same_patients_are_copies(classes: bool) -> None:
     assert copies.find(x, RANDOM.permutation(label[which])) is None  # a label of each visit
 
 
+@pytest.mark.parametrize(("own", "copied"), [(1, True), (6, False)])
+def test_players_of_a_team_are_no_copies_of_it(own: int, copied: bool) -> None:
+    x, which = repeated(30, 4, 10)
+    x = np.column_stack([x, RANDOM.normal(size=(300, own)), np.full(300, 1000.1, np.float32)])
+    assert (copies.find(x, (which % 2).astype(np.float64)) is not None) == copied
+
+
 def test_two_columns_that_say_the_same_make_no_copies() -> None:
     minutes = RANDOM.integers(0, 200, size=500)
     x = np.column_stack([minutes, minutes * 0.17, RANDOM.normal(size=(500, 3))])

@@ -18,10 +18,12 @@ BELOW, SPREAD = 0.5, 1.2
 """The prior, in decades: its middle is this much below a penalty of the number of features, under which they say as much as chance
 adds; and its standard deviation.
 """
-WEAK, WEAKEST = -3.0, -8.0
-"""The weakest penalty, in decades; and that of the squared loss with more rows than features, which tell exactly whether the large
-weights help that features such as powers of one number need.
+WEAK, WEAKER, WEAKEST = -3.0, -5.0, -8.0
+"""The weakest penalty, in decades; that of classes with ENOUGH rows, which may be separable; and that of the squared loss with more
+rows than features, which tell exactly whether the large weights help that features such as powers of one number need.
 """
+ENOUGH = 60
+"""Rows from which on weaker penalties of classes are tried. With fewer, that all rows left out are right is often chance."""
 FREEDOM = 2
 """Degrees of freedom of the prior for classes: the fewest with a mean."""
 NO_SHARE, LITTLE = 12.0, 6.0

@@ -93,7 +93,8 @@ def family(rows: Rows, centred: Centred, widths: np.ndarray, squared: bool, firs
     several = rows.y.ndim == 2
     coarse = several or work > COARSE or bool((rows.out < 1).any())
     coarse = coarse and not (several and are_scarce(*rows.y.shape))
-    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5)[::-1]
+    least = averages.WEAKER if len(rows.y) >= averages.ENOUGH else averages.WEAK
+    penalties = averages.penalties(len(widths), 1.0 if coarse else 0.5, least)[::-1]
     begun, ways = None, [penalties]
     if first is not None:
         begun = _begun(rotated, first, widths, several)

@@ -55,6 +55,21 @@ def test_separable_classes_of_many_rows_are_told_surely(classes: int) -> None:
     assert ours < 0.7 * log_loss(y[600:], peer)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classes_told_by_what_columns_differ_in_are_learnt(classes: int) -> None:
+    random = np.random.default_rng(8)
+    common, own = random.normal(size=(3000, 1)), random.normal(size=(3000, 3))
+    x = (300 * common + own).astype(np.float32)  # tiny weights, which a penalty leaves, cost it little
+    said = np.column_stack([own @ np.roll([2.0, -1.0, -1.0], each) for each in range(classes)])
+    y = np.argmax(said + random.gumbel(size=said.shape), axis=1)
+    given = {} if classes == 2 else {"predictor_type": "multiclass_classifier", "num_classes": str(classes)}
+    raw = fit(x[:1000], y[:1000].astype(np.float32), **given).raw(x[1000:])
+    raw = np.column_stack([np.zeros(len(raw)), raw]) if classes == 2 else raw
+    odds = np.exp(raw - raw.max(axis=1, keepdims=True))
+    peer = LogisticRegression(max_iter=1000).fit(own[:1000], y[:1000]).predict_proba(own[1000:])
+    assert log_loss(y[1000:], odds / odds.sum(axis=1, keepdims=True)) < 1.05 * log_loss(y[1000:], peer)
+
+
 @pytest.mark.parametrize("classes", [2, 20])
 def test_texts_of_more_words_than_rows_are_told_surely(classes: int) -> None:
     random = np.random.default_rng(4)

@@ -30,10 +30,17 @@ FEWEST_TELLING = 2
 """Minimum number of columns that have one value for each origin of rows: two of them agree by chance only if one says the other."""
 MOST_NUMBERS = 1 << 20
 """Limit on the numbers among which rows of one origin are sought: every column is sorted."""
+ALIKE = 0.25
+"""Share of the features' variance that may lie between rows of one origin, at most. Where it is more, as among the players of a
+team, rows are things of their own.
+"""
 REPEATED = 2.0
 """Minimum number of rows of an origin, on average."""
 NEAR = 0.01
 """Share of the rows' variance that the noise of copies may have, at most."""
+
+ROUNDED = 1e-12
+"""Variances below this share of the mean square are rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,9 @@ def _of_one_origin(features: np.ndarray, labels: np.ndarray) -> Copies | None:
         telling = keys(np.column_stack([columns[number] for number in np.flatnonzero(counts == groups)]))
         found = _grouped(telling, labels)
         if found is not None and len(found.first) == groups and agree(found, labels):
-            return found
+            apart, varies = _variances(features, found)
+            varying = varies > 0
+            return found if float(np.mean(apart[varying] / varies[varying])) <= ALIKE else None
     return None
 
 
@@ -118,12 +127,18 @@ def _with_noise(features: np.ndarray, labels: np.ndarray) -> Copies | None:
     found = equal(labels, labels)
     if found is None:
         return None
+    apart, varies = _variances(features, found)
+    return found if ((apart <= NEAR * varies) | (varies == 0)).all() else None
+
+
+def _variances(features: np.ndarray, found: Copies) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the variances (d,) of the features among copies, and among all rows; 0 if they are rounding errors."""
     order = np.argsort(found.which, kind="stable")
     starts = np.append(0, np.cumsum(found.count)[:-1])
     means = np.add.reduceat(features[order].astype(np.float64), starts, axis=0) / found.count[:, None]
     apart = np.square(features - means[found.which]).mean(axis=0)
     varies = np.var(features, axis=0, dtype=np.float64)
-    return found if (apart <= NEAR * varies).all() else None
+    return apart, np.where(varies > ROUNDED * np.square(features, dtype=np.float64).mean(axis=0), varies, 0)
 
 
 def keys(features: np.ndarray | Sparse) -> np.ndarray:

@@ -9,6 +9,7 @@ from sagewright.algorithms.linear_learner import path
 from sagewright.algorithms.linear_learner.epochs import Data
 from sagewright.algorithms.linear_learner.few import rows
 from sagewright.algorithms.linear_learner.losses import Loss
+from sagewright.algorithms.ridge import promise
 from sagewright.algorithms.ridge.families import SCARCER, First, are_scarce
 
 FEWEST = 4
@@ -20,8 +21,8 @@ others solve for faster; and on its square times the rows, for the logistic loss
 """
 MOST_COLUMNS = 64
 """Maximum number of features for which rare classes are examined."""
-COSTLY = 0.01
-"""Share of the loss that a penalty may cost."""
+COSTLY, PROMISING = 0.01, 15.0
+"""Share of the loss that a penalty may cost; and the sum of losses that a weaker one may save."""
 MOST_CHECKED = 20_000
 """Maximum number of rows among which copies are sought if rows are not few."""
 
@@ -40,13 +41,18 @@ def suits(run: Session, data: Data, loss: Loss, total: int) -> bool:
 
 
 def may_help(run: Session, data: Data, loss: Loss, total: int, first: First) -> bool:
-    """True if rows are many for the features, but the penalty of the `first` model may cost it more than COSTLY of its loss: the
-    classes are nearly separable, or the features say nearly the same. Half of `wd` times the squares is about what it costs.
+    """True if rows are many for the features, but the penalty of the `first` model costs much. It is more than COSTLY of the loss
+    where classes are nearly separable: half of `wd` times the squares. Where features say nearly the same, it is little even if
+    weights are far too small, but a weaker penalty would make the sum of losses much lower.
     """
     possible = not data.validated and not path.has_l1(run.values) and is_free(run, data, loss) and not loss.regresses
+    if not run.group.from_first(possible and _is_cheap(data, loss, total)):
+        return False
     costs = float(first.wd) * float(np.square(first.features, dtype=np.float64).sum()) / 2
-    costly = possible and bool(costs > COSTLY * first.loss) and _is_cheap(data, loss, total)
-    return bool(run.group.from_first(costly))
+    if run.group.from_first(bool(costs > COSTLY * first.loss)):
+        return True
+    found = rows.joined(run, data, loss)
+    return bool(run.group.from_first(found is not None and promise.of_weaker(found, first) > PROMISING))
 
 
 def is_free(run: Session, data: Data, loss: Loss) -> bool:
