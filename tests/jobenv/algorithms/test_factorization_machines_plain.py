@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sklearn.linear_model import Ridge
 from tests.jobenv.algorithms.test_factorization_machines import NAME, PROTOBUF, protobuf
 
-from sagewright.algorithms.factorization_machines import gibbs, held_out, mean
+from sagewright.algorithms.factorization_machines import gibbs, held_out, linear, mean
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.model import MachineModel
 from sagewright.algorithms.factorization_machines.task import Length, Task
@@ -108,3 +108,14 @@ def test_targets_of_classes_are_drawn_on_the_labels_side() -> None:
             sign = 2 * label - 1
             mean = middle + sign * norm.pdf(middle) / norm.cdf(sign * middle)
             assert drawn[(y == label) & (around == middle)].mean() == pytest.approx(mean, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_that_differs_by_little_tells_classes(seed: int) -> None:
+    random = np.random.default_rng([7, seed])
+    year = random.integers(1996, 2000, 1080)
+    x = np.column_stack([year / 1998, random.normal(size=(1080, 8))]).astype(np.float32)
+    y = (year > 1997).astype(np.float32)
+    machine = linear.machine(Task(csr_matrix(x[:80]), y[:80], 4, binary=True, starts=np.arange(10)))
+    raw = machine.raw(csr_matrix(x[80:]))
+    assert np.mean(np.logaddexp(0, raw) - y[80:] * raw) < 0.1

@@ -5,6 +5,8 @@ A chain without factors draws one weight after another, which takes it long wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from sagewright.algorithms.factorization_machines.blocks import blocks
@@ -18,6 +20,8 @@ MOST_COLUMNS, MOST_NUMBERS, MOST_WORK = 256, 1 << 22, 60_000_000
 """Limits on the smaller of the numbers of rows and columns, on the numbers in the rows, which become dense, and on the products of
 one step of the logistic loss.
 """
+ROUNDED = 1e-6
+"""Deviations below this share of the largest number are rounding errors."""
 
 
 def suits(task: Task, group: Group) -> bool:
@@ -35,7 +39,18 @@ def machine(task: Task) -> Machine:
     rows, squared = Rows(x, y, np.ones(len(y)), np.ones(len(y))), not task.binary
     centred = rotation.centre(x, rows.weights, centred=True)
     scale = np.ones(x.shape[1]) if task.scale is None else task.scale
-    tried = [families.family(rows, centred, widths, squared) for widths in families.widths(scale, len(y))]
+    tried = [families.family(rows, centred, widths, squared) for widths in (*families.widths(scale, len(y)), *_even(x))]
     found = families.average(rows, tried, families.judged(rows, tried, squared), scale, squared)
     none = np.zeros((x.shape[1], 0), np.float32)
     return Machine(float(found.bias[0]), found.features[:, 0].astype(np.float32), none)
+
+
+def _even(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the widths (d,) that give all columns of x (n, d) a deviation of 1, unless they have it: those of rare categories, of
+    which most are 0, are much less than that of numbers.
+    """
+    deviations = x.std(axis=0, dtype=np.float64)
+    varying = deviations > ROUNDED * np.abs(x).max(axis=0, initial=0)
+    widths = 1 / np.where(varying, deviations, 1)
+    if (widths > families.SAME).any():
+        yield widths

@@ -204,8 +204,8 @@ def average(
     squared: bool,
     use_bias: bool = True,
 ) -> Average:
-    """Returns the average of all models by the losses that were `found`. Features were divided by `scale` (d,), and families after
-    the first are those of unscaled features.
+    """Returns the average of all models by the losses that were `found`. Features were divided by `scale` (d,); families after the
+    first are of other widths, such as those that make features unscaled.
     """
     models = [each for family in families for each in family.solutions]
     columns, penalties = len(scale), np.array([each.penalty for each in models])
