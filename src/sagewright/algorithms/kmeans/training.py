@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty.directions import Directions
 from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.kmeans import distances, lloyd
+from sagewright.algorithms.kmeans import distances, lloyd, swaps
 from sagewright.algorithms.kmeans.coreset import Coreset, Points
 from sagewright.algorithms.kmeans.declaration import DECLARATION
 from sagewright.algorithms.kmeans.model import Centres
@@ -205,13 +205,19 @@ def _clustered(run: Session, state: MiniBatch, points: Points, few: Directions |
 def _shrink(
     run: Session, points: np.ndarray, weights: np.ndarray, settings: lloyd.Settings, few: Directions | None
 ) -> np.ndarray:
-    """Reduces the centres to k, (k, d) float32, by Lloyd's algorithm, weighting each by how many rows belong to it."""
+    """Reduces the centres to k, (k, d) float32, by Lloyd's algorithm, weighting each by how many rows belong to it. With `auto`
+    trials, swaps then improve the best of these.
+    """
     k = run.values["k"]
     logging.info("shrinking %d centers into %d", len(points), k)
     fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]), few)
     for number, fit in enumerate(fits):
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
-    return min(fits, key=lambda each: each.cost).centres.astype(np.float32)
+    best = min(fits, key=lambda each: each.cost)
+    if run.values["local_lloyd_num_trials"] == "auto":
+        best = swaps.improve(points, weights, best, settings, np.random.default_rng([run.seed, 4]))
+        logging.info("swaps of centers. Current mean square distance %f", best.cost)
+    return best.centres.astype(np.float32)
 
 
 def _evaluate(run: Session, model: Centres, rows: Rows) -> None:
