@@ -82,7 +82,8 @@ class Batches:
         address = with_drawn(known.address, self.rates.drawn, random)
         blocks = np.empty((len(rows), wide, len(LENGTHS)), np.int32)
         blocks[:, 0] = self.places[rows]
-        blocks[:, 1:] = self.blocks.places(address.reshape(-1, wide)[:, 1:].ravel()).reshape(len(rows), wide - 1, -1)
+        drawn = self.blocks.places(address.reshape(-1, wide)[:, 1:].ravel())
+        blocks[:, 1:] = drawn.reshape(len(rows), wide - 1, len(LENGTHS))
         blurred = self._blurred(blocks.reshape(len(address), -1), random)
         for begin in range(0, len(rows), self.size):
             end = min(begin + self.size, len(rows))
