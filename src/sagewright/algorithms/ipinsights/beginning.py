@@ -17,7 +17,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.logistic import probability
-from sagewright.algorithms.ipinsights.habits import Habits, Uses
+from sagewright.algorithms.ipinsights.habits import Habits
 from sagewright.algorithms.ipinsights.network import IPInsightsNetwork
 from sagewright.algorithms.ipinsights.pairs import Rates
 
@@ -51,14 +51,14 @@ def align(network: IPInsightsNetwork, habits: Habits, rates: Rates, seed: int) -
     entities *= np.float32(odds.scale / half)
     blocks *= np.float32(half)
     unknown = _unknown(habits, rates, odds.offset)
+    known = [*unknown[1:], odds.offset]
     shares = COMMON * np.maximum(LEAST_COMMON, 1 + odds.of_events(habits.entities[1]) / odds.offset)
     entities += np.outer(shares.astype(np.float32), common)
     beyond = odds.of_rarity(_rarity(habits.totals, habits.events), len(habits.telling))
-    largest = next(iter(habits.telling.values()))
-    beyond[: len(largest.blocks)] += odds.offset - unknown
+    beyond += np.repeat(np.subtract(known, unknown), [len(uses.blocks) for uses in habits.telling.values()])
     network.blocks.vectors[:-1] = blocks + np.outer((beyond / COMMON).astype(np.float32), common)
     network.entities[habits.entities[0]] = entities
-    network.biases[-1][...] = common * np.float32(unknown / COMMON)
+    network.biases[-1][...] = common * np.float32(unknown[0] / COMMON)
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,16 @@ def _sample(habits: Habits, vectors: Vectors, random: np.random.Generator) -> tu
     return np.concatenate([happened, made_up]), np.repeat([1.0, 0.0], len(pairs))
 
 
-def _unknown(habits: Habits, rates: Rates, offset: float) -> float:
-    """The offset of addresses in none of the largest blocks that matter, by the share of events that are their block's only ones
-    (I. Good, "The population frequencies of species", Biometrika 40, 1953).
+def _unknown(habits: Habits, rates: Rates, offset: float) -> list[float]:
+    """The offsets of addresses in known blocks of the lengths that matter up to one, but in no known block of this one, for each
+    length: by the share of events that are their block's only ones (I. Good, "The population frequencies of species", Biometrika
+    40, 1953), and the share of all addresses that are there.
     """
-    largest: Uses = next(iter(habits.telling.values()))
-    alone = (np.count_nonzero(largest.totals == 1) + 0.5) / habits.events
-    return min(offset, max(RAREST, math.log(alone / max(1, rates.drawn))))
+    found, before, covered = [], 0, 1.0
+    for length, uses in habits.telling.items():
+        alone, blocks = np.count_nonzero(uses.totals == 1), len(uses.blocks) / 2.0**length
+        share = (alone - before + 0.5) / habits.events
+        drawn = max(1, rates.drawn) * max(covered - blocks, 1e-9)
+        found.append(min(offset, max(RAREST, math.log(share / drawn))))
+        before, covered = alone, blocks
+    return found
