@@ -313,6 +313,24 @@ def test_projections_keep_distances_on_average(kind: str) -> None:
     assert not np.array_equal(Reduction(kind, 3, 100, 40)(rows), Reduction(kind, 4, 100, 40)(rows))
 
 
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize(("columns", "target", "rank"), [(300, 60, 8), (300, 60, 300), (100, 80, 100), (64, 16, 64)])
+def test_hadamards_columns_keep_distances_as_well_as_random_numbers(
+    columns: int, target: int, rank: int, smooth: bool
+) -> None:
+    random = np.random.default_rng(0)
+    rows = (random.normal(size=(400, rank)) @ random.normal(size=(rank, columns))).astype(np.float32)
+    rows = rows.cumsum(axis=1) if smooth else rows
+    true = np.square(rows[::2] - rows[1::2]).sum(axis=1)
+
+    def error(projected: np.ndarray) -> float:
+        return float(np.square(np.square(projected[::2] - projected[1::2]).sum(axis=1) / true - 1).mean())
+
+    ours = [error(Reduction("fjlt", seed, columns, target)(rows)) for seed in range(100)]
+    normal = [error(rows @ random.normal(0, target**-0.5, (columns, target))) for _ in range(100)]
+    assert np.mean(ours) < 1.1 * np.mean(normal)
+
+
 def test_hadamards_columns_are_orthogonal() -> None:
     matrix = Reduction("fjlt", 0, 64, 63)._matrix
     assert_allclose(matrix.T @ matrix, np.eye(63) * 64 / 63, atol=1e-5)
