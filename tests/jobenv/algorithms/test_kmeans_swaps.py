@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from sagewright.algorithms.formats import protobuf
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.kmeans import lloyd
+from sagewright.algorithms.kmeans import lloyd, swaps
 from sagewright.algorithms.kmeans.swaps import Swaps, improve
 
 SETTINGS = lloyd.Settings()
@@ -62,6 +62,14 @@ def test_one_centre_and_as_many_as_points_stay(count: int) -> None:
     points = np.arange(12, dtype=np.float32).reshape(6, 2)
     given = lloyd.Fit(points[:count], 1.0)
     assert improve(points, np.ones(6, np.float32), given, SETTINGS, np.random.default_rng(0)) is given
+
+
+def test_many_centres_take_no_swaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, places = clouds(5, 40)
+    weights = np.ones(len(points), np.float32)
+    given = stuck(points, weights, places)
+    monkeypatch.setattr(swaps, "MOST_CELLS", 5 * 200 - 1)
+    assert improve(points, weights, given, SETTINGS, np.random.default_rng(0)) is given
 
 
 def test_copies_of_few_points_stay() -> None:

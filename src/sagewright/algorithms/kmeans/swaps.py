@@ -23,6 +23,8 @@ FAILURES, ROUNDS = 2, 40
 """Rounds without a swap after which the search ends, and the most rounds."""
 STEPS = 2
 """Steps of Lloyd's algorithm after each swap."""
+MOST_CELLS = 1 << 22
+"""Points times centres up to which swaps are tried: their distances take 16 MiB. One of many hundred centres saves too little."""
 ALONE = np.float32(1e30)
 """Cost of a centre that wins a single row."""
 LEAST = 1e-3
@@ -116,8 +118,10 @@ def _left_out(rows: np.ndarray) -> np.ndarray:
 def improve(
     points: np.ndarray, weights: np.ndarray, found: lloyd.Fit, settings: lloyd.Settings, random: np.random.Generator
 ) -> lloyd.Fit:
-    """Returns a fit whose cost is at most that of `found`. `points` (n, d) float32, `weights` (n,) float32, positive."""
-    if not 1 < len(found.centres) < len(points):
+    """Returns a fit whose cost is at most that of `found`; `found` itself where centres are very many. `points` (n, d) float32,
+    `weights` (n,) float32, positive.
+    """
+    if not 1 < len(found.centres) < len(points) or len(found.centres) * len(points) > MOST_CELLS:
         return found
     swaps, few = Swaps(points, weights), replace(settings, iterations=min(STEPS, settings.iterations))
     now, failed = swaps.costs(found.centres), 0
