@@ -90,11 +90,11 @@ def test_a_row_costs_its_distance_to_the_mean_of_the_others_or_to_the_next_centr
 
 
 def test_only_auto_trials_swap(make_job: Any, run: Any) -> None:
-    rows = clouds(30, 40)[0]
+    rows = np.random.default_rng(1).normal(size=(1200, 4)).astype(np.float32)
     said = {}
     for trials in ("auto", "6"):
         job = make_job(trials).configure(
-            {"feature_dim": "2", "k": "30", "mini_batch_size": "500", "local_lloyd_num_trials": trials},
+            {"feature_dim": "4", "k": "30", "mini_batch_size": "500", "local_lloyd_num_trials": trials},
             {"train": "application/x-recordio-protobuf"},
         )
         job.put("train", "a", protobuf.dump(Table(rows)))

@@ -215,8 +215,10 @@ def _shrink(
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
     best = min(fits, key=lambda each: each.cost)
     if run.values["local_lloyd_num_trials"] == "auto":
-        best = swaps.improve(points, weights, best, settings, np.random.default_rng([run.seed, 4]))
-        logging.info("swaps of centers. Current mean square distance %f", best.cost)
+        swapped = swaps.improve(points, weights, best, settings, np.random.default_rng([run.seed, 4]))
+        if swapped is not best:
+            logging.info("swaps of centers. Current mean square distance %f", swapped.cost)
+        best = swapped
     return best.centres.astype(np.float32)
 
 
