@@ -62,15 +62,21 @@ def test_rows_side_by_side_are_found(rows: int) -> None:
     assert len(found.first) == rows // 10
 
 
-@pytest.mark.parametrize("classes", [False, True])
-def test_visits_of_the_same_patients_are_copies(classes: bool) -> None:
-    x, which = repeated(40, 6, 10)
-    x = np.column_stack([x, RANDOM.normal(size=(400, 2))])
-    label = RANDOM.integers(2, size=40) if classes else RANDOM.normal(size=40)
+@pytest.mark.parametrize(("patients", "classes"), [(40, True), (20, True), (20, False)])
+def test_visits_of_the_same_patients_are_copies(patients: int, classes: bool) -> None:
+    x, which = repeated(patients, 20, 10)
+    x = np.column_stack([x, RANDOM.normal(size=(len(x), 2))])
+    label = RANDOM.integers(2, size=patients) if classes else RANDOM.normal(size=patients)
     found = copies.find(x, label[which].astype(np.float64))
     assert found is not None
-    assert len(found.first) == 40
+    assert len(found.first) == patients
     assert copies.find(x, RANDOM.permutation(label[which])) is None  # a label of each visit
+
+
+def test_visits_of_more_patients_than_columns_are_rows_of_their_own_for_numbers() -> None:
+    x, which = repeated(40, 20, 10)
+    x = np.column_stack([x, RANDOM.normal(size=(400, 2))])
+    assert copies.find(x, RANDOM.normal(size=40)[which]) is None
 
 
 @pytest.mark.parametrize(("own", "copied"), [(1, True), (6, False)])

@@ -90,12 +90,17 @@ def _grouped(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
 
 
 def _of_one_origin(features: np.ndarray, labels: np.ndarray) -> Copies | None:
-    """Returns rows with one origin as copies: those that are equal in at least FEWEST_TELLING columns which tell origins apart."""
+    """Returns rows with one origin as copies: those that are equal in at least FEWEST_TELLING columns which tell origins apart.
+
+    If labels are numbers, origins must be fewer than columns: otherwise they determine a linear model, which then learns more from
+    all rows.
+    """
     columns = [column for column in features.T if _may_repeat(column)]
     counts = np.array([len(np.unique(column)) for column in columns])
     sizes, often = np.unique(counts[counts >= FEWEST], return_counts=True)
     for groups in sizes[often >= FEWEST_TELLING][::-1]:
-        if groups * REPEATED > len(labels):
+        few = groups < features.shape[1] or len(np.unique(labels)) < IDENTIFIED * groups
+        if groups * REPEATED > len(labels) or not few:
             continue
         telling = keys(np.column_stack([columns[number] for number in np.flatnonzero(counts == groups)]))
         found = _grouped(telling, labels)
