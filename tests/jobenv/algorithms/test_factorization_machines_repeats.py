@@ -33,9 +33,19 @@ def test_copied_ratings_count_once() -> None:
     assert len(kept.y) == len(np.unique(users * 40 + things))
 
 
+def test_each_of_a_pairs_copied_ratings_counts_once() -> None:
+    users, things = pairs(10, 8, 400)
+    again = np.append(np.arange(400), RANDOM.integers(400, size=1600))
+    y = RANDOM.normal(size=400)
+    kept = repeats.without(task(users[again], things[again], y[again]))
+    assert len(kept.y) == 400
+    assert set(kept.y) == set(y.astype(np.float32))
+
+
 def test_rows_that_are_equal_by_chance_are_kept() -> None:
     users, things = pairs(8, 5, 2000)  # all pairs occur, and a pair says its label
     assert len(repeats.without(task(users, things, (users * things) % 7)).y) == 2000
+    assert len(repeats.without(task(users, things, RANDOM.normal(size=40)[users * 5 + things])).y) == 2000
     users, things = pairs(60, 40, 2000)
     assert len(repeats.without(task(users, things, RANDOM.integers(1, 6, size=2000))).y) == 2000
 

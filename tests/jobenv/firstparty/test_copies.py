@@ -49,6 +49,17 @@ def test_rows_with_other_labels_are_no_copies() -> None:
     assert copies.find(x, RANDOM.integers(2, size=400).astype(np.float32)) is None
 
 
+def test_copies_of_equal_rows_with_several_labels_are_found() -> None:
+    which = RANDOM.integers(12, size=60)
+    again = RANDOM.permutation(np.repeat(np.arange(60), 10))
+    x, y = np.eye(12, dtype=np.float32)[which], RANDOM.normal(size=60)
+    found = copies.find(x[again], y[again])
+    assert found is not None
+    assert (found.count == 10).all()
+    assert len(np.unique(y[again][found.first])) == 60
+    assert copies.find(x[again], np.sign(y)[again]) is None
+
+
 @pytest.mark.parametrize("rows", [3, 5000])
 def test_different_rows_are_no_copies(rows: int) -> None:
     assert copies.find(RANDOM.normal(size=(rows, 4)), np.zeros(rows)) is None

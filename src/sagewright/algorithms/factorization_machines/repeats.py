@@ -1,7 +1,8 @@
 """Finds rows of few categories that were copied: as often as a pair of them is seen, it is one row.
 
 Rows of categories are equal by chance, too, and then come again in new data. They are copies if their labels agree and if they are
-far fewer than the same categories would make were they combined by chance.
+far fewer than the same categories would make were they combined by chance; or if each of several labels of a row occurs often, and
+no other row has it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,14 @@ def without(task: Task) -> Task:
     if task.starts is None or rows * len(task.starts) > MOST_CELLS:
         return task
     x = task.x
-    found = copies.equal(copies.keys(Sparse(x.indptr, x.indices, x.data, x.shape[1])), task.y)
-    if found is None or not copies.agree(found, task.y):
-        return task
-    if len(found.first) > FEWER * _by_chance(x, task.starts):
-        return task
+    keys = copies.keys(Sparse(x.indptr, x.indices, x.data, x.shape[1]))
+    found = None if task.binary else copies.with_numbers(keys, task.y)
+    if found is None or len(found.first) == len(np.unique(keys)):
+        found = copies.equal(keys, task.y)
+        if found is None or not copies.agree(found, task.y):
+            return task
+        if len(found.first) > FEWER * _by_chance(x, task.starts):
+            return task
     first = np.sort(found.first)
     return replace(task, x=x[first], y=task.y[first])
 

@@ -1,7 +1,8 @@
 """Finds rows that occur several times, so that no copy of a row judges a model that has learnt from another.
 
 Equal rows of categories are no copies: they occur by chance, and so they will among new rows. Rows are copies if one column, or the
-label, has nearly as many values as there are different rows, and if nearly all copies of a row have its label.
+label, has nearly as many values as there are different rows, and if nearly all copies of a row have its label. Where labels are
+numbers, rows are copies if these are equal, too: a user rates a thing twice, and both ratings were copied.
 
 Rows may also be copies but for some columns, as several visits of a patient or measurements of a thing: at least two columns then
 have one value for each origin, and no two origins share it. Or they are copies with noise, if their label is a number of its own.
@@ -59,9 +60,13 @@ def find(features: np.ndarray | Sparse, labels: np.ndarray) -> Copies | None:
     rows = len(labels)
     if rows < 2 * FEWEST:
         return None
-    found = equal(keys(features), labels)
+    of_rows = keys(features)
+    found = equal(of_rows, labels)
     if found is not None:
         return found if _identified(features, labels, len(found.first)) else None
+    found = with_numbers(of_rows, labels)
+    if found is not None:
+        return found
     if isinstance(features, Sparse) or features.size > MOST_NUMBERS:
         return None
     return _of_one_origin(features, labels) or _with_noise(features, labels)
@@ -70,6 +75,16 @@ def find(features: np.ndarray | Sparse, labels: np.ndarray) -> Copies | None:
 def equal(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
     """Returns rows with equal keys (n,) as copies, if they are neither too few nor too many, and have one label each."""
     return _grouped(keys, labels) if _may_repeat(keys) else None
+
+
+def with_numbers(keys: np.ndarray, labels: np.ndarray) -> Copies | None:
+    """Returns rows with equal keys (n,) and labels as copies, if the labels are numbers: nearly each copied row has its own."""
+    if not _may_repeat(keys) or not _may_repeat(labels):
+        return None
+    numbers, which = np.unique(labels, return_inverse=True)
+    both = keys + np.random.default_rng(1).normal(size=len(numbers))[which]
+    found = _grouped(both, labels)
+    return found if found is not None and len(numbers) >= IDENTIFIED * len(found.first) else None
 
 
 def _may_repeat(keys: np.ndarray) -> bool:
