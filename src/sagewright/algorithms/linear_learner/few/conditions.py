@@ -23,6 +23,8 @@ MOST_COLUMNS = 64
 """Maximum number of features for which rare classes are examined."""
 COSTLY, PROMISING = 0.01, 15.0
 """Share of the loss that a penalty may cost; and the sum of losses that a weaker one may save."""
+SAMPLE = 4000
+"""Number of rows on which a weaker penalty has to promise half of that first, if there are more."""
 MOST_CHECKED = 20_000
 """Maximum number of rows among which copies are sought if rows are not few."""
 
@@ -51,6 +53,10 @@ def may_help(run: Session, data: Data, loss: Loss, total: int, first: First) -> 
     costs = float(first.wd) * float(np.square(first.features, dtype=np.float64).sum()) / 2
     if run.group.from_first(bool(costs > COSTLY * first.loss)):
         return True
+    if run.group.size == 1 and total > SAMPLE:  # to find the copies among all takes longer
+        some = rows.some(data, loss, SAMPLE)
+        if promise.of_weaker(some, first) < PROMISING / 2:
+            return False
     found = rows.joined(run, data, loss)
     return bool(run.group.from_first(found is not None and promise.of_weaker(found, first) > PROMISING))
 

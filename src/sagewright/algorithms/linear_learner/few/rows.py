@@ -64,6 +64,15 @@ def joined(run: Session, data: Data, loss: Loss) -> Rows | None:
     return Rows(x, y.astype(np.float64), weights, np.ones(len(y)))
 
 
+def some(data: Data, loss: Loss, count: int) -> Rows:
+    """Returns about `count` of this host's rows, which are more, with the weight of all. Copies are rows of their own."""
+    table = data.train.table
+    x, y = data.scaler.prepare(table.take(np.arange(0, table.rows, table.rows // count)), False)
+    x = x.toarray() if isinstance(x, csr_matrix) else x
+    y = np.eye(loss.classes)[y.astype(np.int64)] if loss.classes > 1 else y.astype(np.float64)
+    return Rows(x, y, np.full(len(y), table.rows / len(y)), np.ones(len(y)))
+
+
 def _means(y: np.ndarray, found: copies.Copies) -> np.ndarray:
     """Returns the mean label of each different row."""
     order = np.argsort(found.which, kind="stable")
