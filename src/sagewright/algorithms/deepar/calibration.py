@@ -9,7 +9,7 @@ those err less on the held-out windows; where all together are worse than the la
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,7 @@ STEPS = 4
 """Shares that are compared: 0, 1 / STEPS, ..., 1. The last epochs improve the network no more than further values do the others."""
 VALUES = 3000
 """Fewer values than these teach a network little: its share's likelihood falls by e for each time that they would fit in here."""
+SMOOTHERS = ("theta", "ces", "damped")
 SMOOTHED = 20
 """Series of fewer values are not smoothed."""
 LEAST_ERROR = 0.05
@@ -56,7 +57,7 @@ LEAST_ERROR = 0.05
 class Calibration:
     """Factors of the gaps below and above the median, the `share` of the median's deviation from the last season's values, and the
     shares of the `network` and of exponential `smoothing` in the median, the rest of which is the linear forecast's; `past` and
-    `season`: see `Past`."""
+    `season`: see `Past`; `ces` and `damped`: the shares of these experts in smoothing, the rest of which is the theta model's."""
 
     below: float = 1.0
     above: float = 1.0
@@ -65,6 +66,13 @@ class Calibration:
     past: float = 0.0
     season: float = 0.0
     smoothing: float = 0.0
+    ces: float = 0.0
+    damped: float = 0.0
+
+    @property
+    def smoothers(self) -> np.ndarray:
+        """(3,): the shares of SMOOTHERS in smoothing."""
+        return np.array([max(1 - self.ces - self.damped, 0.0), self.ces, self.damped])
 
     @property
     def shares(self) -> np.ndarray:
@@ -91,29 +99,36 @@ class Beside:
         found = self.linear.forecast(panel, rows, cuts, self.about)
         return np.where(np.isnan(found), centre, found)
 
-    def smoothed(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-        """Forecasts (n, horizon) of exponential smoothing, within the same bounds as the others; NaN for series of few values, and
-        where values reach back two seasons of a kind that smoothing doesn't know."""
-        found = np.full((len(rows), panel.layout.horizon), np.nan)
+    def smoothed(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, names: Sequence[str] = SMOOTHERS
+    ) -> np.ndarray:
+        """Forecasts (names, n, horizon) of exponential smoothing, within the same bounds as the others; NaN for series of few
+        values, and where values reach back two seasons of a kind that smoothing doesn't know."""
+        found = np.full((len(names), len(rows), panel.layout.horizon), np.nan)
         steps = np.arange(-min(experts.LONGEST, int(cuts.max(initial=1))), 0)
         past = panel.levelled(rows, cuts[:, None] + steps, cuts)
         use = (~np.isnan(past)).sum(axis=1) >= SMOOTHED
         if not use.any() or not _has_one_season(panel.layout):
             return found
-        (said,) = experts.of_panel(("theta",), list(past[use]), panel.layout)
+        said = experts.of_panel(names, list(past[use]), panel.layout)
         before = panel.before(rows[use], cuts[use])
         levels = self.about.scaling.levels(before)
         low, high = inputs.bounds(before, self.about.scaling, levels, self.about.reach)
         scaled = (said - levels.shift[:, None]) / levels.factor[:, None]
-        found[use] = self.about.scaling.own(np.clip(scaled, low[:, None], high[:, None]), levels)
+        for name, each in enumerate(np.clip(scaled, low[:, None], high[:, None])):
+            found[name, use] = self.about.scaling.own(each, levels)
         return found
 
     def medians(
-        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, centre: np.ndarray, shares: np.ndarray
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, centre: np.ndarray, calibration: Calibration
     ) -> np.ndarray:
-        """The weighted mean (n, horizon) of the network's medians `centre` and the others', by `shares` (3,)."""
+        """The weighted mean (n, horizon) of the network's medians `centre` and the others', by the shares of `calibration`."""
+        shares, smoothers = calibration.shares, calibration.smoothers
         linear = self.points(panel, rows, cuts, centre) if shares[1] else centre
-        smoothed = self.smoothed(panel, rows, cuts) if shares[2] else np.full_like(centre, np.nan)
+        smoothed = np.full_like(centre, np.nan)
+        if shares[2]:
+            names = [name for name, share in zip(SMOOTHERS, smoothers, strict=True) if share]
+            smoothed = np.tensordot(smoothers[smoothers > 0], self.smoothed(panel, rows, cuts, names), axes=1)
         return _mixed(np.stack([centre, linear, smoothed]), shares)
 
     def widening(self, edges: np.ndarray, factor: np.ndarray, share: float) -> np.ndarray:
@@ -197,7 +212,7 @@ class Calibrated:
         moved, wider = centre, np.ones_like(centre)
         if self.calibration.network < 1:
             shares = self.calibration.shares
-            moved = self.beside.medians(panel, rows, cuts, centre, shares)
+            moved = self.beside.medians(panel, rows, cuts, centre, self.calibration)
             factor = self.scaling.levels(panel.before(rows, cuts)).factor
             wider = self.beside.widening(part.quantiles([TAIL, 1 - TAIL]), factor, _of_both(shares))
         if self.calibration.share < 1:
@@ -248,9 +263,13 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     (count,) = total([float(seen.any(axis=1).sum())])
     if not count:
         return None
-    shares, middle = np.array([1.0, 0.0, 0.0]), centre
+    shares, smoothers, middle = np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.0]), centre
     if beside.linear is not None:
-        members = np.stack([centre, beside.points(panel, rows, cuts, centre), beside.smoothed(panel, rows, cuts)])
+        smoothed = beside.smoothed(panel, rows, cuts)
+        smoothers = _of_smoothers(smoothed, errors_of, total)
+        members = np.stack(
+            [centre, beside.points(panel, rows, cuts, centre), np.tensordot(smoothers, smoothed, axes=1)]
+        )
         tried = _shares(_has_one_season(panel.layout))
         values = total([float(panel.lengths.sum())])[0]
         shares = _likely(errors_of([_mixed(members, each) for each in tried]), tried, values, total)
@@ -267,7 +286,10 @@ def measure(plain: Forecasting, held: HeldOut, beside: Beside, total: Total) -> 
     ours, last = total(errors[[best, -1]].sum(axis=1).tolist())
     ratio = baseline.ratio(ours / count, last / count)
     baseline.warn(ratio)
-    found = Calibration(below, above, baseline.shrunk(best), float(shares[0]), smoothing=float(shares[2]))
+    found = Calibration(
+        below, above, baseline.shrunk(best), float(shares[0]), smoothing=float(shares[2]), ces=float(smoothers[1]),
+        damped=float(smoothers[2]),
+    )  # fmt: skip
     return _with_past(Calibrated(plain, found, beside), parts, held, total), ratio
 
 
@@ -305,6 +327,23 @@ def _shares(smooths: bool) -> np.ndarray:
     """(m, 3): the shares that are compared."""
     found = np.array([(one, two, STEPS - one - two) for one in range(STEPS + 1) for two in range(STEPS + 1 - one)])
     return (found if smooths else found[found[:, 2] == 0]) / STEPS
+
+
+def _of_smoothers(
+    smoothed: np.ndarray, errors_of: Callable[[list[np.ndarray]], np.ndarray], total: Total
+) -> np.ndarray:
+    """The shares (3,) of SMOOTHERS, whose forecasts are `smoothed` (3, n, horizon): the mean of all that are compared, weighted by
+    the likelihoods that windows' errors give each of them."""
+    tried = _shares(True)
+    errors = errors_of([np.tensordot(each, smoothed, axes=1) for each in tried])
+    errors = errors[:, errors.any(axis=0)]  # the others have no smoothing
+    if not total([float(errors.shape[1])])[0]:
+        return np.array([1.0, 0.0, 0.0])
+    heights = -np.array(_tempered(errors, total))
+    weights = np.exp(heights - heights.max())
+    found: np.ndarray = weights @ tried / weights.sum()
+    found = np.where(found < LEAST, 0, found)
+    return found / found.sum()
 
 
 def _likely(errors: np.ndarray, shares: np.ndarray, values: float, total: Total) -> np.ndarray:

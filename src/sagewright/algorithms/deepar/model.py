@@ -193,7 +193,8 @@ def _described(experts: Experts) -> dict[str, Any]:
 
 def _calibration(given: Mapping[str, Any]) -> Calibration:
     found = Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
-    _only(max(found.past, found.season, found.smoothing), lambda each: each <= 1, "past, season, smoothing")
+    parts = found.past, found.season, found.smoothing, found.ces + found.damped
+    _only(max(parts), lambda each: each < 1 + 1e-9, "past, season, smoothing, ces and damped")
     return found
 
 

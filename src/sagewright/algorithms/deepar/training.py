@@ -179,6 +179,10 @@ class DeepARTrainer:
                 "The network has a share of %.2f in the medians, a linear model of %.2f and exponential smoothing of %.2f.",
                 *found.shares,
             )
+        if found.smoothing:
+            logging.info(
+                "Shares in smoothing: theta model %.2f, complex smoothing %.2f, damped trend %.2f.", *found.smoothers
+            )
         self._run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
         if found.past:
             logging.info("In intermittent series, the distribution of past values has a weight of %.2f.", found.past)
@@ -201,6 +205,7 @@ class DeepARTrainer:
             known = replace(known, past=0.0, season=0.0)
         self._state.counters[MEASURED] = [
             known.below, known.above, known.share, known.network, ratio, known.past, known.season, known.smoothing,
+            known.ces, known.damped,
         ]  # fmt: skip
 
     @property

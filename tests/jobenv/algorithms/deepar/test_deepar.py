@@ -450,7 +450,7 @@ def test_models_of_mxnet_are_refused(tmp_path: Path) -> None:
         {"experts": {"names": ["theta"], "errors": [], "weights": [1]}},
         {"experts": {"names": ["oracle"], "errors": [], "weights": []}},
         {"network": {"kind": "other", "dropout": 0, "embedding": 1}}, {"calibration": {"past": 2}},
-        {"calibration": {"smoothing": 2}},
+        {"calibration": {"smoothing": 2}}, {"calibration": {"ces": 0.6, "damped": 0.6}},
     ],
     ids=str,
 )  # fmt: skip

@@ -277,9 +277,31 @@ def test_smoothing_says_nothing_of_few_values_and_nothing_absurd() -> None:
     rows[1] = 1e6 * 1.5 ** np.arange(70)
     rows[2], rows[3] = 3.0, 0.0
     said = ALONE.smoothed(panel(rows), np.arange(4), np.full(4, 70))
-    assert np.isnan(said).all(axis=1).tolist() == [True, False, False, False]
-    assert np.abs(said[1]).max() <= 2 * np.ptp(rows[1]) + rows[1].max()
-    assert said[2:] == pytest.approx(np.array([[3.0], [0.0]]).repeat(7, axis=1))
+    assert len(said) == len(calibration.SMOOTHERS)
+    for each in said:
+        assert np.isnan(each).all(axis=1).tolist() == [True, False, False, False]
+        assert np.abs(each[1]).max() <= 2 * np.ptp(rows[1]) + rows[1].max()
+        assert each[2:] == pytest.approx(np.array([[3.0], [0.0]]).repeat(7, axis=1))
+
+
+@pytest.mark.parametrize("best", range(3))
+def test_the_smoother_that_errs_least_has_most_of_the_place(best: int) -> None:
+    random = np.random.default_rng(6)
+    truth = random.normal(size=(40, 7))
+    smoothed = np.stack([truth + random.normal(0, 0.5 if each == best else 3, (40, 7)) for each in range(3)])
+    smoothed[:, 7] = np.nan  # a series of few values
+
+    def errors_of(said: list[np.ndarray]) -> np.ndarray:
+        return np.stack([np.nan_to_num(np.abs(truth - each)).mean(axis=1) for each in said])
+
+    found = calibration._of_smoothers(smoothed, errors_of, list)
+    assert found[best] > 0.8
+    assert found.sum() == pytest.approx(1)
+
+
+def test_without_anything_smoothed_there_are_no_smoothers_to_compare() -> None:
+    found = calibration._of_smoothers(np.full((3, 5, 7), np.nan), lambda said: np.zeros((len(said), 5)), list)
+    assert found.tolist() == [1, 0, 0]
 
 
 def test_where_nothing_is_smoothed_the_others_share_its_place() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,29 @@ def test_ces_is_the_best_of_its_grid() -> None:
     ]  # fmt: skip
     expected = min((ces_by_hand(row, *each, 5) for each in stable), key=lambda each: each[0])[1]
     np.testing.assert_allclose(experts.ces(row[None], np.array([40]), 5)[0], expected, rtol=1e-8)
+
+
+def damped_by_hand(
+    row: np.ndarray, rate: float, pace: float, damping: float, horizon: int
+) -> tuple[float, list[float]]:
+    """By the error correction form of Gardner and McKenzie, one value after the other."""
+    trend = (row[experts.FIRST_STEPS] - row[0]) / experts.FIRST_STEPS
+    level, errors, said = row[0] - trend, 0.0, []
+    for place, value in enumerate(row):
+        error = value - level - damping * trend
+        errors += error**2 if place >= experts.BURN else 0
+        level, trend = level + damping * trend + rate * error, damping * trend + rate * pace * error
+    for _ in range(horizon):
+        level, trend = level + damping * trend, damping * trend
+        said.append(level)
+    return errors, said
+
+
+def test_a_damped_trend_is_the_best_of_its_grid() -> None:
+    row = 50 + np.cumsum(RANDOM.normal(0.3, 1, 40))
+    grid = product(experts.LEVEL_RATES, experts.TREND_RATES, experts.DAMPING)
+    expected = min((damped_by_hand(row, *each, 5) for each in grid), key=lambda each: each[0])[1]
+    np.testing.assert_allclose(experts.damped(row[None], np.array([40]), 5)[0], expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("name", experts.EXPERTS)

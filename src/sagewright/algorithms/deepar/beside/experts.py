@@ -1,9 +1,10 @@
-"""Forecasts of each series from its own past only, for many series at once: the dynamic optimised theta model and complex
-exponential smoothing, both on deseasonalised values.
+"""Forecasts of each series from its own past only, for many series at once: the dynamic optimised theta model, complex exponential
+smoothing, and exponential smoothing with a damped trend, all on deseasonalised values.
 
 Source: J. A. Fiorucci et al., "Models for optimising the theta method and their relationship to state space models", International
-Journal of Forecasting 32, 2016; I. Svetunkov et al., "Complex exponential smoothing", Naval Research Logistics 69, 2022. Parameters
-are the best of a grid by the sum of squared one-step errors.
+Journal of Forecasting 32, 2016; I. Svetunkov et al., "Complex exponential smoothing", Naval Research Logistics 69, 2022; E. S.
+Gardner and E. McKenzie, "Forecasting trends in time series", Management Science 31, 1985. Parameters are the best of a grid by the
+sum of squared one-step errors.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ THETAS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 CES_REAL = np.linspace(1.02, 2.1, 19)
 CES_IMAGINARY = 1 + np.array((-0.01, -0.005, -0.002, 0, 0.002, 0.005, 0.01))
 """Near 1, where there is no trend: larger distances fit noise."""
+LEVEL_RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+TREND_RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""As shares of the level's rate."""
+DAMPING = (0.8, 0.85, 0.9, 0.94, 0.98)
+FIRST_STEPS = 8
+"""Number of first steps whose mean is the initial trend."""
+MOST_PARAMETERS = max(len(CES_REAL) * len(CES_IMAGINARY), len(LEVEL_RATES) * len(TREND_RATES) * len(DAMPING))
 TOGETHER = 400_000
 """Maximum number of values in a step of the filters, over all series and parameters."""
 SIGNIFICANT = 1.645
@@ -137,7 +145,7 @@ def _is_seasonal(row: np.ndarray, season: int) -> bool:
 
 def _in_parts(expert: Filter, plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
     """Runs the expert on a few series at a time, grouped by similar length."""
-    step = max(1, TOGETHER // (len(CES_REAL) * len(CES_IMAGINARY)))
+    step = max(1, TOGETHER // MOST_PARAMETERS)
     order = np.argsort(lengths, kind="stable")
     found = np.empty((len(plain), horizon))
     for start in range(0, len(order), step):
@@ -235,4 +243,28 @@ def ces(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
-EXPERTS: dict[str, Filter] = {"theta": theta, "ces": ces}
+def damped(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
+    """Forecasts (n, horizon) of exponential smoothing with a damped trend."""
+    rate, pace, damping = (grid.ravel()[None] for grid in np.meshgrid(LEVEL_RATES, TREND_RATES, DAMPING))
+    pace, steps = rate * pace, plain.shape[1]
+    offset = (steps - lengths)[:, None]
+    span = np.minimum(lengths - 1, FIRST_STEPS)[:, None]
+    first, later = (np.take_along_axis(plain, place, axis=1) for place in (offset, offset + span))
+    slope = np.nan_to_num((later - first) / np.maximum(span, 1))  # where the later value is missing, there is no trend
+    level, trend = (np.repeat(each, rate.shape[1], axis=1) for each in (first - slope, slope))
+    errors = np.zeros_like(level)
+    for step in range(steps):
+        value, began = plain[:, step : step + 1], step >= offset
+        ahead = level + damping * trend
+        error = np.where(began & ~np.isnan(value), value - ahead, 0)
+        level = np.where(began, ahead + rate * error, level)
+        trend = np.where(began, damping * trend + pace * error, trend)
+        errors += np.where(step >= offset + BURN, error, 0) ** 2
+    best = errors.argmin(axis=1)[:, None]
+    level, trend = np.take_along_axis(level, best, axis=1), np.take_along_axis(trend, best, axis=1)
+    steps_ahead = np.cumsum(damping[0, best] ** np.arange(1, horizon + 1), axis=1)
+    found: np.ndarray = level + trend * steps_ahead
+    return found
+
+
+EXPERTS: dict[str, Filter] = {"theta": theta, "ces": ces, "damped": damped}
