@@ -251,6 +251,12 @@ def find_cgroups() -> Cgroups:
     return Cgroups(1, places) if reason is None else Cgroups(0, {}, reason)
 
 
+def none_mounted() -> bool:
+    """True where no hierarchy of control groups is mounted: container runtimes refuse such a machine."""
+    mounts = (line.split() for line in _MOUNTS.read_text().splitlines())
+    return not any(mount[mount.index("-") + 1].startswith("cgroup") for mount in mounts)
+
+
 def _words(file: Path) -> list[str]:
     try:
         return file.read_text().split()

@@ -14,11 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sagewright.sandbox.base import Unavailable
+from sagewright.sandbox.cgroups import none_mounted
 from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 HOW = (
     "Containers need Docker or Podman on this machine. On Debian and Ubuntu: apt-get install podman (Sagewright starts its "
     "service by itself), or Docker with the server's user in the group docker. DOCKER_HOST=unix:///… names another socket."
+)
+_NO_GROUPS = (
+    "Containers need control groups, and none are mounted here. As root: mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 )
 _SETTINGS = "[containers]\ndefault_sysctls = []\n"
 """A network namespace that a container joins belongs to the machine's root: the container cannot change its settings."""
@@ -58,6 +62,8 @@ def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path
     podman = shutil.which("podman", path=environ.get("PATH"))
     if podman is None:
         raise Unavailable(f"No container engine was found.{refused} {HOW}")
+    if none_mounted():
+        raise Unavailable(_NO_GROUPS)
     return replace(
         _found(_start_service(podman, environ), f"the service of {podman}, started by Sagewright"), ours=True
     )

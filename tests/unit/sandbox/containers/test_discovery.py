@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sagewright.sandbox import cgroups
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.containers.discovery import find_engine
 from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
@@ -54,6 +55,23 @@ def test_an_engine_that_cannot_be_used_is_named(address: str) -> None:
 def test_without_any_engine_it_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"No container engine was found\. .*apt-get install podman"):
         find_engine({"PATH": str(tmp_path)}, [tmp_path / "none.sock"])
+
+
+@pytest.mark.parametrize("kinds", ["", "cgroup", "cgroup2"])
+def test_a_service_is_not_started_on_a_machine_without_control_groups(
+    kinds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["22 1 0:20 / /sys rw,relatime - sysfs cgroup rw"]
+    lines += [f"31 22 0:28 / /sys/fs/cgroup rw,relatime - {kind} {kind} rw" for kind in kinds.split()]
+    (tmp_path / "mountinfo").write_text("\n".join(lines))
+    monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
+
+    assert cgroups.none_mounted() == (not kinds)
+    if not kinds:
+        (tmp_path / "podman").write_text("#!/bin/sh\n")
+        (tmp_path / "podman").chmod(0o700)
+        with pytest.raises(Unavailable, match="mount -t cgroup2 cgroup2 /sys/fs/cgroup"):
+            find_engine({"PATH": str(tmp_path)}, [])
 
 
 def test_a_refusal_has_the_engines_words(engine: Path) -> None:
