@@ -206,7 +206,7 @@ def test_the_chain_keeps_the_errors_of_its_machine() -> None:
 
 def test_a_variable_drawn_at_once_is_one_drawn_column_by_column() -> None:
     one, two = sampler(3000), sampler(3000)
-    prior = one.priors.draw(one.weights, one.random)
+    prior = one.priors.draw(one.weights, one.random, 1.0)
     kernel.sweep(one.columns, (one.error, one.product, one.weights), prior, 2.0)
     # A column's weights depend on no other column of its variable: the order in which they are drawn makes no difference.
     both = [Variable(two.columns, 0, USERS), Variable(two.columns, USERS, USERS + ITEMS)]

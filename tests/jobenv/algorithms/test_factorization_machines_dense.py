@@ -70,6 +70,20 @@ def test_rows_far_beyond_those_of_train_have_no_huge_scores(job: Any, run: Any) 
     assert np.asarray(model.predict(far)["score"]) == pytest.approx([most, least])
 
 
+@pytest.mark.parametrize(("noise", "limited"), [(0.0, False), (0.5, True)])
+def test_what_is_linear_exactly_is_so_beyond_train_too(noise: float, limited: bool, job: Any, run: Any) -> None:
+    random = np.random.default_rng(5)
+    x = random.normal(size=(200, 4)).astype(np.float32)
+    y = (x @ [1.0, -2, 3, 4] + noise * random.normal(size=200)).astype(np.float32)
+    model = fitted(job, run, x, y)
+    assert np.isfinite(model.machine.limits).all() == limited
+    said = np.asarray(model.predict(10 * x)["score"])
+    if limited:
+        assert np.abs(said).max() < 2 * np.abs(y).max()
+    else:
+        assert said == pytest.approx(10 * y, abs=0.2)
+
+
 def test_limits_are_in_the_artefact_and_machines_from_elsewhere_have_none() -> None:
     machine = Machine(1.0, np.ones(2, np.float32), np.zeros((2, 1), np.float32), limits=(-1.0, 3.0))
     rows = np.array([[9.0, 9], [-9, 0], [1, 0]], np.float32)

@@ -119,3 +119,14 @@ def test_a_column_that_differs_by_little_tells_classes(seed: int) -> None:
     machine = linear.machine(Task(csr_matrix(x[:80]), y[:80], 4, binary=True, starts=np.arange(10)))
     raw = machine.raw(csr_matrix(x[80:]))
     assert np.mean(np.logaddexp(0, raw) - y[80:] * raw) < 0.1
+
+
+def test_priors_of_what_labels_say_exactly_are_narrower() -> None:
+    weights = np.zeros((30, 3), np.float32)
+    drawn = [
+        gibbs.Priors(np.zeros(30, int), 3).draw(weights, np.random.default_rng(2), noise)[..., 0].mean(axis=0)
+        for noise in (1.0, 0.01, 9.0, 0.0)
+    ]
+    assert drawn[1] == pytest.approx(100 * drawn[0], rel=1e-4)
+    assert drawn[2] == pytest.approx(drawn[0])
+    assert drawn[3] == pytest.approx(drawn[0] / gibbs.LEAST_NOISE, rel=1e-4)

@@ -28,7 +28,10 @@ BEGUN = 0.03
 """Deviation of a row's pairwise terms under the initial factors: a chain takes long to forget a larger one."""
 RATE_A_COLUMN = 0.001
 """Twice the rate of the precision's prior, for each column of a block, up to 1. With 1 for all, 20 uninformative columns would keep
-weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
+weights of deviation 20 ** -0.5, and rows of several such variables would be noise. It is a rate for errors of variance 1; where
+they are smaller, so is what counts as noise."""
+LEAST_NOISE = 1e-6
+"""Minimum variance of the errors, as a share of the labels', that rates are for."""
 NO_FACTOR = 1e12, 0.0, 0.0
 """For a factor that must be 0: its precision, its mean, and the normal number to draw with."""
 PROBIT = 1.702
@@ -46,13 +49,15 @@ class Priors:
         self._order = None if (block[1:] >= block[:-1]).all() else np.argsort(block, kind="stable")
         self._starts = np.append(0, np.cumsum(self.sizes))[:-1]
 
-    def draw(self, weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Draws the priors anew given the weights; returns (m, k + 1, 3) for the columns, as `kernel.sweep` expects."""
+    def draw(self, weights: np.ndarray, random: np.random.Generator, noise: float) -> np.ndarray:
+        """Draws the priors anew given the weights and the variance of the errors; returns (m, k + 1, 3) for the columns, as
+        `kernel.sweep` expects."""
         wide = (weights if self._order is None else weights[self._order]).astype(np.float64)
         total = np.add.reduceat(wide, self._starts)
         squares = np.add.reduceat(np.square(wide, out=wide), self._starts)
         spread = squares - 2 * self.mean * total + self.sizes * self.mean**2
-        precision = random.gamma((self.sizes + 2) / 2, 2 / (np.maximum(spread, 0) + self.mean**2 + self._rates))
+        rates = self._rates * min(max(noise, LEAST_NOISE), 1.0)
+        precision = random.gamma((self.sizes + 2) / 2, 2 / (np.maximum(spread, 0) + self.mean**2 + rates))
         drawn = random.normal(size=self.mean.shape) / np.sqrt((self.sizes + 1) * precision)
         self.mean = total / (self.sizes + 1) + drawn
         out = np.empty((*weights.shape, 3), np.float32)
@@ -156,6 +161,7 @@ class Sampler:
 
     def sweep(self) -> None:
         """Draws every parameter once."""
+        noise = 1.0
         if self.task.binary:
             predicted = self.predicted()
             self.target = self._draw_target(predicted)
@@ -163,8 +169,9 @@ class Sampler:
         else:
             squares = float(self.group.total(np.array([float(self.error @ self.error)]))[0])
             self.alpha = self.random.gamma((1 + self.rows) / 2, 2 / (1 + squares))
+            noise = squares / self.rows
         self._draw_bias()
-        prior = self.priors.draw(self.weights, self.random)
+        prior = self.priors.draw(self.weights, self.random, noise)
         self.draw((self.error, self.product, self.weights), prior, self.alpha)
 
     def draw(self, state: kernel.State, prior: np.ndarray, alpha: float) -> None:
