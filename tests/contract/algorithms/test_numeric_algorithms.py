@@ -149,9 +149,10 @@ CASES = {
 
 
 COMPARED = (
-    "blazingtext", "deepar", "factorization_machines", "image_classification", "knn", "linear_learner", "object2vec", "seq2seq",
+    "blazingtext", "deepar", "factorization_machines", "image_classification", "knn", "lda", "linear_learner", "ntm", "object2vec",
+    "object_detection", "semantic_segmentation", "seq2seq",
 )  # fmt: skip
-"""Those that are compared with a constant."""
+"""Those that are compared with a simple rival."""
 DEEP = ("deepar", "image_classification", "object2vec", "object_detection", "semantic_segmentation", "seq2seq")
 
 
