@@ -51,7 +51,8 @@ def interrupt(server: RunningServer, name: str) -> subprocess.CompletedProcess[s
 def test_a_job_is_interrupted_by_its_schedule_and_goes_on_from_its_checkpoint(
     running: RunningServer, job_name: str
 ) -> None:
-    changes = spot(job_name, Environment={"SAGEWRIGHT_SPOT_INTERRUPTIONS": "after=1,1"})
+    schedule = {"SAGEWRIGHT_SPOT_INTERRUPTIONS": "after=3,3"}  # on a busy machine, a shell may take a second to start
+    changes = spot(job_name, Environment=schedule)
     running.run_shell(job_name, f"{COUNT}; [ $n = 2 ] && echo $n > /opt/ml/model/n || sleep 60", **changes)
     job = running.wait(job_name)
     assert job["TrainingJobStatus"] == "Completed", (job, running.lines(job_name))
@@ -76,9 +77,9 @@ def test_a_job_is_interrupted_by_its_schedule_and_goes_on_from_its_checkpoint(
 def test_a_process_that_ignores_the_notice_is_killed_and_what_it_wrote_last_is_there_again(
     running: RunningServer, job_name: str
 ) -> None:
-    stubborn = f"trap 'echo late > late' TERM; {COUNT}; for i in $(seq 300); do [ $n = 0 ] || break; sleep 0.2; done"
-    running.run_shell(job_name, f"{stubborn}; [ $n = 0 ] || cat late", **spot(job_name))
-    running.when_logged(job_name, "attempt 0")  # on a busy machine, a time may pass before the shell has its trap
+    stubborn = f"trap 'echo late > late' TERM; {COUNT}; while [ $n = 0 ]; do sleep 0.2; done; cat late"
+    running.run_shell(job_name, stubborn, **spot(job_name))
+    running.when_logged(job_name, "attempt 0")  # the trap is set by then
     assert interrupt(running, job_name).returncode == 0
     job = running.wait(job_name)
     assert statuses(job) == [*INTERRUPTED, *UNDISTURBED], running.lines(job_name)
