@@ -16,11 +16,10 @@ from sagewright.algorithms.firstparty.rows.hold import Hold
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.lda import topics
 from sagewright.algorithms.lda.declaration import DECLARATION
-from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel, counts
-from sagewright.algorithms.mixtures import inference, judging
+from sagewright.algorithms.mixtures import inference, judging, spectral
+from sagewright.algorithms.mixtures.decomposition import REFINED, Limits
 from sagewright.algorithms.mixtures.thinning import LONGEST, thinned
 from sagewright.algorithms.mixtures.topics import Topics
 
@@ -32,7 +31,6 @@ MANY_WORDS, MANY_SWEEPS = 500_000, 500
 """From so many words on, more sweeps under `auto`: 20 Newsgroups, of 1.1 million words, gains by them."""
 MOST_DRAWS = 30_000_000_000
 """Limit on words times topics times sweeps under `auto`: a few minutes."""
-REFINED = Limits(restarts=1, iterations=50)
 EXPECTED, MOST_PRODUCTS = 300, 50_000_000_000
 """Expected iterations of a restart, and the limit on documents times topics squared over all of them: ten seconds."""
 CORPUS = 0.4
@@ -63,7 +61,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     """Returns the topics of a csr_matrix (documents, V) of counts, as the hyperparameters require."""
     sweeps = _sweeps(values, corpus)
-    found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps, corpus), seed)
+    found = spectral.topics(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps, corpus), seed)
     if not sweeps:
         return found
     from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed

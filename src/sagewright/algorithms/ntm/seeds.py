@@ -1,8 +1,8 @@
-"""Initial topics: the words of document clusters, refined by Gibbs sampling.
+"""Initial topics: those of the corpus's moments, refined by Gibbs sampling, or the words of document clusters.
 
 Topics that begin alike stay alike, and most collapse before they are of any use ("component collapsing" in Srivastava and Sutton's
-paper); clusters make them differ from the first step on. Sampling from clusters ends at topics that are more coherent than when it
-begins from the corpus's moments, and predict new documents as well.
+paper); these make them differ from the first step on. Sampling from moments ends at topics that predict new documents better than
+when it begins from clusters, and are as coherent: chosen on joined documents of 20 Newsgroups, Reuters R8 and generated documents.
 
 Source: I. Dhillon and D. Modha, "Concept Decompositions for Large Sparse Text Data using Clustering", Machine Learning 42, 2001; D.
 Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
@@ -17,15 +17,23 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.rows import memory
+from sagewright.algorithms.mixtures import spectral
+from sagewright.algorithms.mixtures.decomposition import REFINED
 from sagewright.algorithms.mixtures.thinning import thinned
 from sagewright.algorithms.mixtures.topics import Topics
+from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 MOST, OF_EACH = 10_000, 20
-"""Maximum number of documents that are clustered: in total, or per topic if that is more."""
+"""Maximum number of documents that initial topics come from: in total, or per topic if that is more."""
+MOMENTS_ALPHA = 1.0
+"""Sum of the prior of the mixtures under which moments become topics, as LDA's default `alpha0`."""
 STARTS, ROUNDS = 3, 20
 SMOOTHING = 0.05
 """Weight of the whole corpus's words in each topic, as a share of a cluster's."""
+MOST_PRODUCTS, MOST_CELLS = 50_000_000_000, 50_000_000
+"""Limits on documents times topics squared times iterations, and on words times topics, for a start from moments: ten seconds, and
+some gigabytes. Beyond them, sampling starts from clusters."""
 SWEEPS, FEWEST = 150, 50
 MOST_DRAWS = 10_000_000_000
 """Limit on words times topics times sweeps: a quarter of a minute. More words get fewer sweeps, and beyond that fewer documents."""
@@ -36,12 +44,14 @@ def can_sample(counts: Any) -> bool:
     return bool(counts.nnz and (counts.data == np.floor(counts.data)).all())
 
 
-def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topics:
-    """Returns the mean of Gibbs samples that begin from the topics `beta` (K, V), and the mixtures' prior, fitted meanwhile."""
+def sampled(counts: Any, topics: int, bias: np.ndarray, random: np.random.Generator) -> Topics:
+    """Returns the mean of Gibbs samples, and the mixtures' prior, fitted meanwhile. `bias` (V,): logarithms of the words'
+    frequencies.
+    """
     from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed
 
     counts = thinned(counts, random)
-    words, topics = float(counts.data.sum()), len(beta)
+    words = float(counts.data.sum())
     sweeps = int(np.clip(MOST_DRAWS // (words * topics), FEWEST, SWEEPS))
     share = min(
         MOST_DRAWS / (words * topics * sweeps),
@@ -51,17 +61,34 @@ def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topic
         rows = random.choice(counts.shape[0], max(1, int(counts.shape[0] * share)), replace=False)
         counts = counts[np.sort(rows)]
     logging.info("The topics come from %d sweeps of Gibbs sampling over %d documents.", sweeps, counts.shape[0])
-    start = Topics(np.full(topics, gibbs.ALPHA), beta)
+    start = Topics(np.full(topics, gibbs.ALPHA), _first(counts, topics, bias, random))
     return gibbs.refine(gibbs.Chain(counts, start, int(random.integers(1 << 31))), sweeps)
 
 
-def topics(counts: Any, number: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Returns weights (V, K) float32 for which softmax(weights + bias) gives the words of K clusters."""
+def _first(counts: Any, topics: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns the topics (K, V) that sampling begins from."""
+    some = _some(counts, topics, random)
+    products = some.shape[0] * topics**2 * REFINED.iterations
+    if products > MOST_PRODUCTS or topics * counts.shape[1] > MOST_CELLS:
+        weights = clusters(some, topics, bias, random)
+        return np.ascontiguousarray(decoders.distributions({"projection_weight": weights, "projection_bias": bias}).T)
+    logging.info("The topics begin from the moments of %d documents.", some.shape[0])
+    return spectral.topics(some.astype(np.float64), topics, MOMENTS_ALPHA, REFINED, int(random.integers(1 << 31))).beta
+
+
+def _some(counts: Any, topics: int, random: np.random.Generator) -> Any:
+    """Returns documents with words, not more than initial topics need."""
     rows = np.flatnonzero(np.diff(counts.indptr))
-    most = max(MOST, OF_EACH * number)
+    most = max(MOST, OF_EACH * topics)
     if len(rows) > most:
         rows = np.sort(random.choice(rows, most, replace=False))
-    counts = counts[rows]
+    return counts[rows]
+
+
+def clusters(counts: Any, number: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns weights (V, K) float32 for which softmax(weights + bias) gives the words of K clusters."""
+    logging.info("The topics begin from %d clusters of documents.", number)
+    counts = _some(counts, number, random)
     weighted = _weighted(counts)
     members, _ = max((_clusters(weighted, number, random) for _ in range(STARTS)), key=lambda found: found[1])
     words = (members @ counts).toarray()

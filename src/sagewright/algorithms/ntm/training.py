@@ -20,7 +20,7 @@ from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.mixtures import judging
-from sagewright.algorithms.ntm import coherence, corpus, decoders, seeds
+from sagewright.algorithms.ntm import coherence, corpus, seeds
 from sagewright.algorithms.ntm.declaration import DECLARATION
 from sagewright.algorithms.ntm.learner import NTMLearner
 from sagewright.algorithms.ntm.model import TopicModel
@@ -101,15 +101,12 @@ def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray
         return None
     random = np.random.default_rng([run.seed, 4])
     weight, bias = arrays["projection_weight"], arrays["projection_bias"]
-    logging.info("The topics begin from %d clusters of documents.", topics)
-    clusters = seeds.topics(held, topics, bias, random)
     if how == "clusters" or not seeds.can_sample(held):
         if how != "clusters":
             logging.info("The topics are not sampled: some counts are not whole numbers.")
-        weight += clusters
+        weight += seeds.clusters(held, topics, bias, random)
         return None
-    beta = decoders.distributions({"projection_weight": clusters, "projection_bias": bias})
-    found = seeds.sampled(held, np.ascontiguousarray(beta.T), random)
+    found = seeds.sampled(held, topics, bias, random)
     judging.report(run.lines, found)
     weight[...] = np.log(found.beta.T) - bias[:, None]
     return found.alpha.astype(np.float32)

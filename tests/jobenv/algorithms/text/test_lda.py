@@ -15,11 +15,11 @@ from sklearn.decomposition import LatentDirichletAllocation
 from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
-from sagewright.algorithms.lda import decomposition, topics, training
-from sagewright.algorithms.lda.decomposition import Limits
+from sagewright.algorithms.lda import training
 from sagewright.algorithms.lda.model import TopicModel
-from sagewright.algorithms.lda.moments import Moments
-from sagewright.algorithms.mixtures import gibbs, inference
+from sagewright.algorithms.mixtures import decomposition, gibbs, inference, spectral
+from sagewright.algorithms.mixtures.decomposition import Limits
+from sagewright.algorithms.mixtures.moments import Moments
 from sagewright.algorithms.mixtures.topics import Topics
 
 NAME = "lda"
@@ -68,7 +68,7 @@ def test_the_components_of_an_orthogonal_tensor_are_found() -> None:
 
 def test_the_topics_of_a_model_are_in_its_moments() -> None:
     counts, beta, mixture = corpus(20000, 60)
-    found = topics.spectral(counts, K, 1.0, Limits(), 0)
+    found = spectral.topics(counts, K, 1.0, Limits(), 0)
     assert distance(found.beta, beta) < 0.05
     assert_allclose(found.beta.sum(axis=1), 1)
     assert_allclose(np.sort(found.alpha), np.sort(mixture.mean(axis=0)), atol=0.05)

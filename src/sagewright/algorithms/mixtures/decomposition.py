@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sagewright.algorithms.lda.moments import Image
+from sagewright.algorithms.mixtures.moments import Image
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Limits:
     restarts: int = 10
     iterations: int = 1000
     tolerance: float = 1e-8
+
+
+REFINED = Limits(restarts=1, iterations=50)
+"""For a result that sampling refines, which ends at the same topics."""
 
 
 def decompose(image: Image, size: int, limits: Limits, seed: int) -> Components:

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.lda import decomposition
-from sagewright.algorithms.lda.decomposition import Limits
-from sagewright.algorithms.lda.moments import Moments
+from sagewright.algorithms.mixtures import decomposition
+from sagewright.algorithms.mixtures.decomposition import Limits
+from sagewright.algorithms.mixtures.moments import Moments
 from sagewright.algorithms.mixtures.topics import Topics
 
 SMOOTHING = 1e-3
 """Share of a topic's mass that is spread over all words, so that no word is impossible."""
 
 
-def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int) -> Topics:
+def topics(counts: Any, number: int, alpha0: float, limits: Limits, seed: int) -> Topics:
     """Returns the topics of a csr_matrix (documents, V). If the data shows fewer directions than topics, the others repeat the
     mean.
     """
@@ -25,14 +25,14 @@ def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int)
     words, weights = np.empty((0, width)), np.empty(0)
     moments = Moments(counts, alpha0)
     if moments.documents:
-        whitened = moments.whitened(topics, seed)
+        whitened = moments.whitened(number, seed)
         if whitened.size:
             found = decomposition.decompose(whitened.image, whitened.size, limits, seed)
             good = found.values > 1e-9 * found.values.max()
             weights = found.values[good] ** -2.0
             words = (whitened.back @ (found.vectors[:, good] * found.values[good])).T
-    beta = np.vstack([words, np.tile(mean, (topics - len(words), 1))])
-    share = np.concatenate([weights, np.full(topics - len(weights), weights.mean() if len(weights) else 1.0)])
+    beta = np.vstack([words, np.tile(mean, (number - len(words), 1))])
+    share = np.concatenate([weights, np.full(number - len(weights), weights.mean() if len(weights) else 1.0)])
     return Topics(alpha0 * share / share.sum(), _distributions(beta, mean))
 
 
