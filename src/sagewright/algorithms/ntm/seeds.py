@@ -34,9 +34,9 @@ SMOOTHING = 0.05
 """Weight of the whole corpus's words in each topic, as a share of a cluster's."""
 MOST_WORDS = 500_000
 """Corpora with more words start from clusters: on 20 Newsgroups, of 1.1 million words, topics from clusters are more coherent."""
-MOST_PRODUCTS, MOST_CELLS = 50_000_000_000, 50_000_000
-"""Limits on documents times topics squared times iterations, and on words times topics, for a start from moments: ten seconds, and
-some gigabytes. Beyond them, sampling starts from clusters."""
+MOST_TOPICS, MOST_CELLS = 100, 1_000_000
+"""Limits on topics, and on words times topics, for a start from moments: up to five seconds. Beyond them, sampling starts
+from clusters."""
 SWEEPS, FEWEST = 150, 50
 MOST_DRAWS = 10_000_000_000
 """Limit on words times topics times sweeps: a quarter of a minute. More words get fewer sweeps, and beyond that fewer documents."""
@@ -61,7 +61,8 @@ def sampled(counts: Any, topics: int, bias: np.ndarray, random: np.random.Genera
         memory.for_rows() / gibbs.memory_bytes(words, counts.shape[0], topics, counts.shape[1]),
     )
     if share < 1:
-        rows = random.choice(counts.shape[0], max(1, int(counts.shape[0] * share)), replace=False)
+        filled = np.flatnonzero(np.diff(counts.indptr))
+        rows = random.choice(filled, max(1, int(len(filled) * share)), replace=False)
         counts = counts[np.sort(rows)]
     logging.info("The topics come from %d sweeps of Gibbs sampling over %d documents.", sweeps, counts.shape[0])
     start = Topics(np.full(topics, gibbs.ALPHA), _first(counts, topics, bias, random))
@@ -70,12 +71,11 @@ def sampled(counts: Any, topics: int, bias: np.ndarray, random: np.random.Genera
 
 def _first(counts: Any, topics: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns the topics (K, V) that sampling begins from."""
-    some = _some(counts, topics, random)
-    products = some.shape[0] * topics**2 * REFINED.iterations
     many = counts.data.sum(dtype=np.float64) > MOST_WORDS
-    if many or products > MOST_PRODUCTS or topics * counts.shape[1] > MOST_CELLS:
-        weights = clusters(some, topics, bias, random)
+    if many or topics > MOST_TOPICS or topics * counts.shape[1] > MOST_CELLS:
+        weights = clusters(counts, topics, bias, random)
         return np.ascontiguousarray(decoders.distributions({"projection_weight": weights, "projection_bias": bias}).T)
+    some = _some(counts, topics, random)
     logging.info("The topics begin from the moments of %d documents.", some.shape[0])
     return spectral.topics(some.astype(np.float64), topics, MOMENTS_ALPHA, REFINED, int(random.integers(1 << 31))).beta
 

@@ -134,7 +134,7 @@ def test_what_takes_too_long_to_sample_is_sampled_of_fewer_documents(monkeypatch
     assert sizes == [(600, seeds.FEWEST), (300, 2 * seeds.FEWEST)]
 
 
-@pytest.mark.parametrize("limit", ["", "MOST_WORDS", "MOST_PRODUCTS", "MOST_CELLS"])
+@pytest.mark.parametrize("limit", ["", "MOST_WORDS", "MOST_TOPICS", "MOST_CELLS"])
 def test_sampling_starts_from_moments_or_if_these_cost_too_much_from_clusters(
     job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
