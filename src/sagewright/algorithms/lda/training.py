@@ -19,7 +19,7 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.lda.declaration import DECLARATION
 from sagewright.algorithms.lda.model import TopicModel, counts
 from sagewright.algorithms.mixtures import inference, judging, spectral
-from sagewright.algorithms.mixtures.decomposition import REFINED, Limits
+from sagewright.algorithms.mixtures.decomposition import Limits
 from sagewright.algorithms.mixtures.thinning import LONGEST, thinned
 from sagewright.algorithms.mixtures.topics import Topics
 
@@ -32,7 +32,8 @@ MANY_WORDS, MANY_SWEEPS = 500_000, 500
 MOST_DRAWS = 30_000_000_000
 """Limit on words times topics times sweeps under `auto`: a few minutes."""
 EXPECTED, MOST_PRODUCTS = 300, 50_000_000_000
-"""Expected iterations of a restart, and the limit on documents times topics squared over all of them: ten seconds."""
+"""Expected iterations of a restart, and the limit on documents and words times topics squared over all of
+them: ten seconds."""
 CORPUS = 0.4
 """Share of the memory for rows that documents take. The rest is working memory."""
 
@@ -61,9 +62,11 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     """Returns the topics of a csr_matrix (documents, V) of counts, as the hyperparameters require."""
     sweeps = _sweeps(values, corpus)
-    found = spectral.topics(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps, corpus), seed)
+    number, alpha0 = values["num_topics"], values["alpha0"]
+    limits = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
     if not sweeps:
-        return found
+        return spectral.topics(corpus, number, alpha0, _affordable(limits, number, corpus), seed)
+    found = spectral.start(corpus, number, alpha0, seed, limits if limits != Limits() else None)
     from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed
 
     corpus = thinned(corpus, np.random.default_rng([seed, 4]))
@@ -76,21 +79,17 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     return gibbs.refine(gibbs.Chain(corpus, found, seed), sweeps)
 
 
-def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
-    """Returns the limits that the hyperparameters set. By default there are fewer iterations if sampling refines the result, which
-    ends at the same topics, and as many restarts as cost no more than `MOST_PRODUCTS`.
-    """
-    configured = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
-    if configured != Limits():
-        return configured
-    if sweeps:
-        return REFINED
-    each = float(corpus.shape[0]) * values["num_topics"] ** 2 * EXPECTED
-    restarts = int(np.clip(MOST_PRODUCTS // each, 1, configured.restarts))
-    iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), REFINED.iterations, configured.iterations))
-    if restarts < configured.restarts:
-        logging.info("%d restarts, %d of them run: more would take minutes.", configured.restarts, restarts)
-    return Limits(restarts, iterations, configured.tolerance)
+def _affordable(limits: Limits, number: int, corpus: Any) -> Limits:
+    """Returns `limits`, if they are the default ones with as many restarts and iterations as cost no more than `MOST_PRODUCTS`."""
+    if limits != Limits():
+        return limits
+    rows = corpus.shape[0] + min(corpus.shape[1], spectral.most_words(number))
+    each = float(rows) * number**2 * EXPECTED
+    restarts = int(np.clip(MOST_PRODUCTS // each, 1, limits.restarts))
+    iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), spectral.ITERATIONS, limits.iterations))
+    if restarts < limits.restarts:
+        logging.info("%d restarts, %d of them run: more would take minutes.", limits.restarts, restarts)
+    return Limits(restarts, iterations, limits.tolerance)
 
 
 def _rows(run: Session, channel: str) -> Rows | None:

@@ -33,10 +33,6 @@ class Limits:
     tolerance: float = 1e-8
 
 
-REFINED = Limits(restarts=1, iterations=50)
-"""For a result that sampling refines, which ends at the same topics."""
-
-
 def decompose(image: Image, size: int, limits: Limits, seed: int) -> Components:
     """Returns the best of several starts. `image` is that of a symmetric tensor (size, size, size)."""
     best: Components | None = None

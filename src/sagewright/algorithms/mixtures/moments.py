@@ -1,7 +1,8 @@
 """The moments of word counts, in the K directions that explain most word co-occurrence.
 
 For documents drawn from K topics the corrected moments are Σ wᵢ μᵢ⊗μᵢ and Σ wᵢ μᵢ⊗μᵢ⊗μᵢ over the topics' word distributions μᵢ and
-weights wᵢ (Anandkumar et al. 2014, theorem 3.5). Whitened by the first, the second is an orthogonal tensor.
+weights wᵢ (Anandkumar et al. 2014, theorem 3.5). Whitened by the first, the second is an orthogonal tensor. The moments of some
+words alone determine weights and directions as well, and the distributions of the other words follow from these.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ class Whitened:
 
 
 class Moments:
-    """The moments of `counts`, a csr_matrix (documents, V) of non-negative numbers."""
+    """The moments of `counts`, a csr_matrix (documents, V) of non-negative numbers. The directions are those of the `most_words`
+    most frequent words.
+    """
 
-    def __init__(self, counts: Any, alpha0: float) -> None:
+    def __init__(self, counts: Any, alpha0: float, most_words: int) -> None:
         lengths = np.asarray(counts.sum(axis=1), np.float64).ravel()
         long = lengths >= 3
-        self.counts, self.lengths = counts if long.all() else counts[long], lengths[long]
+        self._whole, self.lengths = counts if long.all() else counts[long], lengths[long]
+        self._words = _frequent(self._whole, most_words)
+        self.counts = self._whole if self._words is None else self._whole[:, self._words]
         self.alpha0 = alpha0
 
     @property
@@ -54,7 +59,16 @@ class Moments:
         kept = values > max(values.max(initial=0), 0) * 1e-10
         scale = np.sqrt(values[kept])
         whitener = vectors[:, kept] / scale
-        return Whitened(self._image(whitener), vectors[:, kept] * scale)
+        back = vectors[:, kept] * scale if self._words is None else self._of_all_words(whitener)
+        return Whitened(self._image(whitener), back)
+
+    def _of_all_words(self, whitener: np.ndarray) -> np.ndarray:
+        """Returns the corrected pairs of all words with the frequent ones, times `whitener`."""
+        weight = 1 / (self.lengths * (self.lengths - 1)) / self.documents
+        pairs = np.asarray(self._whole.T @ (weight[:, None] * (self.counts @ whitener)))
+        pairs[self._words] -= np.asarray(self.counts.T @ weight).ravel()[:, None] * whitener
+        mean = np.asarray(self._whole.T @ (1 / self.lengths)).ravel() / self.documents
+        return (self.alpha0 + 1) * pairs - self.alpha0 * mean[:, None] * (mean[self._words] @ whitener)
 
     def _mean(self) -> np.ndarray:
         return np.asarray(self.counts.T @ (1 / self.lengths)).ravel() / self.documents
@@ -119,6 +133,14 @@ class Moments:
             return np.asarray(corrected + alpha0**2 * mean[:, None] * along**2)
 
         return image
+
+
+def _frequent(counts: Any, most: int) -> np.ndarray | None:
+    """Returns the places of the most frequent words, ascending; None if they are all of them."""
+    if counts.shape[1] <= most:
+        return None
+    total = np.asarray(counts.sum(axis=0)).ravel()
+    return np.sort(np.argpartition(-total, most)[:most])
 
 
 def _blocks(count: int, rows: int = BLOCK_ROWS) -> Iterator[slice]:

@@ -19,14 +19,11 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.mixtures import spectral
-from sagewright.algorithms.mixtures.decomposition import REFINED
 from sagewright.algorithms.mixtures.thinning import thinned
 from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import entry_rows
 
-MOST, OF_EACH = 10_000, 20
-"""Maximum number of documents that initial topics come from: in total, or per topic if that is more."""
 MOMENTS_ALPHA = 1.0
 """Sum of the prior of the mixtures under which moments become topics, as LDA's default `alpha0`."""
 STARTS, ROUNDS = 3, 20
@@ -35,8 +32,8 @@ SMOOTHING = 0.05
 MOST_WORDS = 500_000
 """Corpora with more words start from clusters: on 20 Newsgroups, of 1.1 million words, topics from clusters are more coherent."""
 MOST_TOPICS, MOST_CELLS = 100, 1_000_000
-"""Limits on topics, and on words times topics, for a start from moments: up to five seconds. Beyond them, sampling starts
-from clusters."""
+"""Limits on topics, and on words times topics, for a start from moments. Beyond them, sampling starts from clusters, which are
+no worse with many rare words."""
 SWEEPS, FEWEST = 150, 50
 MOST_DRAWS = 10_000_000_000
 """Limit on words times topics times sweeps: a quarter of a minute. More words get fewer sweeps, and beyond that fewer documents."""
@@ -75,24 +72,13 @@ def _first(counts: Any, topics: int, bias: np.ndarray, random: np.random.Generat
     if many or topics > MOST_TOPICS or topics * counts.shape[1] > MOST_CELLS:
         weights = clusters(counts, topics, bias, random)
         return np.ascontiguousarray(decoders.distributions({"projection_weight": weights, "projection_bias": bias}).T)
-    some = _some(counts, topics, random)
-    logging.info("The topics begin from the moments of %d documents.", some.shape[0])
-    return spectral.topics(some.astype(np.float64), topics, MOMENTS_ALPHA, REFINED, int(random.integers(1 << 31))).beta
-
-
-def _some(counts: Any, topics: int, random: np.random.Generator) -> Any:
-    """Returns documents with words, not more than initial topics need."""
-    rows = np.flatnonzero(np.diff(counts.indptr))
-    most = max(MOST, OF_EACH * topics)
-    if len(rows) > most:
-        rows = np.sort(random.choice(rows, most, replace=False))
-    return counts[rows]
+    return spectral.start(counts, topics, MOMENTS_ALPHA, int(random.integers(1 << 31))).beta
 
 
 def clusters(counts: Any, number: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns weights (V, K) float32 for which softmax(weights + bias) gives the words of K clusters."""
     logging.info("The topics begin from %d clusters of documents.", number)
-    counts = _some(counts, number, random)
+    counts = spectral.some(counts, number, random)
     weighted = _weighted(counts)
     members, _ = max((_clusters(weighted, number, random) for _ in range(STARTS)), key=lambda found: found[1])
     words = (members @ counts).toarray()

@@ -74,11 +74,40 @@ def test_the_topics_of_a_model_are_in_its_moments() -> None:
     assert_allclose(np.sort(found.alpha), np.sort(mixture.mean(axis=0)), atol=0.05)
 
 
+def test_frequent_words_decide_the_topics_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, beta, _ = corpus(20000, 60)
+    monkeypatch.setattr(spectral, "MOST_CELLS", 8 * K)
+    found = spectral.topics(counts, K, 1.0, Limits(), 0)
+    assert found.beta.shape == (K, V)
+    assert distance(found.beta, beta) < 0.08
+    apart = np.abs(found.beta[:, None] - beta).sum(axis=2)
+    order = linear_sum_assignment(apart)[1]
+    rare = np.argsort(counts.sum(axis=0).A1)[: V - 8]
+    assert np.abs(found.beta[:, rare] - beta[order][:, rare]).max() < 0.05
+    assert np.corrcoef(found.beta[:, rare].ravel(), beta[order][:, rare].ravel())[0, 1] > 0.95
+
+
+def test_a_start_takes_some_documents_and_few_iterations_if_more_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, _, _ = corpus(300, 60)
+    seen = []
+
+    def topics(few: Any, number: int, alpha0: float, limits: Limits, seed: int) -> None:
+        seen.append((few.shape, limits))
+
+    monkeypatch.setattr(spectral, "topics", topics)
+    spectral.start(counts, K, 1.0, 0)
+    monkeypatch.setattr(spectral, "MOST_DOCUMENTS", 100)
+    monkeypatch.setattr(spectral, "MOST_PRODUCTS", 7 * (2 * 100 * K**2 + 20 * K**3))
+    spectral.start(counts, K, 1.0, 0)
+    spectral.start(counts, K, 1.0, 0, Limits(2, 60))
+    assert seen == [((300, V), Limits(1, 50)), ((100, V), Limits(1, 7)), ((100, V), Limits(2, 60))]
+
+
 def test_the_moments_are_those_of_triples_of_words() -> None:
     """The whitened tensor, against sums over all ordered triples of words of each document, written out."""
     counts, _, _ = corpus(12, 5)
     alpha0, width = 0.7, counts.shape[1]
-    moments = Moments(counts, alpha0)
+    moments = Moments(counts, alpha0, width)
     first, pairs, triples = np.zeros(width), np.zeros((width,) * 2), np.zeros((width,) * 3)
     for row in counts.toarray().astype(int):
         words = np.repeat(np.arange(width), row)

@@ -142,7 +142,7 @@ def test_sampling_starts_from_moments_or_if_these_cost_too_much_from_clusters(
         monkeypatch.setattr(seeds, limit, 1)
     train, beta, _ = corpus(600)
     found = fit(job, run, {"train": train}, epochs="2").topics
-    assert ("The topics begin from the moments of 600 documents." in job.output) == (not limit)
+    assert ("Sampling begins from the moments of 600 documents." in job.output) == (not limit)
     assert (f"The topics begin from {K} clusters of documents." in job.output) == bool(limit)
     assert found is not None
     apart = np.abs(found.beta[:, None] - beta[None]).sum(axis=2) / 2
