@@ -1,7 +1,8 @@
 """Whether topics predict documents that sampling leaves out at first, and how their words are best smoothed.
 
 With few words to learn from, a topic is mostly its prior. If topics share common words, the corpus's frequencies are the better
-prior; if they have words of their own, an even prior is. The documents left out decide, and take part in sampling afterwards.
+prior; if they have words of their own, an even prior is; often their mean is better than both. The documents left out decide, and
+take part in sampling afterwards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SHARE, FEWEST, MOST = 10, 30, 300
 """One document in SHARE is left out, but at least FEWEST, or a third if that is fewer, and at most MOST."""
 LEAST = 5
 """Minimum number of documents left out that have words in both halves."""
+PRIORS = (0.0, 0.5, 1.0)
+"""Shares of the corpus's frequencies in the words' prior. The rest is even."""
 SHRUNK = (0.75, 0.5, 0.25)
 """Shares of the topics' deviation from the corpus's words: less than 1 only if they would otherwise predict worse than these."""
 TOLERANCE = 1e-3
@@ -44,17 +47,18 @@ class Samples:
 
 @dataclass(frozen=True)
 class Smoothing:
-    """`by_corpus`: the words' prior is their frequencies in the corpus, otherwise even. `share` of the topics' deviation from these
-    frequencies that remains. `ratio`: the perplexity of the documents left out, as a multiple of that under these frequencies.
+    """`by_corpus`: share of the words' frequencies in the corpus in their prior, of which the rest is even. `share` of the topics'
+    deviation from these frequencies that remains. `ratio`: the perplexity of the documents left out, as a multiple of that under
+    these frequencies.
     """
 
-    by_corpus: bool = False
+    by_corpus: float = 0.0
     share: float = 1.0
     ratio: float | None = None
 
     def beta(self, samples: Samples, frequencies: np.ndarray) -> np.ndarray:
         """Returns (K, V) float64; `frequencies` (V,) are the words' in the corpus."""
-        prior = frequencies if self.by_corpus else np.full(len(frequencies), 1 / len(frequencies))
+        prior = self.by_corpus * frequencies + (1 - self.by_corpus) / len(frequencies)
         found = samples.words + samples.rest[:, None] * prior
         return np.asarray(self.share * found + (1 - self.share) * frequencies)
 
@@ -89,13 +93,13 @@ class LeftOut:
         constant = Topics(np.ones(1), frequencies[None])
         nothing = inference.per_word_log_likelihood(other, np.ones((other.shape[0], 1)), constant)
 
-        def judged(by_corpus: bool, share: float = 1.0) -> tuple[float, bool, float]:
+        def judged(by_corpus: float, share: float = 1.0) -> tuple[float, float, float]:
             topics = Topics(alpha, Smoothing(by_corpus, share).beta(samples, frequencies))
             mixtures = inference.mixtures(seen, topics, tolerance=TOLERANCE)
             reached = inference.per_word_log_likelihood(other, mixtures, topics)
             return float(np.exp(nothing - reached)), by_corpus, share
 
-        best = min(judged(by_corpus) for by_corpus in (False, True))
+        best = min(judged(by_corpus) for by_corpus in PRIORS)
         if best[0] > 1:
             best = min(best, *(judged(best[1], share) for share in SHRUNK))
         ratio, by_corpus, share = best

@@ -80,10 +80,11 @@ def test_topics_of_short_documents_are_hardly_worse_than_the_words_frequencies(
 
 
 def test_the_smoothing_that_predicts_better_is_chosen() -> None:
-    """Topics without common words are smoothed evenly, frequent and rare words by their frequencies."""
+    """Topics without common words are smoothed evenly, frequent and rare words by their frequencies, and others by both."""
     random = np.random.default_rng(0)
     frequencies = random.dirichlet(np.full(300, 0.3))
-    for by_corpus, truth in ((True, frequencies), (False, np.full(300, 1 / 300))):
+    for by_corpus in (1, 0, 0.5):
+        truth = by_corpus * frequencies + (1 - by_corpus) / 300
         of_words = np.zeros((2, 300))
         of_words[:, :5] = random.multinomial(20, np.full(5, 0.2), 2)
         samples = judging.Samples(np.zeros((2, 300)), np.zeros(2))
