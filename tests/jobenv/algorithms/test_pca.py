@@ -205,9 +205,76 @@ def test_a_model_that_does_not_fit_together_is_refused(job: Any, shape: tuple[in
         model.serve(job.model)
 
 
+def low_rank(count: int, columns: int = 20, seed: int = 3) -> np.ndarray:
+    """Three components, and little noise."""
+    random = np.random.default_rng(seed)
+    return random.standard_normal((count, 3)) @ random.standard_normal((3, columns)) + 0.05 * random.standard_normal(
+        (count, columns)
+    )
+
+
+def left(found: dict[str, np.ndarray], rows: np.ndarray, first: int = 0) -> float:
+    """The share of the variance of columns from `first` on that components leave."""
+    wide = rows.astype(np.float64) - found["mean"].astype(np.float64)
+    parts = found["v"].astype(np.float64)
+    rest = (wide - wide @ parts @ parts.T)[:, first:]
+    return float(np.square(rest).sum() / np.square((rows - rows.mean(axis=0, dtype=np.float64))[:, first:]).sum())
+
+
+@pytest.mark.parametrize("mode", ["regular", "randomized"])
+@pytest.mark.parametrize("kind", ["seconds", "milliseconds", "incomes", "capitalisations"])
+def test_a_column_that_varies_much_hides_no_others(job: Any, run: Any, kind: str, mode: str) -> None:
+    random = np.random.default_rng(1)
+    large = {
+        "seconds": lambda: 1.7e9 + random.uniform(0, 3e7, 3000),
+        "milliseconds": lambda: 1.7e12 + random.uniform(0, 3e10, 3000),
+        "incomes": lambda: random.lognormal(11, 1, 3000),
+        "capitalisations": lambda: random.lognormal(20, 1, 3000),
+    }[kind]()
+    rows = np.column_stack([large, low_rank(3000)]).astype(np.float32)
+    found = train(job, run, rows, num_components="4", algorithm_mode=mode)
+    assert left(found, rows, first=1) < 0.005
+
+
+def test_randomized_in_double_precision_where_columns_are_many_and_differ(job: Any, run: Any) -> None:
+    incomes = np.random.default_rng(1).lognormal(11, 1, 3000)
+    rows = np.column_stack([incomes, low_rank(3000, 1200)]).astype(np.float32)
+    found = train(job, run, rows, num_components="4", algorithm_mode="randomized")
+    assert "all products" not in job.output
+    assert left(found, rows, first=1) < 0.005
+
+
+@pytest.mark.parametrize("mode", ["regular", "randomized"])
+@pytest.mark.parametrize("factor", [1e-25, 1e-18, 1e8, 1e12, 1e13])
+def test_units_do_not_matter(job: Any, run: Any, factor: float, mode: str) -> None:
+    rows = low_rank(3000)
+    found = train(job, run, (rows * factor).astype(np.float32), algorithm_mode=mode)
+    assert left({"mean": found["mean"] / factor, "v": found["v"]}, rows) < 0.005
+    _, singular, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    assert_allclose(found["s"] / factor, singular[:3][::-1], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("place", "mode"), [(0, "regular"), (0, "randomized"), (2900, "regular")])
+@pytest.mark.parametrize("far", [1e3, 1e5, 1e7])
+def test_a_row_far_from_all_others_does_not_spoil_them(job: Any, run: Any, far: float, place: int, mode: str) -> None:
+    rows = low_rank(3000).astype(np.float32)
+    rows[place] = far * np.where(np.arange(20) % 3, 1, -1)
+    found = train(job, run, rows, num_components="4", algorithm_mode=mode)
+    assert left(found, np.delete(rows, place, axis=0)) < 0.004
+
+
+def test_few_rows_that_are_apart_do_not_make_the_others_near() -> None:
+    rows = rows_of()
+    rows[:3] *= 1e6
+    spread = moments.Spread.of(rows)
+    assert spread.apart
+    assert_allclose(spread.deviation, moments.Spread.of(rows[3:]).deviation, rtol=1e-6)
+    assert not moments.Spread.of(rows[3:]).apart
+
+
 def test_rows_are_moved_only_where_they_lie_far_away() -> None:
     rows = rows_of()
-    assert moments.shift_for(rows) is None
-    shift = moments.shift_for(rows + np.float32(1000))
+    assert moments.Spread.of(rows).shift is None
+    shift = moments.Spread.of(rows + np.float32(1000)).shift
     assert shift is not None
     assert_allclose(shift, 1000, rtol=0.01)

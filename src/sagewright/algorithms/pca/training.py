@@ -20,7 +20,7 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.pca import components
 from sagewright.algorithms.pca.declaration import DECLARATION
 from sagewright.algorithms.pca.model import Projection
-from sagewright.algorithms.pca.moments import Moments, shift_for
+from sagewright.algorithms.pca.moments import Moments, Spread
 
 LEAST_EXTRA = 10
 SQUARES = 24
@@ -29,6 +29,8 @@ WIDER = 2
 """Columns per row, at least, of rows that are decomposed themselves."""
 NUMBERS = 32
 """Bytes for each number of them: in double precision, with both factors."""
+MOST_EXACT = 1000
+"""Columns up to which mode randomized is as the other if their deviations differ much."""
 LOOKED_AT = 2000
 """Rows that show whether the data lies far from the origin, and where it varies."""
 
@@ -112,8 +114,11 @@ def _read(run: Session, blocks: Iterator[Table]) -> tuple[Moments, int]:
         )
     first = next(blocks)
     sample = np.asarray(first.features)[:LOOKED_AT]
-    shift, test = run.group.from_first((shift_for(sample), _test_matrix(run, sample)))
-    moments = Moments(run.values["feature_dim"], shift, test)
+    spread = Spread.of(sample)
+    moments = Moments(
+        run.values["feature_dim"],
+        *run.group.from_first((spread.shift, _test_matrix(run, sample, spread), spread.weights)),
+    )
     for block in itertools.chain([first], blocks):
         moments.add(block.features)
     seen = moments.count
@@ -122,8 +127,10 @@ def _read(run: Session, blocks: Iterator[Table]) -> tuple[Moments, int]:
     return moments, seen
 
 
-def _test_matrix(run: Session, sample: np.ndarray) -> np.ndarray | None:
-    """Returns the test matrix of mode randomized: None where it would not make the products smaller."""
+def _test_matrix(run: Session, sample: np.ndarray, spread: Spread) -> np.ndarray | None:
+    """Returns the test matrix of mode randomized: None where it would not make the products smaller, and where columns are few,
+    but they or rows differ so much that components of small ones could be missed.
+    """
     if run.values["algorithm_mode"] == "regular":
         return None
     count, extra, columns = (run.values[name] for name in ("num_components", "extra_components", "feature_dim"))
@@ -131,7 +138,11 @@ def _test_matrix(run: Session, sample: np.ndarray) -> np.ndarray | None:
     logging.info("extra_components is %d", width - count)
     if width >= columns:
         return None
-    centred = sample - sample.mean(axis=0) if run.values["subtract_mean"] else sample
+    if spread.graded and columns <= MOST_EXACT:
+        logging.info("Columns or rows differ so much that all products of the %d columns are summed.", columns)
+        return None
+    wide = sample.astype(np.float64) if spread.graded else sample
+    centred = wide - wide.mean(axis=0) if run.values["subtract_mean"] else wide
     return components.directions(centred, width, np.random.default_rng(run.seed))
 
 
