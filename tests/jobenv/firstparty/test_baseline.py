@@ -83,6 +83,23 @@ def test_a_booster_is_compared_at_little_cost(job: Any, run: Any, monkeypatch: p
     assert sum(others) < 0.1 * whole
 
 
+@pytest.mark.parametrize("count", [4, 200])
+def test_a_booster_of_classes_is_compared_only_where_some_can_be_left_out(job: Any, run: Any, count: int) -> None:
+    """The numbers of the classes have gaps, which the ratio doesn't count as classes."""
+    random = np.random.default_rng(0)
+    labels = random.integers(count, size=3000)
+    rows = (random.normal(size=(count, 6))[labels] + 0.3 * random.normal(size=(3000, 6))).astype(np.float32)
+    given = {"num_round": "5", "objective": "multi:softprob", "num_class": str(2 * count)}
+    job.configure(given, {"train": PROTOBUF})
+    job.put("train", "a", protobuf.dump(Table(rows, (2 * labels).astype(np.float32))))
+    assert run(job, "xgboost") == 0, job.output
+    if count == 4:
+        assert told(job.output) < 0.5
+    else:
+        assert "baseline_ratio is not measured" in job.output
+        assert "baseline_ratio:" not in job.output
+
+
 @pytest.mark.parametrize("noise", [False, True])
 def test_pairs_are_held_against_their_labels_shares(job: Any, run: Any, noise: bool) -> None:
     random = np.random.default_rng(0)

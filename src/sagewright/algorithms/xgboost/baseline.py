@@ -26,6 +26,10 @@ COST, POWER, FEWEST_ROUNDS = 0.04, 0.6, 25
 it has at least FEWEST_ROUNDS rounds, a few hundredths of a second.
 """
 FEWEST_HELD = 300
+FEWEST_OF_EACH = 10
+"""Rows of each class, on average, that the smaller booster needs for its ratio to tell something."""
+UNSEEN = 0.5
+"""Rows that a class without rows counts as, so that the constant is not sure that it never comes."""
 TINY = 1e-15
 Loss = Callable[[np.ndarray, np.ndarray], float]
 """The loss of predictions and labels."""
@@ -60,6 +64,9 @@ def _measured(plan: Plan, booster: Any, train: Table, validation: Table | None, 
         return None
     learnt, held = parts
     count = min(len(learnt), max(FEWEST, min(MOST, train.rows // SHARE)))
+    if plan.num_class and len(np.unique(train.labels)) * FEWEST_OF_EACH > count:
+        logging.info("baseline_ratio is not measured: classes have too few rows to leave some out.")
+        return None
     some = random.choice(learnt, count, replace=False)
     rounds = int(COST * plan.rounds * (train.rows / count) ** POWER)
     coarse = {"max_bin": BINS, **plan.booster}
@@ -80,8 +87,6 @@ def _extrapolated(found: float, of_half: float, times: float) -> float:
 def _with(plan: Plan, train: Table, learnt: np.ndarray, held: np.ndarray, loss: Loss) -> float:
     """Returns the ratio for a booster that learns from some of the rows."""
     known, others = train.take(learnt), train.take(held)
-    if plan.num_class and len(np.unique(known.labels)) < plan.num_class:
-        return 1.0
     booster = xgb.train(plan.booster, matrices.matrix(known, plan.objective), num_boost_round=plan.rounds)
     return _ratio(plan, booster, (known, others), loss)
 
@@ -97,7 +102,7 @@ def _ratio(plan: Plan, booster: Any, tables: tuple[Table, Table], loss: Loss) ->
 def _constant(plan: Plan, labels: np.ndarray) -> np.ndarray:
     """Returns the predictions of a model that uses no feature."""
     if plan.objective == "multi:softprob":
-        counts = np.bincount(labels.astype(np.int64), minlength=int(plan.num_class or 0))
+        counts = np.maximum(np.bincount(labels.astype(np.int64), minlength=int(plan.num_class or 0)), UNSEEN)
         return np.asarray(counts / counts.sum())
     if plan.objective in ("multi:softmax", "binary:hinge"):
         values, counts = np.unique(labels, return_counts=True)
